@@ -1,0 +1,51 @@
+/*
+ * Tokens, offline: what can be said of one without asking anybody.
+ *
+ * An opaque token is a prefix, 32 random characters and 6 of checksum, all of them base62 (0-9A-Za-z). The checksum is
+ * CRC-32/ISO-HDLC (the "CRC-32" of zlib) over all that stands before it, big-endian and padded with zeros. It tells a typing
+ * error or a cut-off paste from a token that may be good; it is no proof of anything.
+ */
+#ifndef LATCHKEY_TOKEN_H
+#define LATCHKEY_TOKEN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LK_TOKEN_MAX          4096
+#define LK_TOKEN_PREFIX_MAX   32
+#define LK_TOKEN_RANDOM_LEN   32
+#define LK_TOKEN_CHECKSUM_LEN 6
+
+enum lk_token_fault {
+	LK_TOKEN_FINE = 0,
+	/* Longer than LK_TOKEN_MAX, or too short to be one. */
+	LK_TOKEN_LENGTH,
+	/* It does not start with the prefix that was asked for, or has none. */
+	LK_TOKEN_PREFIX,
+	/* A character that no token has. */
+	LK_TOKEN_CHARACTER,
+	/* The checksum is wrong: mistyped or cut off. */
+	LK_TOKEN_CHECKSUM,
+};
+
+/*
+ * Looks at a token of `token_len` bytes. `prefix` is what it has to start with, separator included, or NULL: any.
+ * Pure, does not block; its time does not depend on the token's random part.
+ */
+enum lk_token_fault lk_token_check(const char *token, size_t token_len, const char *prefix);
+
+/* What `fault` means, in a few words. Static. */
+const char *lk_token_fault_text(enum lk_token_fault fault);
+
+/* Writes the checksum of `len` bytes as LK_TOKEN_CHECKSUM_LEN characters, without a NUL. */
+void lk_token_checksum(const char *text, size_t len, char *ret_checksum);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * Instants and spans. Inside the server all are microseconds in an int64_t: an instant since 1970-01-01 00:00 UTC, 0 where
+ * there is none. On the wire they are google.protobuf.Timestamp and Duration, whose nanoseconds are cut off.
+ */
+#ifndef LK_SERVER_CORE_TIME_H
+#define LK_SERVER_CORE_TIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "google/protobuf/duration.pb-c.h"
+#include "google/protobuf/timestamp.pb-c.h"
+#include "server/core/arena.h"
+
+#define LK_US_PER_MS     INT64_C(1000)
+#define LK_US_PER_SECOND INT64_C(1000000)
+/* 9999-12-31T23:59:59.999999Z, the last instant that a Timestamp may name. */
+#define LK_TIME_MAX_US INT64_C(253402300799999999)
+/* "2026-11-21T09:30:00.000000Z" and a NUL. */
+#define LK_TIME_TEXT_LEN 28
+
+/* Converts; false where it is no valid Timestamp (timestamp.proto: years 1 to 9999, nanoseconds 0 to 999,999,999). */
+bool lk_time_from_timestamp(const Google__Protobuf__Timestamp *timestamp, int64_t *ret_us);
+/* Converts; false where it is no valid Duration (duration.proto: +-10,000 years, both parts of one sign). */
+bool lk_time_from_duration(const Google__Protobuf__Duration *duration, int64_t *ret_us);
+/* A Timestamp in the arena; NULL for 0, and where the arena is exhausted. */
+Google__Protobuf__Timestamp *lk_time_to_timestamp(struct lk_arena *arena, int64_t us);
+/* A Duration in the arena; NULL for 0, and where the arena is exhausted. */
+Google__Protobuf__Duration *lk_time_to_duration(struct lk_arena *arena, int64_t us);
+
+/* Writes `us` as RFC 3339 in UTC with microseconds. `us` must lie within years 1 to 9999. */
+void lk_time_format(int64_t us, char ret_text[static LK_TIME_TEXT_LEN]);
+
+#endif
