@@ -1,0 +1,82 @@
+#include "tools/protoc-gen-latchkey/report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/protoc-gen-latchkey/text.h"
+
+struct lk_fault {
+	struct lk_origin origin;
+	/* The order in which they were found settles the order within a line. */
+	size_t number;
+	const char *text;
+};
+
+void lk_report_init(struct lk_report *report, struct lk_pool *pool)
+{
+	*report = (struct lk_report){.pool = pool};
+}
+
+void lk_report_done(struct lk_report *report)
+{
+	free(report->faults);
+	report->faults = NULL;
+	report->n_faults = 0;
+}
+
+void lk_report_add(struct lk_report *report, struct lk_origin origin, const char *format, ...)
+{
+	struct lk_fault *fault;
+	char text[1024];
+	va_list args;
+
+	if (report->n_faults == report->size) {
+		report->size = 2 * report->size + 8;
+		report->faults = lk_pool_grow(report->faults, report->size * sizeof(*report->faults));
+	}
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fault = &report->faults[report->n_faults];
+	*fault = (struct lk_fault){
+		.origin = origin,
+		.number = report->n_faults++,
+		.text = lk_pool_text(report->pool, text, strlen(text)),
+	};
+}
+
+static int compare_faults(const void *left, const void *right)
+{
+	const struct lk_fault *a = left;
+	const struct lk_fault *b = right;
+	int files = strcmp(a->origin.file, b->origin.file);
+
+	if (files != 0)
+		return files;
+	if (a->origin.line != b->origin.line)
+		return a->origin.line < b->origin.line ? -1 : 1;
+	return a->number < b->number ? -1 : 1;
+}
+
+const char *lk_report_text(struct lk_report *report)
+{
+	struct lk_text text = {0};
+	const char *kept;
+
+	if (report->n_faults == 0)
+		return NULL;
+	qsort(report->faults, report->n_faults, sizeof(*report->faults), compare_faults);
+	lk_text_add(&text,
+		report->n_faults == 1 ? "1 fault" : lk_pool_printf(report->pool, "%zu faults", report->n_faults));
+	for (size_t i = 0; i < report->n_faults; i++) {
+		const struct lk_fault *fault = &report->faults[i];
+
+		lk_text_add(&text, lk_pool_printf(report->pool, "\n%s:%d: %s", fault->origin.file, fault->origin.line,
+					   fault->text));
+	}
+	kept = lk_pool_text(report->pool, text.data, text.len);
+	lk_text_done(&text);
+	return kept;
+}
