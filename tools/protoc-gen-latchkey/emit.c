@@ -26,11 +26,13 @@ void lk_emit_all(struct lk_emit *emit)
 		if (file->n_services > 0) {
 			lk_emit_client(emit, file);
 			lk_emit_server(emit, file);
+			lk_emit_flags(emit, file);
 		}
 		if (file->n_messages > 0)
 			lk_emit_wire(emit, file);
 	}
 	if (emit->model->first) {
+		lk_emit_calls(emit);
 		lk_emit_descriptors(emit);
 	}
 }
@@ -50,6 +52,14 @@ void lk_emit_to_response(struct lk_emit *emit, Google__Protobuf__Compiler__CodeG
 		n_files++;
 	}
 	response->n_file = n_files;
+}
+
+const char *lk_emit_beside(struct lk_emit *emit, const char *name)
+{
+	const char *stem = emit->model->first->stem;
+	const char *slash = strrchr(stem, '/');
+
+	return lk_pool_printf(emit->pool, "%.*s%s", slash ? (int)(slash - stem + 1) : 0, stem, name);
 }
 
 struct lk_text *lk_emit_begin(struct lk_emit *emit, const char *stem, const char *suffix)

@@ -33,6 +33,9 @@ void lk_emit_all(struct lk_emit *emit);
 /* Adds the files to protoc's response, which borrows them. */
 void lk_emit_to_response(struct lk_emit *emit, Google__Protobuf__Compiler__CodeGeneratorResponse *response);
 
+/* The stem of a file of this name in the folder of the model's first file. */
+const char *lk_emit_beside(struct lk_emit *emit, const char *name);
+
 /* Begins a file named `stem` and `suffix` together. The text is the emitter's to write. */
 struct lk_text *lk_emit_begin(struct lk_emit *emit, const char *stem, const char *suffix);
 
@@ -61,7 +64,7 @@ void lk_emit_server(struct lk_emit *emit, const struct lk_proto_file *file);
 void lk_emit_wire(struct lk_emit *emit, const struct lk_proto_file *file);
 void lk_emit_flags(struct lk_emit *emit, const struct lk_proto_file *file);
 
-/* Those of the whole run: calls.proto and the descriptor set, in the folder of the model's first file. */
+/* Those of the whole run: calls.proto and the descriptor set, beside the model's first file. */
 void lk_emit_calls(struct lk_emit *emit);
 void lk_emit_descriptors(struct lk_emit *emit);
 

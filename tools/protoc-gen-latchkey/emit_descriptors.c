@@ -2,8 +2,6 @@
 #include "tools/protoc-gen-latchkey/emit.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "tools/protoc-gen-latchkey/names.h"
 
@@ -34,19 +32,11 @@ static void emit_bytes(struct lk_text *text, const uint8_t *bytes, size_t len)
 	}
 }
 
-/* "latchkey/v1/descriptors", beside the first file. */
-static const char *stem_beside(struct lk_pool *pool, const struct lk_proto_file *file, const char *name)
-{
-	const char *slash = strrchr(file->stem, '/');
-
-	return lk_pool_printf(pool, "%.*s%s", slash ? (int)(slash - file->stem + 1) : 0, file->stem, name);
-}
-
 void lk_emit_descriptors(struct lk_emit *emit)
 {
 	const struct lk_proto_file *first = emit->model->first;
 	const struct lk_emit_unit unit = {
-		.stem = stem_beside(emit->pool, first, "descriptors"),
+		.stem = lk_emit_beside(emit, "descriptors"),
 		.from = lk_pool_printf(emit->pool, "package %s", first->package),
 		.purpose = "The API's description of itself.",
 		.includes = "#include <stddef.h>\n",

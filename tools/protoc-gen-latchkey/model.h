@@ -36,6 +36,7 @@ struct lk_proto_value {
 
 struct lk_proto_enum {
 	struct lk_proto_element element;
+	const struct lk_proto_file *file;
 	/* "KEY_SCOPE_", which its values' names begin with. */
 	const char *prefix;
 	struct lk_proto_value *values;
@@ -126,6 +127,9 @@ struct lk_model {
 	/* All files of the run, each behind those that it imports. */
 	struct lk_proto_file *files;
 	size_t n_files;
+	/* The methods of the files that are generated. */
+	const struct lk_proto_method **methods;
+	size_t n_methods;
 	/* The first file that is generated; its package and folder are those of the run. NULL where none is. */
 	const struct lk_proto_file *first;
 };

@@ -142,6 +142,15 @@ char *lk_names_upper(struct lk_pool *pool, const char *name)
 	return result;
 }
 
+char *lk_names_lower(struct lk_pool *pool, const char *name)
+{
+	char *result = lk_pool_text(pool, name, strlen(name));
+
+	for (char *at = result; *at; at++)
+		*at = lower(*at);
+	return result;
+}
+
 bool lk_names_is_keyword(const char *name)
 {
 	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {

@@ -32,8 +32,8 @@ char *lk_names_c_lower(struct lk_pool *pool, const char *full_name);
 /* As protoc-c names a member: in lower case, with '_' behind a keyword of C or C++. */
 char *lk_names_c_member(struct lk_pool *pool, const char *name);
 
-/* In upper case. */
 char *lk_names_upper(struct lk_pool *pool, const char *name);
+char *lk_names_lower(struct lk_pool *pool, const char *name);
 
 bool lk_names_is_keyword(const char *name);
 

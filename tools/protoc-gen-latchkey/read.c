@@ -57,6 +57,7 @@ static void read_enum(const struct reader *reader, const char *scope, const enum
 	struct lk_proto_enum *result = &reader->file->enums[reader->file->n_enums++];
 
 	result->element = read_element(reader, scope, descriptor->name, path);
+	result->file = reader->file;
 	result->prefix = lk_pool_printf(reader->pool, "%s_", lk_names_upper_snake(reader->pool, descriptor->name));
 	result->values = lk_pool_array(reader->pool, descriptor->n_value, sizeof(*result->values));
 	result->n_values = descriptor->n_value;
@@ -287,6 +288,32 @@ static void resolve_types(const struct lk_model *model, struct lk_proto_file *fi
 	}
 }
 
+static size_t count_methods(const struct lk_proto_file *file)
+{
+	size_t n_methods = 0;
+
+	for (size_t i = 0; i < file->n_services; i++)
+		n_methods += file->services[i].n_methods;
+	return n_methods;
+}
+
+static void gather_methods(struct lk_model *model)
+{
+	size_t n_methods = 0;
+
+	for (size_t i = 0; i < model->n_files; i++)
+		n_methods += count_methods(&model->files[i]);
+	model->methods = lk_pool_array(model->pool, n_methods, sizeof(*model->methods));
+	for (size_t i = 0; i < model->n_files; i++) {
+		const struct lk_proto_file *file = &model->files[i];
+
+		for (size_t j = 0; file->is_generated && j < file->n_services; j++) {
+			for (size_t k = 0; k < file->services[j].n_methods; k++)
+				model->methods[model->n_methods++] = &file->services[j].methods[k];
+		}
+	}
+}
+
 void lk_model_read(
 	struct lk_report *report, const Google__Protobuf__Compiler__CodeGeneratorRequest *request, struct lk_model *ret)
 {
@@ -302,4 +329,5 @@ void lk_model_read(
 	}
 	for (size_t i = 0; i < ret->n_files; i++)
 		resolve_types(ret, &ret->files[i]);
+	gather_methods(ret);
 }

@@ -84,6 +84,18 @@ const char *lk_text_literal(struct lk_pool *pool, const char *string)
 	return literal;
 }
 
+const char *lk_text_one_line(struct lk_pool *pool, const char *comment)
+{
+	char *line;
+
+	if (!comment)
+		return "";
+	line = lk_pool_text(pool, comment, strlen(comment));
+	for (char *at = line; (at = strchr(at, '\n'));)
+		*at = ' ';
+	return line;
+}
+
 /* A copy of `comment` that neither ends a comment of C nor looks like the beginning of one. */
 static const char *defuse(struct lk_pool *pool, const char *comment)
 {

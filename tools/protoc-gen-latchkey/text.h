@@ -41,6 +41,9 @@ void lk_text_expand(struct lk_text *text, const char *pattern, const struct lk_t
 /* `string` as a literal of C, in its quotes; "NULL" for NULL. */
 const char *lk_text_literal(struct lk_pool *pool, const char *string);
 
+/* `comment` in one line; "" for NULL. */
+const char *lk_text_one_line(struct lk_pool *pool, const char *comment);
+
 /*
  * `comment`, one or several lines, as a comment of C in lines of their own, each behind `indent`. What would end a comment, or
  * seem to begin another, is broken by a space. "" for NULL.
