@@ -22,7 +22,7 @@ extern "C" {
 
 enum lk_token_fault {
 	LK_TOKEN_FINE = 0,
-	/* Longer than LK_TOKEN_MAX, or too short to be one. */
+	/* Too short or too long to be one: with the prefix asked for, or with any. */
 	LK_TOKEN_LENGTH,
 	/* It does not start with the prefix that was asked for, or has none. */
 	LK_TOKEN_PREFIX,
