@@ -3,13 +3,14 @@
  *
  * It starts with one chunk that it keeps for ever, so that an ordinary request allocates nothing; a larger one gets further
  * chunks up to a cap, and past the cap nothing. A reset wipes what was used, for tokens pass through here.
- * One thread at a time.
+ * One thread at a time. Its allocator points at it: it stays where lk_arena_init() was given it.
  */
 #ifndef LK_SERVER_CORE_ARENA_H
 #define LK_SERVER_CORE_ARENA_H
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
