@@ -11,12 +11,20 @@
 
 #define LK_ID_MAX   63
 #define LK_NAME_MAX 100
+/* The most characters of a value that an error quotes. */
+#define LK_QUOTE_MAX 60
 
 /* Whether `text` is a tenant's or keyspace's id: [a-z0-9][a-z0-9-]{0,62}. */
 bool lk_text_is_id(const char *text);
 
 /* Adds a fault of `field` where `text` is no id; says what an id is. */
 void lk_text_check_id(struct lk_faults *faults, const char *field, const char *text);
+
+/*
+ * `text` in double quotes, for an error: control characters become '?', and what is longer than LK_QUOTE_MAX is cut off with
+ * "..." behind the quotes. Static text where the arena is exhausted. Never for a secret.
+ */
+const char *lk_text_quote(struct lk_arena *arena, const char *text);
 
 /* Unicode code points in valid UTF-8. */
 size_t lk_text_length(const char *text);
