@@ -51,7 +51,7 @@ void lk_key_check_value(const uint8_t key[static LK_SECRET_KEY_LEN], uint8_t ret
 
 /*
  * The subkey of seal.key for `purpose` and, where there is one, `context` (for a reply: the whole request_id).
- * BLAKE2b keyed with seal.key over the domain and the context.
+ * BLAKE2b-256 of the context, keyed with seal.key and personalised with the purpose.
  */
 void lk_seal_subkey(const struct lk_keyring *keyring, enum lk_seal_purpose purpose, const void *context,
 	size_t context_len, uint8_t ret_key[static LK_SECRET_KEY_LEN]);
