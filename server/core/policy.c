@@ -1,0 +1,136 @@
+#include "server/core/policy.h"
+
+#include <string.h>
+
+#include "server/core/grant.h"
+#include "server/core/text.h"
+#include "server/core/time.h"
+
+#include <latchkey/token.h>
+
+static const char prefix_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+static void check_prefix(struct lk_faults *faults, const char *prefix, bool is_system)
+{
+	static const char field[] = "policy.token_prefix";
+	size_t len = strlen(prefix);
+	const char *quoted = lk_text_quote(faults->arena, prefix);
+	if (len == 0) {
+		lk_fault_add(faults, field,
+			"is needed: give 1 to %d of A-Z, a-z, 0-9, '_' and '-', for example \"sk-\"",
+			LK_TOKEN_PREFIX_MAX);
+		return;
+	}
+	if (prefix[strspn(prefix, prefix_characters)] != '\0') {
+		lk_fault_add(faults, field, "%s: use only A-Z, a-z, 0-9, '_' and '-'", quoted);
+	}
+	if (lk_text_length(prefix) > LK_TOKEN_PREFIX_MAX) {
+		lk_fault_add(faults, field, "%s has %zu characters: shorten it to at most %d", quoted,
+			lk_text_length(prefix), LK_TOKEN_PREFIX_MAX);
+	}
+	if (!is_system && strncmp(prefix, LK_ROOT_KEY_PREFIX, strlen(LK_ROOT_KEY_PREFIX)) == 0) {
+		lk_fault_add(faults, field, "%s: \"" LK_ROOT_KEY_PREFIX "\" marks root keys: choose another", quoted);
+	}
+}
+
+static void check_format(struct lk_faults *faults, Latchkey__V1__TokenFormat format)
+{
+	if (format != LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_UNSPECIFIED &&
+		format != LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE) {
+		lk_fault_add(
+			faults, "policy.token_format", "%d is no token format: give TOKEN_FORMAT_OPAQUE", (int)format);
+	}
+}
+
+/* The display length with its default; 0 where it is a fault. */
+static uint32_t check_display_length(struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy)
+{
+	size_t prefix_len = strlen(policy->token_prefix);
+	if (prefix_len > LK_TOKEN_PREFIX_MAX) {
+		/* A fault already, and no measure for this one. */
+		return 0;
+	}
+	if (policy->display_length == 0) {
+		return (uint32_t)prefix_len + LK_DISPLAY_EXTRA_DEFAULT;
+	}
+	if (policy->display_length > prefix_len + LK_DISPLAY_EXTRA_MAX) {
+		lk_fault_add(faults, "policy.display_length",
+			"%u shows too much of the secret: give at most %zu, which is the prefix and %d",
+			policy->display_length, prefix_len + LK_DISPLAY_EXTRA_MAX, LK_DISPLAY_EXTRA_MAX);
+		return 0;
+	}
+	return policy->display_length;
+}
+
+int64_t lk_policy_check_ttl(struct lk_faults *faults, const char *field, const Google__Protobuf__Duration *ttl)
+{
+	int64_t us = 0;
+	if (ttl == NULL) {
+		return 0;
+	}
+	if (!lk_time_from_duration(ttl, &us)) {
+		lk_fault_add(faults, field,
+			"%lld s and %d ns is no Duration: give at most 10,000 years, and both parts with the same sign",
+			(long long)ttl->seconds, ttl->nanos);
+		return 0;
+	}
+	if (us <= 0) {
+		char text[LK_SPAN_TEXT_LEN];
+		lk_time_format_span(us, text);
+		lk_fault_add(faults, field, "%s is no life: give a positive time of a microsecond or more", text);
+		return 0;
+	}
+	return us;
+}
+
+static void check_ttl_order(struct lk_faults *faults, const Latchkey__Store__PolicyRecord *policy)
+{
+	if (policy->max_ttl_us == 0 || policy->default_ttl_us <= policy->max_ttl_us) {
+		return;
+	}
+	char given[LK_SPAN_TEXT_LEN];
+	char max[LK_SPAN_TEXT_LEN];
+	lk_time_format_span(policy->default_ttl_us, given);
+	lk_time_format_span(policy->max_ttl_us, max);
+	lk_fault_add(faults, "policy.default_ttl", "%s is longer than max_ttl: give at most %s", given, max);
+}
+
+void lk_policy_from_request(struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy, bool is_system,
+	Latchkey__Store__PolicyRecord *ret)
+{
+	latchkey__store__policy_record__init(ret);
+	if (policy == NULL) {
+		lk_fault_add(faults, "policy", "is needed: give at least token_prefix, for example \"sk-\"");
+		return;
+	}
+	check_prefix(faults, policy->token_prefix, is_system);
+	check_format(faults, policy->token_format);
+	ret->token_prefix = policy->token_prefix;
+	ret->display_length = check_display_length(faults, policy);
+	ret->name_required = policy->name_required;
+	ret->name_unique = policy->name_unique;
+	ret->expiry_required = policy->expiry_required;
+	ret->default_ttl_us = lk_policy_check_ttl(faults, "policy.default_ttl", policy->default_ttl);
+	ret->max_ttl_us = lk_policy_check_ttl(faults, "policy.max_ttl", policy->max_ttl);
+	ret->revoke_deletes = policy->revoke_deletes;
+	check_ttl_order(faults, ret);
+}
+
+Latchkey__V1__KeyPolicy *lk_policy_to_api(struct lk_arena *arena, const Latchkey__Store__PolicyRecord *policy)
+{
+	Latchkey__V1__KeyPolicy *api = lk_arena_alloc(arena, sizeof(*api));
+	if (api == NULL) {
+		return NULL;
+	}
+	latchkey__v1__key_policy__init(api);
+	api->token_prefix = lk_arena_text(arena, policy->token_prefix, strlen(policy->token_prefix));
+	api->token_format = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE;
+	api->display_length = policy->display_length;
+	api->name_required = policy->name_required;
+	api->name_unique = policy->name_unique;
+	api->expiry_required = policy->expiry_required;
+	api->default_ttl = lk_time_to_duration(arena, policy->default_ttl_us);
+	api->max_ttl = lk_time_to_duration(arena, policy->max_ttl_us);
+	api->revoke_deletes = policy->revoke_deletes;
+	return arena->exhausted ? NULL : api;
+}

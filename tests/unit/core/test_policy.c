@@ -1,0 +1,275 @@
+#include "server/core/policy.h"
+
+#include <setjmp.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/core/time.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct lk_arena arena;
+static struct lk_faults faults;
+static Latchkey__V1__KeyPolicy policy;
+static Latchkey__Store__PolicyRecord record;
+
+static int setup(void **state)
+{
+	(void)state;
+	if (lk_arena_init(&arena, 65536, 65536) != LK_OK) {
+		return -1;
+	}
+	lk_faults_init(&faults, &arena);
+	latchkey__v1__key_policy__init(&policy);
+	policy.token_prefix = "sk-";
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	lk_arena_done(&arena);
+	return 0;
+}
+
+static void assert_fault(size_t at, const char *field, const char *part)
+{
+	assert_true(at < faults.count);
+	assert_string_equal(faults.items[at].field, field);
+	if (strstr(faults.items[at].description, part) == NULL) {
+		fail_msg("'%s' does not say '%s'", faults.items[at].description, part);
+	}
+}
+
+static void test_policy_defaults_become_explicit(void **state)
+{
+	(void)state;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 0);
+	assert_string_equal(record.token_prefix, "sk-");
+	assert_int_equal(record.display_length, 9);
+	assert_false(record.name_required);
+	assert_false(record.name_unique);
+	assert_false(record.expiry_required);
+	assert_false(record.revoke_deletes);
+	assert_int_equal(record.default_ttl_us, 0);
+	assert_int_equal(record.max_ttl_us, 0);
+}
+
+static void test_policy_absent_is_a_fault(void **state)
+{
+	(void)state;
+	lk_policy_from_request(&faults, NULL, false, &record);
+	assert_int_equal(faults.count, 1);
+	assert_fault(0, "policy", "token_prefix");
+	assert_string_equal(record.token_prefix, "");
+}
+
+static void test_policy_survives_the_way_to_the_store_and_back(void **state)
+{
+	(void)state;
+	Google__Protobuf__Duration hour = GOOGLE__PROTOBUF__DURATION__INIT;
+	Google__Protobuf__Duration more = GOOGLE__PROTOBUF__DURATION__INIT;
+	hour.seconds = 3600;
+	more.seconds = 3600;
+	more.nanos = 1000;
+	policy.display_length = 11;
+	policy.name_required = policy.name_unique = policy.expiry_required = policy.revoke_deletes = true;
+	policy.default_ttl = &hour;
+	policy.max_ttl = &more;
+	policy.token_format = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(record.default_ttl_us, 3600000000);
+	assert_int_equal(record.max_ttl_us, 3600000001);
+	const Latchkey__V1__KeyPolicy *api = lk_policy_to_api(&arena, &record);
+	assert_non_null(api);
+	uint8_t expected[128];
+	uint8_t actual[128];
+	size_t len = latchkey__v1__key_policy__get_packed_size(&policy);
+	assert_int_equal(latchkey__v1__key_policy__pack(&policy, expected), len);
+	assert_int_equal(latchkey__v1__key_policy__get_packed_size(api), len);
+	assert_int_equal(latchkey__v1__key_policy__pack(api, actual), len);
+	assert_memory_equal(actual, expected, len);
+}
+
+static void test_policy_to_api_without_memory_is_null(void **state)
+{
+	(void)state;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	record.max_ttl_us = 1;
+	for (size_t cap = 0; cap <= sizeof(Latchkey__V1__KeyPolicy) + 16; cap += 16) {
+		struct lk_arena small;
+		assert_int_equal(lk_arena_init(&small, cap, cap), LK_OK);
+		assert_null(lk_policy_to_api(&small, &record));
+		lk_arena_done(&small);
+	}
+}
+
+static void test_policy_prefix_has_rules(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *prefix;
+		const char *part;
+	} cases[] = {
+		{"", "is needed"},
+		{"sk ", "use only"},
+		{"sk.", "use only"},
+		{"\xc3\xa4_", "use only"},
+		{"sk\n", "use only"},
+		{"ABCDEFGHIJKLMNOPQRSTUVWXYZ_-01234", "33 characters"},
+		{"lkr_", "root keys"},
+		{"lkr_live_", "root keys"},
+		{"k", NULL},
+		{"lkr-", NULL},
+		{"LKR_", NULL},
+		{"lkr", NULL},
+		{"xlkr_", NULL},
+		{"ABCDEFGHIJKLMNOPQRSTUVWXYZ_-0123", NULL},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		lk_faults_init(&faults, &arena);
+		policy.token_prefix = (char *)cases[i].prefix;
+		lk_policy_from_request(&faults, &policy, false, &record);
+		assert_int_equal(faults.count, cases[i].part == NULL ? 0 : 1);
+		if (cases[i].part != NULL) {
+			assert_fault(0, "policy.token_prefix", cases[i].part);
+		}
+	}
+}
+
+static void test_policy_of_system_may_have_the_root_prefix(void **state)
+{
+	(void)state;
+	policy.token_prefix = LK_ROOT_KEY_PREFIX;
+	lk_policy_from_request(&faults, &policy, true, &record);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(record.display_length, 10);
+}
+
+static void test_policy_huge_prefix_is_a_fault_and_no_more(void **state)
+{
+	(void)state;
+	static char prefix[40000];
+	memset(prefix, 'a', sizeof(prefix) - 1);
+	policy.token_prefix = prefix;
+	policy.display_length = 4;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 1);
+	assert_fault(0, "policy.token_prefix", "39999 characters");
+	assert_true(strlen(faults.items[0].description) < 200);
+}
+
+static void test_policy_display_length_ends_eight_behind_the_prefix(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t given;
+		uint32_t kept;
+	} cases[] = {{1, 1}, {3, 3}, {9, 9}, {11, 11}, {12, 0}, {UINT32_MAX, 0}};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		lk_faults_init(&faults, &arena);
+		policy.display_length = cases[i].given;
+		lk_policy_from_request(&faults, &policy, false, &record);
+		assert_int_equal(faults.count, cases[i].kept == 0 ? 1 : 0);
+		if (cases[i].kept == 0) {
+			assert_fault(0, "policy.display_length", "at most 11");
+		} else {
+			assert_int_equal(record.display_length, cases[i].kept);
+		}
+	}
+}
+
+static void test_policy_unknown_format_is_a_fault(void **state)
+{
+	(void)state;
+	policy.token_format = (Latchkey__V1__TokenFormat)2;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 1);
+	assert_fault(0, "policy.token_format", "2 is no token format");
+}
+
+static void test_policy_ttls_are_positive_durations(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t seconds;
+		int32_t nanos;
+		const char *part;
+	} cases[] = {
+		{0, 0, "0s is no life"},
+		{0, 999, "0s is no life"},
+		{-1, -500000000, "-1.5s is no life"},
+		{1, -1, "no Duration"},
+		{INT64_MAX, 0, "9223372036854775807 s"},
+		{0, 1000, NULL},
+		{INT64_C(315576000000), 999999999, NULL},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		Google__Protobuf__Duration ttl = GOOGLE__PROTOBUF__DURATION__INIT;
+		ttl.seconds = cases[i].seconds;
+		ttl.nanos = cases[i].nanos;
+		policy.default_ttl = &ttl;
+		policy.max_ttl = &ttl;
+		lk_faults_init(&faults, &arena);
+		lk_policy_from_request(&faults, &policy, false, &record);
+		assert_int_equal(faults.count, cases[i].part == NULL ? 0 : 2);
+		if (cases[i].part != NULL) {
+			assert_fault(0, "policy.default_ttl", cases[i].part);
+			assert_fault(1, "policy.max_ttl", cases[i].part);
+		}
+	}
+}
+
+static void test_policy_default_ttl_is_within_the_longest(void **state)
+{
+	(void)state;
+	Google__Protobuf__Duration given = GOOGLE__PROTOBUF__DURATION__INIT;
+	Google__Protobuf__Duration max = GOOGLE__PROTOBUF__DURATION__INIT;
+	given.seconds = 91;
+	max.seconds = 90;
+	policy.default_ttl = &given;
+	policy.max_ttl = &max;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 1);
+	assert_fault(0, "policy.default_ttl", "91s is longer than max_ttl: give at most 90s");
+	lk_faults_init(&faults, &arena);
+	given.seconds = 90;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 0);
+}
+
+static void test_policy_reports_all_faults_together(void **state)
+{
+	(void)state;
+	Google__Protobuf__Duration none = GOOGLE__PROTOBUF__DURATION__INIT;
+	policy.token_prefix = "lkr_!ABCDEFGHIJKLMNOPQRSTUVWXYZ_-01234";
+	policy.token_format = (Latchkey__V1__TokenFormat)7;
+	policy.default_ttl = &none;
+	policy.max_ttl = &none;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 6);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_policy_defaults_become_explicit),
+		TEST(test_policy_absent_is_a_fault),
+		TEST(test_policy_survives_the_way_to_the_store_and_back),
+		TEST(test_policy_to_api_without_memory_is_null),
+		TEST(test_policy_prefix_has_rules),
+		TEST(test_policy_of_system_may_have_the_root_prefix),
+		TEST(test_policy_huge_prefix_is_a_fault_and_no_more),
+		TEST(test_policy_display_length_ends_eight_behind_the_prefix),
+		TEST(test_policy_unknown_format_is_a_fault),
+		TEST(test_policy_ttls_are_positive_durations),
+		TEST(test_policy_default_ttl_is_within_the_longest),
+		TEST(test_policy_reports_all_faults_together),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

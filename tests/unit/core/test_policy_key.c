@@ -1,0 +1,486 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/core/policy.h"
+#include "server/core/time.h"
+
+#define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+/* 2026-11-21T09:30:00Z */
+static const int64_t now = INT64_C(1795253400) * LK_US_PER_SECOND;
+static const int64_t now_s = INT64_C(1795253400);
+
+static struct lk_arena arena;
+static struct lk_faults faults;
+static Latchkey__V1__CreateKeyRequest request;
+static Latchkey__Store__PolicyRecord policy;
+static Latchkey__Store__KeyRecord key;
+static Google__Protobuf__Timestamp expire_time;
+static Google__Protobuf__Timestamp not_before;
+static Google__Protobuf__Duration ttl;
+
+static int setup(void **state)
+{
+	(void)state;
+	if (lk_arena_init(&arena, 65536, 1 << 20) != LK_OK) {
+		return -1;
+	}
+	lk_faults_init(&faults, &arena);
+	latchkey__v1__create_key_request__init(&request);
+	latchkey__store__policy_record__init(&policy);
+	latchkey__store__key_record__init(&key);
+	google__protobuf__timestamp__init(&expire_time);
+	google__protobuf__timestamp__init(&not_before);
+	google__protobuf__duration__init(&ttl);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	lk_arena_done(&arena);
+	return 0;
+}
+
+static void run(bool is_system)
+{
+	lk_faults_init(&faults, &arena);
+	latchkey__store__key_record__init(&key);
+	lk_policy_check_key(&faults, &request, &policy, is_system, now, &key);
+}
+
+static void give_expire_time(int64_t seconds, int32_t nanos)
+{
+	request.expiry_case = LATCHKEY__V1__CREATE_KEY_REQUEST__EXPIRY_EXPIRE_TIME;
+	request.expire_time = &expire_time;
+	expire_time.seconds = seconds;
+	expire_time.nanos = nanos;
+}
+
+static void give_ttl(int64_t seconds, int32_t nanos)
+{
+	request.expiry_case = LATCHKEY__V1__CREATE_KEY_REQUEST__EXPIRY_TTL;
+	request.ttl = &ttl;
+	ttl.seconds = seconds;
+	ttl.nanos = nanos;
+}
+
+static void give_not_before(int64_t seconds)
+{
+	request.not_before_time = &not_before;
+	not_before.seconds = seconds;
+}
+
+static void assert_one_fault(const char *field, const char *part)
+{
+	if (faults.count != 1 || strcmp(faults.items[0].field, field) != 0 ||
+		strstr(faults.items[0].description, part) == NULL) {
+		fail_msg("%zu faults, the first: %s: %s; wanted %s: %s", faults.count,
+			faults.count > 0 ? faults.items[0].field : "-",
+			faults.count > 0 ? faults.items[0].description : "-", field, part);
+	}
+}
+
+static void test_key_of_nothing_is_good_under_an_easy_policy(void **state)
+{
+	(void)state;
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_string_equal(key.name, "");
+	assert_string_equal(key.owner, "");
+	assert_false(key.tenant_scope);
+	assert_int_equal(key.n_metadata, 0);
+	assert_int_equal(key.not_before_us, 0);
+	assert_int_equal(key.expire_us, 0);
+	assert_null(key.grant);
+}
+
+static void test_key_name_and_owner_are_trimmed(void **state)
+{
+	(void)state;
+	request.name = "  Build \xc2\xa0";
+	request.owner = "\tu-1\n";
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_string_equal(key.name, "Build");
+	assert_string_equal(key.owner, "u-1");
+}
+
+static void test_key_name_is_needed_where_required_or_unique(void **state)
+{
+	(void)state;
+	request.name = "  ";
+	policy.name_required = true;
+	run(false);
+	assert_one_fault("name", "is needed");
+	policy.name_required = false;
+	policy.name_unique = true;
+	run(false);
+	assert_one_fault("name", "is needed");
+	request.name = "n";
+	run(false);
+	assert_int_equal(faults.count, 0);
+}
+
+static void test_key_name_and_owner_have_limits(void **state)
+{
+	(void)state;
+	char name[102] = {0};
+	char owner[130] = {0};
+	memset(name, 'n', 100);
+	memset(owner, 'o', 128);
+	request.name = name;
+	request.owner = owner;
+	run(false);
+	assert_int_equal(faults.count, 0);
+	name[100] = 'n';
+	run(false);
+	assert_one_fault("name", "at most 100");
+	name[100] = '\0';
+	owner[128] = 'o';
+	run(false);
+	assert_one_fault("owner", "at most 128");
+}
+
+static void test_key_scope_is_one_of_two(void **state)
+{
+	(void)state;
+	request.scope = LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_TENANT;
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_true(key.tenant_scope);
+	request.scope = LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_KEYSPACE;
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_false(key.tenant_scope);
+	request.scope = (Latchkey__V1__KeyScope)3;
+	run(false);
+	assert_one_fault("scope", "3 is no scope");
+	assert_false(key.tenant_scope);
+}
+
+static void test_key_expire_time_lies_in_the_future(void **state)
+{
+	(void)state;
+	give_expire_time(1577836800, 0);
+	run(false);
+	assert_one_fault("expire_time", "2020-01-01T00:00:00.000000Z is in the past: give an instant after now");
+	assert_int_equal(key.expire_us, 0);
+	give_expire_time(now_s, 0);
+	run(false);
+	assert_one_fault("expire_time", "is in the past");
+	give_expire_time(now_s, 999);
+	run(false);
+	assert_one_fault("expire_time", "is in the past");
+	give_expire_time(now_s, 1000);
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(key.expire_us, now + 1);
+	give_expire_time(253402300799, 999999999);
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(key.expire_us, LK_TIME_MAX_US);
+	give_expire_time(0, 0);
+	run(false);
+	assert_one_fault("expire_time", "1970-01-01T00:00:00.000000Z is in the past");
+}
+
+static void test_key_expire_time_is_a_timestamp(void **state)
+{
+	(void)state;
+	give_expire_time(253402300800, 0);
+	run(false);
+	assert_one_fault("expire_time", "253402300800 s and 0 ns is no Timestamp");
+	give_expire_time(now_s + 1, -1);
+	run(false);
+	assert_one_fault("expire_time", "no Timestamp");
+}
+
+static void test_key_expires_after_it_begins(void **state)
+{
+	(void)state;
+	give_not_before(now_s + 60);
+	give_expire_time(now_s + 60, 0);
+	run(false);
+	assert_one_fault("expire_time", "is not after not_before_time");
+	assert_int_equal(key.not_before_us, now + 60 * LK_US_PER_SECOND);
+	give_expire_time(now_s + 61, 0);
+	run(false);
+	assert_int_equal(faults.count, 0);
+	give_not_before(now_s - 60);
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(key.not_before_us, now - 60 * LK_US_PER_SECOND);
+	give_not_before(INT64_MIN);
+	run(false);
+	assert_one_fault("not_before_time", "no Timestamp");
+}
+
+static void test_key_ttl_counts_from_the_later_of_now_and_not_before(void **state)
+{
+	(void)state;
+	give_ttl(90, 500000000);
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(key.expire_us, now + 90500000);
+	give_not_before(now_s + 10);
+	run(false);
+	assert_int_equal(key.expire_us, now + 100500000);
+	give_not_before(now_s - 10);
+	run(false);
+	assert_int_equal(key.expire_us, now + 90500000);
+}
+
+static void test_key_ttl_is_positive_and_ends_in_time(void **state)
+{
+	(void)state;
+	give_ttl(0, 0);
+	run(false);
+	assert_one_fault("ttl", "0s is no life");
+	give_ttl(-5, 0);
+	run(false);
+	assert_one_fault("ttl", "-5s is no life");
+	give_ttl(5, -1);
+	run(false);
+	assert_one_fault("ttl", "no Duration");
+	give_ttl(315576000000, 0);
+	run(false);
+	assert_one_fault("ttl", "after the year 9999");
+	give_ttl(253402300799 - now_s, 999999999);
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(key.expire_us, LK_TIME_MAX_US);
+	give_ttl(253402300800 - now_s, 0);
+	run(false);
+	assert_one_fault("ttl", "after the year 9999");
+	give_not_before(253402300799);
+	give_ttl(315576000000, 999999999);
+	run(false);
+	assert_one_fault("ttl", "after the year 9999");
+}
+
+static void test_key_without_expiry_gets_the_default(void **state)
+{
+	(void)state;
+	policy.expiry_required = true;
+	policy.default_ttl_us = 60 * LK_US_PER_SECOND;
+	policy.max_ttl_us = 60 * LK_US_PER_SECOND;
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(key.expire_us, now + 60 * LK_US_PER_SECOND);
+	give_not_before(now_s + 5);
+	run(false);
+	assert_int_equal(key.expire_us, now + 65 * LK_US_PER_SECOND);
+	policy.max_ttl_us = 0;
+	policy.default_ttl_us = INT64_MAX;
+	run(false);
+	assert_one_fault("ttl", "after the year 9999");
+}
+
+static void test_key_without_expiry_is_refused_where_it_must_expire(void **state)
+{
+	(void)state;
+	policy.expiry_required = true;
+	run(false);
+	assert_one_fault("expire_time", "must expire");
+	policy.expiry_required = false;
+	policy.max_ttl_us = 90 * LK_US_PER_SECOND;
+	run(false);
+	assert_one_fault("expire_time", "at most 90s");
+}
+
+static void test_key_lives_no_longer_than_the_policy_says(void **state)
+{
+	(void)state;
+	policy.max_ttl_us = 90 * LK_US_PER_SECOND;
+	give_ttl(90, 0);
+	run(false);
+	assert_int_equal(faults.count, 0);
+	give_ttl(90, 1000);
+	run(false);
+	assert_one_fault("ttl", "90.000001s is longer");
+	give_expire_time(now_s + 90, 0);
+	run(false);
+	assert_int_equal(faults.count, 0);
+	give_expire_time(now_s + 91, 0);
+	run(false);
+	assert_one_fault("expire_time", "give at most 90s");
+	/* From not_before_time on, where that is later. */
+	give_not_before(now_s + 1);
+	run(false);
+	assert_int_equal(faults.count, 0);
+	/* But an early not_before_time lengthens nothing and shortens nothing. */
+	give_not_before(now_s - 1000);
+	run(false);
+	assert_one_fault("expire_time", "a life of 91s");
+}
+
+static void test_key_under_an_unknown_policy_is_checked_as_far_as_may_be(void **state)
+{
+	(void)state;
+	request.name = "";
+	request.owner = "a\x01 b";
+	give_expire_time(1, 0);
+	lk_policy_check_key(&faults, &request, NULL, false, now, &key);
+	assert_int_equal(faults.count, 2);
+	assert_string_equal(faults.items[0].field, "owner");
+	assert_string_equal(faults.items[1].field, "expire_time");
+	lk_faults_init(&faults, &arena);
+	request.owner = "";
+	request.expiry_case = LATCHKEY__V1__CREATE_KEY_REQUEST__EXPIRY__NOT_SET;
+	lk_policy_check_key(&faults, &request, NULL, false, now, &key);
+	assert_int_equal(faults.count, 0);
+}
+
+enum {
+	entries_max = 40
+};
+
+static void give_metadata(size_t count, const char *value)
+{
+	static Latchkey__V1__CreateKeyRequest__MetadataEntry entries[entries_max];
+	static Latchkey__V1__CreateKeyRequest__MetadataEntry *pointers[entries_max];
+	static char keys[entries_max][3];
+	for (size_t i = 0; i < count; i++) {
+		keys[i][0] = (char)('a' + i / 20);
+		keys[i][1] = (char)('a' + i % 20);
+		latchkey__v1__create_key_request__metadata_entry__init(&entries[i]);
+		entries[i].key = keys[i];
+		entries[i].value = (char *)value;
+		pointers[i] = &entries[i];
+	}
+	request.n_metadata = count;
+	request.metadata = pointers;
+}
+
+static void test_key_metadata_is_carried_over(void **state)
+{
+	(void)state;
+	give_metadata(16, "v");
+	run(false);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(key.n_metadata, 16);
+	assert_string_equal(key.metadata[0]->key, "aa");
+	assert_string_equal(key.metadata[15]->key, "ap");
+	assert_string_equal(key.metadata[15]->value, "v");
+	assert_true(protobuf_c_message_check(&key.base));
+}
+
+static void test_key_metadata_has_limits(void **state)
+{
+	(void)state;
+	give_metadata(17, "");
+	run(false);
+	assert_one_fault("metadata", "17 entries: give at most 16");
+	static char value[4096];
+	memset(value, 'x', 4094);
+	give_metadata(1, value);
+	run(false);
+	assert_int_equal(faults.count, 0);
+	value[4094] = 'x';
+	run(false);
+	assert_one_fault("metadata", "4097 bytes");
+	give_metadata(1, "v");
+	request.metadata[0]->key = "";
+	run(false);
+	assert_one_fault("metadata", "\"v\" has no key");
+}
+
+static void test_key_grant_is_for_system_only(void **state)
+{
+	(void)state;
+	Latchkey__V1__Grant grant = LATCHKEY__V1__GRANT__INIT;
+	char *methods[] = {"keys.*", "Keys"};
+	char *any[] = {"*"};
+	grant.n_methods = 1;
+	grant.methods = methods;
+	grant.n_tenants = 1;
+	grant.tenants = any;
+	grant.n_keyspaces = 1;
+	grant.keyspaces = any;
+	run(true);
+	assert_one_fault("grant", "is needed");
+	request.grant = &grant;
+	run(false);
+	assert_one_fault("grant", "leave it out");
+	assert_null(key.grant);
+	run(true);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(key.grant->n_methods, 1);
+	assert_string_equal(key.grant->methods[0], "keys.*");
+	assert_string_equal(key.grant->tenants[0], "*");
+	assert_string_equal(key.grant->keyspaces[0], "*");
+	grant.n_methods = 2;
+	run(true);
+	assert_one_fault("grant.methods[1]", "\"Keys\"");
+}
+
+static void test_key_reports_all_faults_together(void **state)
+{
+	(void)state;
+	policy.name_required = true;
+	policy.max_ttl_us = 1;
+	request.owner = "a\n b";
+	request.scope = (Latchkey__V1__KeyScope)9;
+	give_not_before(INT64_MAX);
+	give_ttl(5, 0);
+	give_metadata(17, "v");
+	run(true);
+	static const char *const fields[] = {"name", "owner", "scope", "not_before_time", "ttl", "metadata", "grant"};
+	assert_int_equal(faults.count, COUNT(fields));
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		assert_string_equal(faults.items[i].field, fields[i]);
+	}
+}
+
+static void test_key_without_memory_is_never_good(void **state)
+{
+	(void)state;
+	Latchkey__V1__Grant grant = LATCHKEY__V1__GRANT__INIT;
+	request.name = "a name";
+	request.grant = &grant;
+	give_metadata(2, "v");
+	bool went_well = false;
+	for (size_t cap = 0; !went_well; cap += 16) {
+		struct lk_arena small;
+		assert_int_equal(lk_arena_init(&small, cap, cap), LK_OK);
+		lk_faults_init(&faults, &small);
+		latchkey__store__key_record__init(&key);
+		lk_policy_check_key(&faults, &request, &policy, true, now, &key);
+		assert_int_equal(small.exhausted, faults.count > 0);
+		went_well = faults.count == 0;
+		lk_arena_done(&small);
+		assert_true(cap < 4096);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_key_of_nothing_is_good_under_an_easy_policy),
+		TEST(test_key_name_and_owner_are_trimmed),
+		TEST(test_key_name_is_needed_where_required_or_unique),
+		TEST(test_key_name_and_owner_have_limits),
+		TEST(test_key_scope_is_one_of_two),
+		TEST(test_key_expire_time_lies_in_the_future),
+		TEST(test_key_expire_time_is_a_timestamp),
+		TEST(test_key_expires_after_it_begins),
+		TEST(test_key_ttl_counts_from_the_later_of_now_and_not_before),
+		TEST(test_key_ttl_is_positive_and_ends_in_time),
+		TEST(test_key_without_expiry_gets_the_default),
+		TEST(test_key_without_expiry_is_refused_where_it_must_expire),
+		TEST(test_key_lives_no_longer_than_the_policy_says),
+		TEST(test_key_under_an_unknown_policy_is_checked_as_far_as_may_be),
+		TEST(test_key_metadata_is_carried_over),
+		TEST(test_key_metadata_has_limits),
+		TEST(test_key_grant_is_for_system_only),
+		TEST(test_key_reports_all_faults_together),
+		TEST(test_key_without_memory_is_never_good),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
