@@ -1,0 +1,103 @@
+#include "server/store/audit.h"
+
+#include <lmdb.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/store/find.h"
+#include "server/store/store.h"
+
+/* A snapshot of a record without its digest; NULL where there is no record, or no memory. */
+static Latchkey__Store__Snapshot *snapshot_of(
+	struct lk_arena *arena, Latchkey__Store__Snapshot__RecordCase kind, union lk_audit_record record)
+{
+	Latchkey__Store__Snapshot *snapshot = lk_arena_alloc(arena, sizeof *snapshot);
+
+	if (record.key == NULL || snapshot == NULL) {
+		return NULL;
+	}
+	latchkey__store__snapshot__init(snapshot);
+	snapshot->record_case = kind;
+	if (kind == LATCHKEY__STORE__SNAPSHOT__RECORD_TENANT) {
+		snapshot->tenant = record.tenant;
+	} else if (kind == LATCHKEY__STORE__SNAPSHOT__RECORD_KEYSPACE) {
+		snapshot->keyspace = record.keyspace;
+	} else {
+		Latchkey__Store__KeyRecord *copy = lk_arena_alloc(arena, sizeof *copy);
+		if (copy == NULL) {
+			return NULL;
+		}
+		*copy = *record.key;
+		copy->digest = (ProtobufCBinaryData){0};
+		snapshot->key = copy;
+	}
+	return snapshot;
+}
+
+/* Says whose record it is, and which. */
+static void name_resource(struct lk_txn *txn, struct lk_arena *arena, const struct lk_audit_entry *entry,
+	Latchkey__Store__AuditRecord *record)
+{
+	union lk_audit_record subject = entry->after.key != NULL ? entry->after : entry->before;
+	const Latchkey__Store__TenantRecord *tenant = NULL;
+
+	if (entry->kind == LATCHKEY__STORE__SNAPSHOT__RECORD_TENANT) {
+		tenant = subject.tenant;
+		record->resource = lk_arena_printf(arena, "tenants/%s", subject.tenant->id);
+	} else if (entry->kind == LATCHKEY__STORE__SNAPSHOT__RECORD_KEYSPACE) {
+		tenant = lk_find_tenant_by_number(txn, arena, subject.keyspace->tenant);
+		record->resource = lk_arena_printf(arena, "keyspaces/%s", subject.keyspace->id);
+	} else {
+		tenant = lk_find_tenant_by_number(txn, arena, subject.key->tenant);
+		record->resource = lk_arena_printf(arena, "keys/%s", subject.key->id);
+	}
+	record->tenant = tenant == NULL ? NULL : tenant->id;
+}
+
+/* Packs the record behind the hash that it gives, and writes both. */
+static void append(struct lk_txn *txn, const Latchkey__Store__AuditRecord *record)
+{
+	struct lk_head *head = lk_txn_head(txn);
+	uint8_t key[LK_SECRET_KEY_LEN] = {0};
+	size_t len = latchkey__store__audit_record__get_packed_size(record);
+	struct lk_key where = lk_key_u64(record->number);
+
+	uint8_t *value = malloc(LK_DIGEST_LEN + len);
+	if (value == NULL) {
+		lk_txn_fail(txn, LK_NO_MEMORY);
+		return;
+	}
+	latchkey__store__audit_record__pack(record, value + LK_DIGEST_LEN);
+	lk_seal_subkey(lk_store_keyring(lk_txn_store(txn)), LK_SEAL_AUDIT, NULL, 0, key);
+	lk_audit_hash(key, head->audit_hash, value + LK_DIGEST_LEN, len, value);
+	sodium_memzero(key, sizeof key);
+	memcpy(head->audit_hash, value, LK_DIGEST_LEN);
+	head->last_audit = record->number;
+	lk_txn_put(txn, LK_TABLE_AUDIT, &where, value, LK_DIGEST_LEN + len, MDB_APPEND);
+	free(value);
+}
+
+void lk_audit_append(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Change *change,
+	const struct lk_audit_entry *entry)
+{
+	const struct lk_head *head = lk_txn_head(txn);
+	Latchkey__Store__AuditRecord record = LATCHKEY__STORE__AUDIT_RECORD__INIT;
+
+	record.number = head->last_audit + 1;
+	record.revision = head->revision;
+	record.time_us = change->time_us;
+	record.actor = change->actor;
+	record.method = change->method;
+	record.peer = change->peer;
+	record.traceparent = change->traceparent;
+	record.request_id_hash = change->request_id_hash;
+	record.before = snapshot_of(arena, entry->kind, entry->before);
+	record.after = snapshot_of(arena, entry->kind, entry->after);
+	name_resource(txn, arena, entry, &record);
+	if (arena->exhausted || record.tenant == NULL) {
+		lk_txn_fail(txn, LK_NO_MEMORY);
+		return;
+	}
+	append(txn, &record);
+}

@@ -1,0 +1,164 @@
+#include "server/store/opening.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/store/error.h"
+
+#define MAP_SIZE_DEFAULT ((size_t)64 << 30)
+#define PID_FILE         "latchkeyd.pid"
+#define TABLES_MOST      32
+
+enum lk_err lk_opening_fail(struct lk_opening *opening, enum lk_err err, const char *format, ...)
+{
+	va_list args;
+	size_t len = (size_t)snprintf(opening->message, LK_STORE_MESSAGE_LEN, "%s: ", opening->options->dir);
+
+	if (len < LK_STORE_MESSAGE_LEN) {
+		va_start(args, format);
+		(void)vsnprintf(opening->message + len, LK_STORE_MESSAGE_LEN - len, format, args);
+		va_end(args);
+	}
+	return err;
+}
+
+/* The entry of a directory that was just made must outlive a power failure, like what will be in it. */
+static enum lk_err sync_parent(int dir)
+{
+	int parent = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (parent < 0) {
+		return LK_IO;
+	}
+	int rc = fsync(parent);
+	close(parent);
+	return rc == 0 ? LK_OK : LK_IO;
+}
+
+static enum lk_err open_dir(struct lk_opening *opening)
+{
+	const char *dir = opening->options->dir;
+	bool made = mkdir(dir, 0750) == 0;
+
+	if (!made && errno != EEXIST) {
+		return lk_opening_fail(
+			opening, lk_err_from_errno(errno), "cannot make the data directory: %s", strerror(errno));
+	}
+	opening->store->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (opening->store->dir < 0) {
+		return lk_opening_fail(
+			opening, lk_err_from_errno(errno), "cannot open the data directory: %s", strerror(errno));
+	}
+	if (made && sync_parent(opening->store->dir) != LK_OK) {
+		return lk_opening_fail(opening, LK_IO, "cannot sync the directory above: %s", strerror(errno));
+	}
+	return LK_OK;
+}
+
+enum lk_err lk_opening_lock_dir(struct lk_opening *opening)
+{
+	char pid[32] = "";
+	enum lk_err err = open_dir(opening);
+
+	if (err != LK_OK) {
+		return err;
+	}
+	int file = openat(opening->store->dir, PID_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+
+	if (file < 0) {
+		return lk_opening_fail(opening, lk_err_from_errno(errno), "%s: %s", PID_FILE, strerror(errno));
+	}
+	opening->store->pid_file = file;
+	if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+		ssize_t len = pread(file, pid, sizeof pid - 1, 0);
+		pid[len > 0 ? strcspn(pid, "\n") : 0] = '\0';
+		return lk_opening_fail(opening, LK_HELD,
+			"process %s serves this data directory already: stop it, or use another --data",
+			pid[0] == '\0' ? "(unknown)" : pid);
+	}
+	int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+	if (ftruncate(file, 0) != 0 || pwrite(file, pid, (size_t)len, 0) != len) {
+		return lk_opening_fail(opening, lk_err_from_errno(errno), "%s: %s", PID_FILE, strerror(errno));
+	}
+	return LK_OK;
+}
+
+static enum lk_err open_env(struct lk_opening *opening)
+{
+	struct lk_store *store = opening->store;
+	size_t map_size = opening->options->map_size == 0 ? MAP_SIZE_DEFAULT : opening->options->map_size;
+	int rc = mdb_env_create(&store->env);
+
+	if (rc == MDB_SUCCESS) {
+		rc = mdb_env_set_mapsize(store->env, map_size);
+	}
+	if (rc == MDB_SUCCESS) {
+		rc = mdb_env_set_maxreaders(store->env, LK_STORE_READERS);
+	}
+	if (rc == MDB_SUCCESS) {
+		rc = mdb_env_set_maxdbs(store->env, TABLES_MOST);
+	}
+	if (rc == MDB_SUCCESS) {
+		rc = mdb_env_open(store->env, opening->options->dir, MDB_NOTLS, 0660);
+	}
+	if (rc != MDB_SUCCESS) {
+		return lk_opening_fail(opening, lk_err_from_lmdb(rc), "data.mdb: %s", mdb_strerror(rc));
+	}
+	/* LMDB gives both of its files one mode. */
+	if (fchmodat(store->dir, "data.mdb", 0640, 0) != 0 || fchmodat(store->dir, "lock.mdb", 0660, 0) != 0) {
+		return lk_opening_fail(opening, LK_IO, "data.mdb: %s", strerror(errno));
+	}
+	int dead = 0;
+	(void)mdb_reader_check(store->env, &dead);
+	return LK_OK;
+}
+
+static enum lk_err open_table(struct lk_opening *opening, MDB_txn *txn, enum lk_table table)
+{
+	const struct lk_table_info *info = &lk_tables[table];
+	int rc = mdb_dbi_open(txn, info->name, info->flags | MDB_CREATE, &opening->store->tables[table]);
+
+	return rc == MDB_SUCCESS
+		       ? LK_OK
+		       : lk_opening_fail(opening, lk_err_from_lmdb(rc), "table %s: %s", info->name, mdb_strerror(rc));
+}
+
+static enum lk_err open_tables(struct lk_opening *opening, enum lk_table first, enum lk_table end)
+{
+	MDB_txn *txn = NULL;
+	enum lk_err err = LK_OK;
+	int rc = mdb_txn_begin(opening->store->env, NULL, 0, &txn);
+
+	for (enum lk_table table = first; rc == MDB_SUCCESS && err == LK_OK && table < end; table++) {
+		err = open_table(opening, txn, table);
+	}
+	if (rc == MDB_SUCCESS && err == LK_OK) {
+		rc = mdb_txn_commit(txn);
+		txn = NULL;
+	}
+	if (txn != NULL) {
+		mdb_txn_abort(txn);
+	}
+	if (err == LK_OK && rc != MDB_SUCCESS) {
+		err = lk_opening_fail(opening, lk_err_from_lmdb(rc), "data.mdb: %s", mdb_strerror(rc));
+	}
+	return err;
+}
+
+enum lk_err lk_opening_environment(struct lk_opening *opening)
+{
+	enum lk_err err = open_env(opening);
+
+	return err != LK_OK ? err : open_tables(opening, LK_TABLE_META, LK_TABLE_META + 1);
+}
+
+enum lk_err lk_opening_tables(struct lk_opening *opening)
+{
+	return open_tables(opening, LK_TABLE_META + 1, LK_TABLE_COUNT);
+}

@@ -1,0 +1,142 @@
+#include "server/store/find.h"
+
+#include <string.h>
+
+#include "server/core/id.h"
+
+/* Follows an index whose values are numbers of 4 or 8 bytes. */
+static bool find_number(
+	struct lk_txn *txn, enum lk_table index, const struct lk_key *key, size_t len, uint64_t *ret_number)
+{
+	struct lk_value value = {0};
+
+	if (!lk_txn_get(txn, index, key, &value)) {
+		return false;
+	}
+	if (value.len != len) {
+		lk_txn_fail(txn, LK_CORRUPT);
+		return false;
+	}
+	*ret_number = len == sizeof(uint32_t) ? lk_read_u32(value.data) : lk_read_u64(value.data);
+	return true;
+}
+
+/* A record that an index names must be there. */
+static void *expected(struct lk_txn *txn, void *record)
+{
+	if (record == NULL) {
+		lk_txn_fail(txn, LK_CORRUPT);
+	}
+	return record;
+}
+
+Latchkey__Store__TenantRecord *lk_find_tenant_by_number(struct lk_txn *txn, struct lk_arena *arena, uint32_t number)
+{
+	struct lk_key key = lk_key_u32(number);
+
+	return expected(
+		txn, lk_txn_record(txn, LK_TABLE_TENANT, &key, &latchkey__store__tenant_record__descriptor, arena));
+}
+
+Latchkey__Store__TenantRecord *lk_find_tenant(struct lk_txn *txn, struct lk_arena *arena, const char *id)
+{
+	struct lk_key key = lk_key_id(id);
+	uint64_t number = 0;
+
+	if (!find_number(txn, LK_TABLE_TENANT_BY_ID, &key, sizeof(uint32_t), &number)) {
+		return NULL;
+	}
+	return lk_find_tenant_by_number(txn, arena, (uint32_t)number);
+}
+
+Latchkey__Store__KeyspaceRecord *lk_find_keyspace_by_number(struct lk_txn *txn, struct lk_arena *arena, uint32_t number)
+{
+	struct lk_key key = lk_key_u32(number);
+
+	return expected(
+		txn, lk_txn_record(txn, LK_TABLE_KEYSPACE, &key, &latchkey__store__keyspace_record__descriptor, arena));
+}
+
+Latchkey__Store__KeyspaceRecord *lk_find_keyspace(
+	struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id)
+{
+	struct lk_key key = lk_key_keyspace_by_id(tenant, id);
+	uint64_t number = 0;
+
+	if (!find_number(txn, LK_TABLE_KEYSPACE_BY_ID, &key, sizeof(uint32_t), &number)) {
+		return NULL;
+	}
+	return lk_find_keyspace_by_number(txn, arena, (uint32_t)number);
+}
+
+bool lk_find_has_keyspace(struct lk_txn *txn, uint32_t tenant, const char *id)
+{
+	struct lk_key key = lk_key_keyspace_by_id(tenant, id);
+	struct lk_value value = {0};
+
+	return lk_txn_get(txn, LK_TABLE_KEYSPACE_BY_ID, &key, &value);
+}
+
+static Latchkey__Store__KeyRecord *get_key(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot)
+{
+	struct lk_key key = lk_key_u64(slot);
+
+	return lk_txn_record(txn, LK_TABLE_KEY, &key, &latchkey__store__key_record__descriptor, arena);
+}
+
+Latchkey__Store__KeyRecord *lk_find_key_by_slot(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot)
+{
+	return get_key(txn, arena, slot);
+}
+
+Latchkey__Store__KeyRecord *lk_find_key(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *key)
+{
+	uint64_t number = 0;
+	uint64_t slot = 0;
+	bool found = false;
+
+	if (lk_key_number_parse(key, &number)) {
+		struct lk_key where = lk_key_by_number(tenant, number);
+		found = find_number(txn, LK_TABLE_KEY_BY_NUMBER, &where, sizeof slot, &slot);
+	} else if (lk_key_id_is(key)) {
+		struct lk_key where = lk_key_id(key);
+		found = find_number(txn, LK_TABLE_KEY_BY_ID, &where, sizeof slot, &slot);
+	}
+	if (!found) {
+		return NULL;
+	}
+	Latchkey__Store__KeyRecord *record = expected(txn, get_key(txn, arena, slot));
+	return record != NULL && record->tenant == tenant ? record : NULL;
+}
+
+/* Whether the key in `slot` holds its name: a revoked one no longer does. */
+static bool holds_name(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot)
+{
+	const Latchkey__Store__KeyRecord *key = expected(txn, get_key(txn, arena, slot));
+
+	return key != NULL && key->state != LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED;
+}
+
+bool lk_find_name_taken(struct lk_txn *txn, uint32_t keyspace, const char *name)
+{
+	struct lk_key prefix = lk_key_by_name_prefix(keyspace, name);
+	struct lk_arena arena = {0};
+	bool taken = false;
+
+	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_KEY_BY_NAME);
+	if (walk == NULL) {
+		return false;
+	}
+	if (lk_arena_init(&arena, 8 << 10, 1 << 20) != LK_OK) {
+		lk_txn_fail(txn, LK_NO_MEMORY);
+	}
+	for (bool more = lk_walk_seek(walk, &prefix); more && !taken && lk_walk_in(walk, &prefix);
+		more = lk_walk_next(walk)) {
+		struct lk_value key = lk_walk_key(walk);
+		taken = holds_name(txn, &arena, lk_read_u64(key.data + prefix.len));
+		lk_arena_reset(&arena);
+	}
+	lk_arena_done(&arena);
+	lk_walk_free(walk);
+	return taken && lk_txn_err(txn) == LK_OK;
+}

@@ -1,0 +1,33 @@
+/*
+ * Finding records, in a snapshot or in the write transaction. Every record is unpacked into the arena and is the caller's.
+ * NULL means that it is not there, or that an error sticks to the transaction: lk_txn_err() tells which.
+ */
+#ifndef LK_SERVER_STORE_FIND_H
+#define LK_SERVER_STORE_FIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "latchkey/store/record.pb-c.h"
+#include "server/core/arena.h"
+#include "server/store/txn.h"
+
+Latchkey__Store__TenantRecord *lk_find_tenant(struct lk_txn *txn, struct lk_arena *arena, const char *id);
+Latchkey__Store__TenantRecord *lk_find_tenant_by_number(struct lk_txn *txn, struct lk_arena *arena, uint32_t number);
+
+/* The keyspace `id` of the tenant of that number. */
+Latchkey__Store__KeyspaceRecord *lk_find_keyspace(
+	struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id);
+Latchkey__Store__KeyspaceRecord *lk_find_keyspace_by_number(
+	struct lk_txn *txn, struct lk_arena *arena, uint32_t number);
+/* Whether there is one, without unpacking it: for Verify. */
+bool lk_find_has_keyspace(struct lk_txn *txn, uint32_t tenant, const char *id);
+
+Latchkey__Store__KeyRecord *lk_find_key_by_slot(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot);
+/* The key of the tenant that `key`, an id or a number, names; a key of another tenant is not there. */
+Latchkey__Store__KeyRecord *lk_find_key(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *key);
+
+/* Whether a key of the keyspace that is not revoked has this name. False also where an error sticks. */
+bool lk_find_name_taken(struct lk_txn *txn, uint32_t keyspace, const char *name);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * Slots: what keys have consumed, one 64-byte line a key, in a file that every verifier maps.
+ *
+ * Verify touches a slot with atomics alone: no lock, no write transaction. The counts outlive a kill of the process exactly,
+ * for they are the kernel's; they reach the disk at lk_slots_sync(). A slot's number is never used again, so a late touch of
+ * a key that was deleted harms nobody. All zero is a fresh slot.
+ */
+#ifndef LK_SERVER_STORE_SLOTS_H
+#define LK_SERVER_STORE_SLOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <latchkey/error.h>
+
+#include "server/store/store.h"
+
+#define LK_STORE_ID_LEN 16
+
+/* Limits of its own are kept in a slot: the number of rate limits that a key may have. */
+#define LK_SLOT_LIMITS 4
+
+struct lk_slots;
+
+/* What a key has consumed, read at one moment. */
+struct lk_usage {
+	uint64_t count;
+	/* 0: never. */
+	int64_t last_used_us;
+};
+
+/*
+ * Opens the slots of the store `store_id` in `dir`; makes them where `make` is set. `last_slot`: the newest slot that the store
+ * names; a file that is too short for it is refused, since what it counted is lost. `max_slots`: how many are mapped.
+ * On failure `ret_message` names the file. LK_FAILED_PRECONDITION, LK_CORRUPT, LK_FULL, LK_IO, LK_NO_MEMORY.
+ */
+LK_MUST_CHECK enum lk_err lk_slots_open(int dir, bool make, const uint8_t store_id[static LK_STORE_ID_LEN],
+	uint64_t last_slot, uint64_t max_slots, struct lk_slots **ret_slots,
+	char ret_message[static LK_STORE_MESSAGE_LEN]);
+
+/* Syncs and unmaps. Takes NULL. */
+void lk_slots_close(struct lk_slots *slots);
+
+/*
+ * Allocates the disk for all slots up to `last_slot`, in steps of 64 MiB, before a commit names them: a hole in the file would
+ * be SIGBUS on a full disk. The writer's thread alone. LK_FULL: the disk, or max_slots; LK_IO.
+ */
+LK_MUST_CHECK enum lk_err lk_slots_reserve(struct lk_slots *slots, uint64_t last_slot);
+
+/* Counts one use of the key in `slot` at `now_us`. Any thread, never blocks. */
+void lk_slots_use(struct lk_slots *slots, uint64_t slot, int64_t now_us);
+
+/* Reads a slot. Any thread, never blocks. */
+struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot);
+
+/* Writes the slots to the disk. Blocks. LK_IO. */
+LK_MUST_CHECK enum lk_err lk_slots_sync(struct lk_slots *slots);
+
+#endif

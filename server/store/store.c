@@ -1,0 +1,253 @@
+#include "server/store/store.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/store/bootstrap.h"
+#include "server/store/error.h"
+#include "server/store/keyring.h"
+#include "server/store/opening.h"
+#include "server/store/slots.h"
+
+#define MAX_SLOTS_DEFAULT ((uint64_t)1 << 30)
+
+/* A message that another file of the store made, with the directory before it. */
+static enum lk_err pass_on(struct lk_opening *opening, enum lk_err err, const char *message)
+{
+	return err == LK_OK ? LK_OK : lk_opening_fail(opening, err, "%s", message);
+}
+
+static uint64_t max_slots_of(const struct lk_store_options *options)
+{
+	return options->max_slots == 0 ? MAX_SLOTS_DEFAULT : options->max_slots;
+}
+
+static enum lk_err read_record(struct lk_opening *opening)
+{
+	struct lk_key key = lk_key_meta("store");
+	struct lk_value value = {0};
+
+	if (!lk_txn_get(opening->txn, LK_TABLE_META, &key, &value)) {
+		return lk_txn_err(opening->txn);
+	}
+	opening->record = latchkey__store__store_record__unpack(NULL, value.len, value.data);
+	if (opening->record == NULL || opening->record->store_id.len != LK_STORE_ID_LEN ||
+		opening->record->verify_key_check.len != LK_DIGEST_LEN ||
+		opening->record->seal_key_check.len != LK_DIGEST_LEN) {
+		return lk_opening_fail(opening, LK_CORRUPT, "the store's own record does not read: restore a backup");
+	}
+	if (opening->record->schema > LK_STORE_SCHEMA) {
+		return lk_opening_fail(opening, LK_FAILED_PRECONDITION,
+			"the store has schema %u and this latchkeyd knows none above %d: upgrade latchkeyd",
+			opening->record->schema, LK_STORE_SCHEMA);
+	}
+	return LK_OK;
+}
+
+static enum lk_err check_key(struct lk_opening *opening, const char *name, const uint8_t *key, const uint8_t *expected)
+{
+	uint8_t check[LK_DIGEST_LEN] = {0};
+
+	lk_key_check_value(key, check);
+	if (sodium_memcmp(check, expected, sizeof check) != 0) {
+		return lk_opening_fail(opening, LK_FAILED_PRECONDITION,
+			"%s is not the key that this store was made with: restore it from a backup", name);
+	}
+	return LK_OK;
+}
+
+static enum lk_err adopt_store(struct lk_opening *opening)
+{
+	struct lk_store *store = opening->store;
+	char message[LK_STORE_MESSAGE_LEN] = "";
+
+	enum lk_err err = pass_on(opening, lk_keyring_load(store->dir, false, &store->keyring, message), message);
+	if (err == LK_OK) {
+		err = check_key(
+			opening, "verify.key", store->keyring->verify_key, opening->record->verify_key_check.data);
+	}
+	if (err == LK_OK) {
+		err = check_key(opening, "seal.key", store->keyring->seal_key, opening->record->seal_key_check.data);
+	}
+	if (err != LK_OK) {
+		return err;
+	}
+	uint64_t last_slot = lk_txn_head(opening->txn)->last_slot;
+	uint64_t max_slots = max_slots_of(opening->options);
+	return pass_on(opening,
+		lk_slots_open(store->dir, false, opening->record->store_id.data, last_slot, max_slots, &store->slots,
+			message),
+		message);
+}
+
+static void put_record(struct lk_opening *opening, uint8_t *store_id)
+{
+	Latchkey__Store__StoreRecord record = LATCHKEY__STORE__STORE_RECORD__INIT;
+	const struct lk_keyring *keyring = opening->store->keyring;
+	uint8_t verify_check[LK_DIGEST_LEN] = {0};
+	uint8_t seal_check[LK_DIGEST_LEN] = {0};
+	struct lk_key key = lk_key_meta("store");
+
+	lk_key_check_value(keyring->verify_key, verify_check);
+	lk_key_check_value(keyring->seal_key, seal_check);
+	record.schema = LK_STORE_SCHEMA;
+	record.store_id = (ProtobufCBinaryData){LK_STORE_ID_LEN, store_id};
+	record.verify_key_check = (ProtobufCBinaryData){sizeof verify_check, verify_check};
+	record.seal_key_check = (ProtobufCBinaryData){sizeof seal_check, seal_check};
+	record.create_us = opening->options->now_us;
+	lk_txn_put_record(opening->txn, LK_TABLE_META, &key, &record.base, 0);
+}
+
+/* All that the first commit names is on the disk before it. */
+static enum lk_err make_store(struct lk_opening *opening)
+{
+	struct lk_store *store = opening->store;
+	uint8_t store_id[LK_STORE_ID_LEN] = {0};
+	char message[LK_STORE_MESSAGE_LEN] = "";
+	uint64_t max_slots = max_slots_of(opening->options);
+
+	randombytes_buf(store_id, sizeof store_id);
+	enum lk_err err = pass_on(opening, lk_keyring_load(store->dir, true, &store->keyring, message), message);
+	if (err == LK_OK) {
+		err = pass_on(opening, lk_slots_open(store->dir, true, store_id, 0, max_slots, &store->slots, message),
+			message);
+	}
+	if (err == LK_OK && (lk_slots_sync(store->slots) != LK_OK || fsync(store->dir) != 0)) {
+		err = lk_opening_fail(opening, LK_IO, "cannot sync the data directory: %s", strerror(errno));
+	}
+	if (err == LK_OK) {
+		put_record(opening, store_id);
+		err = lk_bootstrap(opening->txn, opening->options->now_us);
+		err = err == LK_OK ? LK_OK
+				   : lk_opening_fail(opening, err, "cannot make the store: %s", lk_err_text(err));
+	}
+	return err;
+}
+
+/* Reads what there is, and refuses what is not ours before a table of it is touched. */
+static enum lk_err look(struct lk_opening *opening)
+{
+	enum lk_err err = lk_write_begin(opening->store, &opening->txn);
+
+	if (err != LK_OK) {
+		return lk_opening_fail(opening, err, "data.mdb: %s", lk_err_text(err));
+	}
+	err = read_record(opening);
+	lk_write_abort(opening->txn);
+	opening->txn = NULL;
+	return err;
+}
+
+static enum lk_err adopt_or_make(struct lk_opening *opening)
+{
+	enum lk_err err = lk_write_begin(opening->store, &opening->txn);
+
+	if (err != LK_OK) {
+		return lk_opening_fail(opening, err, "data.mdb: %s", lk_err_text(err));
+	}
+	err = opening->record != NULL ? adopt_store(opening) : make_store(opening);
+	if (err != LK_OK) {
+		lk_write_abort(opening->txn);
+		return err;
+	}
+	err = lk_write_commit(opening->txn);
+	return err == LK_OK ? LK_OK : lk_opening_fail(opening, err, "data.mdb: %s", lk_err_text(err));
+}
+
+enum lk_err lk_store_open(const struct lk_store_options *options, struct lk_store **ret_store,
+	char ret_message[static LK_STORE_MESSAGE_LEN])
+{
+	struct lk_opening opening = {.options = options, .message = ret_message};
+
+	opening.store = calloc(1, sizeof *opening.store);
+	if (opening.store == NULL) {
+		return lk_opening_fail(&opening, LK_NO_MEMORY, "no memory");
+	}
+	opening.store->dir = -1;
+	opening.store->pid_file = -1;
+	enum lk_err err = lk_opening_lock_dir(&opening);
+	if (err == LK_OK) {
+		err = lk_opening_environment(&opening);
+	}
+	if (err == LK_OK) {
+		err = look(&opening);
+	}
+	if (err == LK_OK) {
+		err = lk_opening_tables(&opening);
+	}
+	if (err == LK_OK) {
+		err = adopt_or_make(&opening);
+	}
+	if (opening.record != NULL) {
+		latchkey__store__store_record__free_unpacked(opening.record, NULL);
+	}
+	if (err != LK_OK) {
+		lk_store_close(opening.store);
+		return err;
+	}
+	*ret_store = opening.store;
+	return LK_OK;
+}
+
+void lk_store_close(struct lk_store *store)
+{
+	if (store == NULL) {
+		return;
+	}
+	lk_slots_close(store->slots);
+	if (store->env != NULL) {
+		mdb_env_close(store->env);
+	}
+	lk_keyring_free(store->keyring);
+	/* The lock goes last: whoever waits for it finds everything written. */
+	if (store->pid_file >= 0) {
+		close(store->pid_file);
+	}
+	if (store->dir >= 0) {
+		close(store->dir);
+	}
+	free(store);
+}
+
+const struct lk_keyring *lk_store_keyring(const struct lk_store *store)
+{
+	return store->keyring;
+}
+
+struct lk_slots *lk_store_slots(struct lk_store *store)
+{
+	return store->slots;
+}
+
+enum lk_err lk_store_tend(struct lk_store *store, struct lk_store_state *ret_state)
+{
+	struct lk_store_state state = {0};
+	struct lk_txn *snapshot = NULL;
+
+	enum lk_err err = lk_err_from_lmdb(mdb_reader_check(store->env, &state.dead_readers));
+	if (err == LK_OK) {
+		err = lk_slots_sync(store->slots);
+	}
+	if (err == LK_OK) {
+		err = lk_snapshot_new(store, &snapshot);
+	}
+	if (err == LK_OK) {
+		err = lk_snapshot_begin(snapshot);
+	}
+	if (err == LK_OK) {
+		const struct lk_head *head = lk_txn_head(snapshot);
+		state.revision = head->revision;
+		state.last_audit = head->last_audit;
+		memcpy(state.audit_hash, head->audit_hash, sizeof state.audit_hash);
+		err = lk_txn_err(snapshot);
+	}
+	lk_snapshot_free(snapshot);
+	if (err == LK_OK) {
+		*ret_state = state;
+	}
+	return err;
+}

@@ -1,0 +1,153 @@
+#include "server/store/table.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <lmdb.h>
+#include <string.h>
+
+const struct lk_table_info lk_tables[LK_TABLE_COUNT] = {
+	[LK_TABLE_META] = {"meta", 0},
+	[LK_TABLE_TENANT] = {"tenant", 0},
+	[LK_TABLE_TENANT_BY_ID] = {"tenant_by_id", 0},
+	[LK_TABLE_KEY_COUNTER] = {"key_counter", 0},
+	[LK_TABLE_KEYSPACE] = {"keyspace", 0},
+	[LK_TABLE_KEYSPACE_BY_ID] = {"keyspace_by_id", 0},
+	[LK_TABLE_GATE] = {"gate", 0},
+	[LK_TABLE_VERDICT] = {"verdict", MDB_INTEGERKEY},
+	[LK_TABLE_KEY] = {"key", 0},
+	[LK_TABLE_KEY_BY_ID] = {"key_by_id", 0},
+	[LK_TABLE_KEY_BY_NUMBER] = {"key_by_number", 0},
+	[LK_TABLE_KEY_BY_NAME] = {"key_by_name", 0},
+	[LK_TABLE_KEY_BY_CREATE] = {"key_by_create", 0},
+	[LK_TABLE_AUDIT] = {"audit", 0},
+	[LK_TABLE_REPLY] = {"reply", 0},
+};
+
+/* A key that is too long is a fault of our own: every text in it was checked at the edge. */
+static void append(struct lk_key *key, const void *data, size_t len)
+{
+	assert(len <= LK_KEY_MAX - key->len);
+	memcpy(key->data + key->len, data, len);
+	key->len += len;
+}
+
+static void append_u32(struct lk_key *key, uint32_t number)
+{
+	uint32_t big = htobe32(number);
+
+	append(key, &big, sizeof big);
+}
+
+static void append_u64(struct lk_key *key, uint64_t number)
+{
+	uint64_t big = htobe64(number);
+
+	append(key, &big, sizeof big);
+}
+
+struct lk_key lk_key_meta(const char *what)
+{
+	return lk_key_id(what);
+}
+
+struct lk_key lk_key_u32(uint32_t number)
+{
+	struct lk_key key;
+
+	key.len = 0;
+	append_u32(&key, number);
+	return key;
+}
+
+struct lk_key lk_key_u64(uint64_t number)
+{
+	struct lk_key key;
+
+	key.len = 0;
+	append_u64(&key, number);
+	return key;
+}
+
+struct lk_key lk_key_id(const char *id)
+{
+	struct lk_key key;
+
+	key.len = 0;
+	append(&key, id, strlen(id));
+	return key;
+}
+
+struct lk_key lk_key_keyspace_by_id(uint32_t tenant, const char *id)
+{
+	struct lk_key key = lk_key_u32(tenant);
+
+	append(&key, id, strlen(id));
+	return key;
+}
+
+struct lk_key lk_key_verdict(const uint8_t digest[static LK_DIGEST_LEN])
+{
+	struct lk_key key;
+
+	key.len = 0;
+	append(&key, digest, sizeof(uint64_t));
+	return key;
+}
+
+struct lk_key lk_key_by_number(uint32_t tenant, uint64_t number)
+{
+	struct lk_key key = lk_key_u32(tenant);
+
+	append_u64(&key, number);
+	return key;
+}
+
+struct lk_key lk_key_by_name_prefix(uint32_t keyspace, const char *name)
+{
+	struct lk_key key = lk_key_u32(keyspace);
+
+	/* The NUL ends the name, so that no name is the beginning of another's. */
+	append(&key, name, strlen(name) + 1);
+	return key;
+}
+
+struct lk_key lk_key_by_name(uint32_t keyspace, const char *name, uint64_t slot)
+{
+	struct lk_key key = lk_key_by_name_prefix(keyspace, name);
+
+	append_u64(&key, slot);
+	return key;
+}
+
+struct lk_key lk_key_by_create(uint32_t keyspace, int64_t create_us, uint64_t slot)
+{
+	struct lk_key key = lk_key_u32(keyspace);
+
+	append_u64(&key, (uint64_t)create_us);
+	append_u64(&key, slot);
+	return key;
+}
+
+struct lk_key lk_key_reply(uint64_t time_ms, const uint8_t hash[static LK_DIGEST_LEN])
+{
+	struct lk_key key = lk_key_u64(time_ms);
+
+	append(&key, hash, LK_DIGEST_LEN);
+	return key;
+}
+
+uint32_t lk_read_u32(const uint8_t *data)
+{
+	uint32_t big = 0;
+
+	memcpy(&big, data, sizeof big);
+	return be32toh(big);
+}
+
+uint64_t lk_read_u64(const uint8_t *data)
+{
+	uint64_t big = 0;
+
+	memcpy(&big, data, sizeof big);
+	return be64toh(big);
+}

@@ -1,0 +1,86 @@
+/*
+ * The tables of the store, and the typed codec of their keys.
+ *
+ * Keys are big-endian, so that their order is their meaning; the integer key of `verdict` alone is native, as LMDB's
+ * MDB_INTEGERKEY wants it. Every key stays far under LMDB's 511 bytes: the longest, a name of 100 characters of 4 bytes, has 412.
+ */
+#ifndef LK_SERVER_STORE_TABLE_H
+#define LK_SERVER_STORE_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/core/secret.h"
+
+enum lk_table {
+	/* "store" -> StoreRecord, "head" -> struct lk_head (txn.h) */
+	LK_TABLE_META,
+	/* tenant number -> TenantRecord */
+	LK_TABLE_TENANT,
+	/* tenant id -> tenant number */
+	LK_TABLE_TENANT_BY_ID,
+	/* tenant number -> the number of its newest key: apart from the record, which a new key does not change */
+	LK_TABLE_KEY_COUNTER,
+	/* keyspace number -> KeyspaceRecord */
+	LK_TABLE_KEYSPACE,
+	/* tenant number, keyspace id -> keyspace number */
+	LK_TABLE_KEYSPACE_BY_ID,
+	/* keyspace number -> struct lk_gate (verdict_record.h) */
+	LK_TABLE_GATE,
+	/* first 8 bytes of the digest, native -> verdict records (verdict_record.h) */
+	LK_TABLE_VERDICT,
+	/* slot -> KeyRecord */
+	LK_TABLE_KEY,
+	/* key id -> slot */
+	LK_TABLE_KEY_BY_ID,
+	/* tenant number, key number -> slot */
+	LK_TABLE_KEY_BY_NUMBER,
+	/* keyspace number, name, slot -> nothing; keys without a name are not in it */
+	LK_TABLE_KEY_BY_NAME,
+	/* keyspace number, create_us, slot -> nothing; a list of a whole tenant merges its keyspaces (scan.h) */
+	LK_TABLE_KEY_BY_CREATE,
+	/* audit number -> hash, AuditRecord */
+	LK_TABLE_AUDIT,
+	/* time of the request_id in ms, hash of caller and request_id -> ReplyRecord */
+	LK_TABLE_REPLY,
+	LK_TABLE_COUNT,
+};
+
+struct lk_table_info {
+	const char *name;
+	/* MDB_ flags beside MDB_CREATE. */
+	unsigned flags;
+};
+
+extern const struct lk_table_info lk_tables[LK_TABLE_COUNT];
+
+#define LK_KEY_MAX 432
+
+/* A key on its way to LMDB. */
+struct lk_key {
+	size_t len;
+	uint8_t data[LK_KEY_MAX];
+};
+
+struct lk_key lk_key_meta(const char *what);
+/* Of every table whose key is one number of 4 or 8 bytes. */
+struct lk_key lk_key_u32(uint32_t number);
+struct lk_key lk_key_u64(uint64_t number);
+/* Of every table whose key is an id alone. */
+struct lk_key lk_key_id(const char *id);
+struct lk_key lk_key_keyspace_by_id(uint32_t tenant, const char *id);
+struct lk_key lk_key_verdict(const uint8_t digest[static LK_DIGEST_LEN]);
+struct lk_key lk_key_by_number(uint32_t tenant, uint64_t number);
+struct lk_key lk_key_by_name(uint32_t keyspace, const char *name, uint64_t slot);
+/* The part of lk_key_by_name() that all keys of one name share. */
+struct lk_key lk_key_by_name_prefix(uint32_t keyspace, const char *name);
+struct lk_key lk_key_by_create(uint32_t keyspace, int64_t create_us, uint64_t slot);
+struct lk_key lk_key_reply(uint64_t time_ms, const uint8_t hash[static LK_DIGEST_LEN]);
+
+/* The parts of keys that scans read back, and the numbers that are values. `data` has at least the bytes that are read. */
+uint32_t lk_read_u32(const uint8_t *data);
+uint64_t lk_read_u64(const uint8_t *data);
+
+#define LK_KEY_BY_CREATE_LEN 20
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * The two records that a verdict is made from: one descent to `verdict` says everything of the key, one to `gate` everything of
+ * its keyspace and tenant, in the same snapshot.
+ *
+ * Both are laid out as they lie in memory, in this machine's byte order, like the integer key of `verdict`; they are copied out
+ * before use, since LMDB aligns nothing. Nobody but apply writes them.
+ */
+#ifndef LK_SERVER_STORE_VERDICT_RECORD_H
+#define LK_SERVER_STORE_VERDICT_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "latchkey/store/record.pb-c.h"
+#include "server/core/text.h"
+#include "server/store/txn.h"
+
+#define LK_DIGEST_REST_LEN (LK_DIGEST_LEN - sizeof(uint64_t))
+
+enum lk_verdict_flag {
+	/* Good in every keyspace of its tenant. */
+	LK_VERDICT_TENANT_SCOPE = 1 << 0,
+};
+
+/* What precedes each record; where the first 8 bytes of two digests are the same, their records follow one another. */
+struct lk_verdict_head {
+	/* The digest behind the 8 bytes that are the key. */
+	uint8_t digest_rest[LK_DIGEST_REST_LEN];
+	uint64_t slot;
+	/* 0: never. */
+	int64_t expire_us;
+	/* 0: from the start. */
+	int64_t not_before_us;
+	uint32_t keyspace;
+	/* What follows the head: the KeyIdentity, packed, its length before it as protobuf writes it; then a GrantRecord, packed. */
+	uint32_t identity_len;
+	uint16_t grant_len;
+	/* Latchkey__Store__StoredState */
+	uint8_t state;
+	/* enum lk_verdict_flag */
+	uint8_t flags;
+	uint8_t reserved[4];
+};
+
+/* What every verdict asks of the key's keyspace and tenant. */
+struct lk_gate {
+	uint32_t tenant;
+	uint32_t reserved;
+	/* Keys by stored state. */
+	uint64_t active;
+	uint64_t revoked;
+	/* The ids, with a NUL behind. */
+	char tenant_id[LK_ID_MAX + 1];
+	char keyspace_id[LK_ID_MAX + 1];
+};
+
+/* A key that was found by its digest. The pointers lie in LMDB's map: good as long as the snapshot. */
+struct lk_verdict {
+	struct lk_verdict_head head;
+	const uint8_t *identity;
+	const uint8_t *grant;
+};
+
+/* Finds the record of `digest`. False where there is none or an error sticks to `txn`. */
+bool lk_verdict_find(struct lk_txn *txn, const uint8_t digest[static LK_DIGEST_LEN], struct lk_verdict *ret_verdict);
+
+/* Reads the gate of a keyspace. False where an error sticks; a keyspace without a gate makes LK_CORRUPT stick. */
+bool lk_gate_get(struct lk_txn *txn, uint32_t keyspace, struct lk_gate *ret_gate);
+void lk_gate_put(struct lk_txn *txn, uint32_t keyspace, const struct lk_gate *gate);
+
+/* Writes the record of `key`, in place of the one of the same digest where there is one. */
+void lk_verdict_put(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key, const struct lk_gate *gate);
+
+/* Removes the record of `key`; LK_CORRUPT sticks where it is not there. */
+void lk_verdict_remove(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key);
+
+#endif

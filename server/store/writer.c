@@ -1,0 +1,245 @@
+#include "server/store/writer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "server/core/time.h"
+#include "server/store/apply.h"
+
+/* The most writes of one commit: bounds how long the first of them waits for the last. */
+#define GROUP_MOST 128
+
+struct queue {
+	struct lk_write *first;
+	struct lk_write **end;
+};
+
+struct lk_writer {
+	struct lk_store *store;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	/* Something was queued, or the writer is stopping. */
+	pthread_cond_t wake;
+	/* Under the lock. */
+	struct queue urgent;
+	struct queue ordinary;
+	size_t queued;
+	size_t queue_max;
+	bool stopping;
+};
+
+struct group {
+	struct lk_write *writes[GROUP_MOST];
+	size_t count;
+};
+
+static void queue_init(struct queue *queue)
+{
+	queue->first = NULL;
+	queue->end = &queue->first;
+}
+
+static void queue_push(struct queue *queue, struct lk_write *write)
+{
+	write->next = NULL;
+	*queue->end = write;
+	queue->end = &write->next;
+}
+
+static struct lk_write *queue_pop(struct queue *queue)
+{
+	struct lk_write *write = queue->first;
+
+	if (write != NULL) {
+		queue->first = write->next;
+		if (queue->first == NULL) {
+			queue->end = &queue->first;
+		}
+	}
+	return write;
+}
+
+static int64_t monotonic_us(void)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * LK_US_PER_SECOND + now.tv_nsec / 1000;
+}
+
+/* Builds the change where it must be built again, and checks it. What was built on this very transaction cannot have moved. */
+static enum lk_err settle(struct lk_write *write, struct lk_txn *txn)
+{
+	if (!write->stale) {
+		enum lk_err err = lk_apply_check(txn, write->arena, write->change);
+		if (err != LK_MOVED) {
+			return err;
+		}
+	}
+	write->stale = true;
+	enum lk_err err = write->build(write, txn);
+	return err != LK_OK ? err : lk_apply_check(txn, write->arena, write->change);
+}
+
+static enum lk_err apply(struct lk_write *write, struct lk_txn *txn)
+{
+	enum lk_err err = LK_OK;
+
+	if (write->change->n_mutations > 0) {
+		/* Numbers are assigned in place, so that the change is good for this transaction alone. */
+		write->stale = true;
+		err = lk_apply_do(txn, write->arena, write->change);
+		if (err != LK_OK) {
+			return err;
+		}
+	}
+	write->reply.revision = lk_txn_head(txn)->revision;
+	err = write->compose(write, write->reply.revision, &write->reply.response, &write->reply.response_len);
+	if (err != LK_OK) {
+		lk_txn_fail(txn, err);
+		return err;
+	}
+	if (write->reply_id != NULL && write->change->n_mutations > 0) {
+		lk_reply_keep(txn, write->arena, write->reply_id, &write->reply, write->change->time_us);
+	}
+	return lk_txn_err(txn);
+}
+
+/* Runs one write. An error that sticks to `txn` is the environment's; any other is the write's own. */
+static enum lk_err run(struct lk_write *write, struct lk_txn *txn)
+{
+	if (monotonic_us() > write->deadline_us) {
+		return LK_DEADLINE_EXCEEDED;
+	}
+	if (write->reply_id != NULL) {
+		enum lk_err err = lk_reply_find(txn, write->arena, write->reply_id, &write->reply);
+		if (err != LK_NOT_FOUND) {
+			return err;
+		}
+	}
+	enum lk_err err = settle(write, txn);
+	return err != LK_OK ? err : apply(write, txn);
+}
+
+/* Runs writes in one transaction. LK_OK: it is committed, and each write has its own outcome. Else none of it happened. */
+static enum lk_err commit(struct lk_store *store, struct lk_write **writes, size_t count)
+{
+	struct lk_txn *txn = NULL;
+	enum lk_err err = lk_write_begin(store, &txn);
+
+	if (err != LK_OK) {
+		return err;
+	}
+	for (size_t i = 0; i < count; i++) {
+		writes[i]->err = run(writes[i], txn);
+		if (lk_txn_err(txn) != LK_OK) {
+			err = lk_txn_err(txn);
+			lk_write_abort(txn);
+			return err;
+		}
+	}
+	return lk_write_commit(txn);
+}
+
+static void run_group(struct lk_store *store, struct group *group)
+{
+	enum lk_err err = commit(store, group->writes, group->count);
+
+	for (size_t i = 0; err != LK_OK && i < group->count; i++) {
+		struct lk_write *write = group->writes[i];
+		write->stale = true;
+		enum lk_err alone = group->count == 1 ? err : commit(store, &write, 1);
+		write->err = alone != LK_OK ? alone : write->err;
+	}
+	for (size_t i = 0; i < group->count; i++) {
+		struct lk_write *write = group->writes[i];
+		write->done(write, write->err, write->err == LK_OK ? &write->reply : NULL);
+	}
+}
+
+/* Waits for writes and takes a group of them; an empty one when all is done. */
+static void take_group(struct lk_writer *writer, struct group *ret_group)
+{
+	struct lk_write *write = NULL;
+
+	ret_group->count = 0;
+	pthread_mutex_lock(&writer->lock);
+	while (writer->queued == 0 && !writer->stopping) {
+		pthread_cond_wait(&writer->wake, &writer->lock);
+	}
+	while (ret_group->count < GROUP_MOST &&
+		((write = queue_pop(&writer->urgent)) != NULL || (write = queue_pop(&writer->ordinary)) != NULL)) {
+		ret_group->writes[ret_group->count++] = write;
+	}
+	writer->queued -= ret_group->count;
+	pthread_mutex_unlock(&writer->lock);
+}
+
+static void *run_writer(void *argument)
+{
+	struct lk_writer *writer = argument;
+	struct group group;
+
+	for (take_group(writer, &group); group.count > 0; take_group(writer, &group)) {
+		run_group(writer->store, &group);
+	}
+	return NULL;
+}
+
+enum lk_err lk_writer_start(struct lk_store *store, size_t queue_max, struct lk_writer **ret_writer)
+{
+	struct lk_writer *writer = calloc(1, sizeof *writer);
+
+	if (writer == NULL) {
+		return LK_NO_MEMORY;
+	}
+	writer->store = store;
+	writer->queue_max = queue_max;
+	queue_init(&writer->urgent);
+	queue_init(&writer->ordinary);
+	pthread_mutex_init(&writer->lock, NULL);
+	pthread_cond_init(&writer->wake, NULL);
+	if (pthread_create(&writer->thread, NULL, run_writer, writer) != 0) {
+		pthread_cond_destroy(&writer->wake);
+		pthread_mutex_destroy(&writer->lock);
+		free(writer);
+		return LK_NO_MEMORY;
+	}
+	*ret_writer = writer;
+	return LK_OK;
+}
+
+enum lk_err lk_writer_submit(struct lk_writer *writer, struct lk_write *write)
+{
+	enum lk_err err = LK_OK;
+
+	write->stale = false;
+	pthread_mutex_lock(&writer->lock);
+	if (writer->stopping) {
+		err = LK_UNAVAILABLE;
+	} else if (writer->queued >= writer->queue_max) {
+		err = LK_RESOURCE_EXHAUSTED;
+	} else {
+		queue_push(write->urgent ? &writer->urgent : &writer->ordinary, write);
+		writer->queued++;
+		pthread_cond_signal(&writer->wake);
+	}
+	pthread_mutex_unlock(&writer->lock);
+	return err;
+}
+
+void lk_writer_stop(struct lk_writer *writer)
+{
+	if (writer == NULL) {
+		return;
+	}
+	pthread_mutex_lock(&writer->lock);
+	writer->stopping = true;
+	pthread_cond_signal(&writer->wake);
+	pthread_mutex_unlock(&writer->lock);
+	pthread_join(writer->thread, NULL);
+	pthread_cond_destroy(&writer->wake);
+	pthread_mutex_destroy(&writer->lock);
+	free(writer);
+}
