@@ -1,0 +1,90 @@
+#include "server/service/access.h"
+
+#include <string.h>
+
+#include "server/core/grant.h"
+#include "server/core/id.h"
+#include "server/core/text.h"
+#include "server/store/find.h"
+
+enum lk_err lk_access_tenant_id(struct lk_request *request, const char *given, const char **ret_tenant)
+{
+	const char *tenant = given;
+
+	*ret_tenant = NULL;
+	if (given[0] == '\0' || strcmp(given, LK_TENANT_ACTIVE) == 0) {
+		tenant = lk_grant_single_tenant(request->caller.grant);
+		if (tenant == NULL) {
+			lk_fault_add(&request->faults, "tenant",
+				"must be named: you are not granted exactly one tenant, which it could default to");
+			return LK_OK;
+		}
+	} else if (!lk_text_is_id(given)) {
+		lk_text_check_id(&request->faults, "tenant", given);
+		return LK_OK;
+	}
+	if (!lk_grant_allows_tenant(request->caller.grant, tenant)) {
+		return lk_request_fail(request, LK_PERMISSION_DENIED, "you are not granted tenant \"%s\"", tenant);
+	}
+	*ret_tenant = tenant;
+	return LK_OK;
+}
+
+enum lk_err lk_access_tenant(struct lk_request *request, const char *given, Latchkey__Store__TenantRecord **ret_tenant)
+{
+	const char *id = NULL;
+	enum lk_err err = lk_access_tenant_id(request, given, &id);
+
+	*ret_tenant = NULL;
+	if (err == LK_OK && id != NULL) {
+		*ret_tenant = lk_find_tenant(request->txn, request->arena, id);
+	}
+	return err;
+}
+
+enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field, const char *keyspace)
+{
+	if (!lk_text_is_id(keyspace)) {
+		lk_text_check_id(&request->faults, field, keyspace);
+		return LK_OK;
+	}
+	if (!lk_grant_allows_keyspace(request->caller.grant, keyspace)) {
+		return lk_request_fail(request, LK_PERMISSION_DENIED, "you are not granted keyspace \"%s\"", keyspace);
+	}
+	return LK_OK;
+}
+
+enum lk_err lk_access_key(struct lk_request *request, const char *given, const char *key,
+	Latchkey__Store__KeyRecord **ret_key, Latchkey__Store__KeyspaceRecord **ret_keyspace)
+{
+	Latchkey__Store__TenantRecord *tenant = NULL;
+	uint64_t number = 0;
+
+	enum lk_err err = lk_access_tenant(request, given, &tenant);
+	if (err != LK_OK) {
+		return err;
+	}
+	if (!lk_key_id_is(key) && !lk_key_number_parse(key, &number)) {
+		lk_fault_add(&request->faults, "key",
+			"\"%s\" names no key: give its id, \"key_\" and 26 characters, or its number", key);
+	}
+	err = lk_request_check(request);
+	if (err != LK_OK) {
+		return err;
+	}
+	if (tenant == NULL) {
+		return lk_request_not_found(request, "key", key);
+	}
+	Latchkey__Store__KeyRecord *record = lk_find_key(request->txn, request->arena, tenant->number, key);
+	Latchkey__Store__KeyspaceRecord *keyspace = record == NULL ? NULL
+								   : lk_find_keyspace_by_number(request->txn,
+									     request->arena, record->keyspace);
+	if (keyspace == NULL || !lk_grant_allows_keyspace(request->caller.grant, keyspace->id)) {
+		return lk_request_not_found(request, "key", key);
+	}
+	*ret_key = record;
+	if (ret_keyspace != NULL) {
+		*ret_keyspace = keyspace;
+	}
+	return LK_OK;
+}

@@ -1,0 +1,32 @@
+/*
+ * Access: which tenant, keyspace and key a request names, and whether the caller is granted them.
+ *
+ * A tenant that the caller is not granted is PERMISSION_DENIED before any lookup; a key that is not in a granted tenant and
+ * keyspace is NOT_FOUND, like one that does not exist. What is malformed is a fault of its field, gathered with all others.
+ */
+#ifndef LK_SERVER_SERVICE_ACCESS_H
+#define LK_SERVER_SERVICE_ACCESS_H
+
+#include "server/service/request.h"
+
+/*
+ * The id of the tenant that `given` names: the one that the caller is granted where it is empty or "active". On LK_OK,
+ * `*ret_tenant` is NULL where a fault of field "tenant" was added. LK_PERMISSION_DENIED.
+ */
+LK_MUST_CHECK enum lk_err lk_access_tenant_id(struct lk_request *request, const char *given, const char **ret_tenant);
+
+/* As above, and the tenant's record: NULL where there was a fault, or where there is no such tenant. */
+LK_MUST_CHECK enum lk_err lk_access_tenant(
+	struct lk_request *request, const char *given, Latchkey__Store__TenantRecord **ret_tenant);
+
+/* Checks the id of a keyspace, and that the caller is granted it. A malformed one is a fault of `field`. */
+LK_MUST_CHECK enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field, const char *keyspace);
+
+/*
+ * The key that `key`, an id or a number, names in the tenant that `given` names, and its keyspace where `ret_keyspace` is not
+ * NULL. Every fault so far is reported first. LK_INVALID_ARGUMENT, LK_PERMISSION_DENIED, LK_NOT_FOUND.
+ */
+LK_MUST_CHECK enum lk_err lk_access_key(struct lk_request *request, const char *given, const char *key,
+	Latchkey__Store__KeyRecord **ret_key, Latchkey__Store__KeyspaceRecord **ret_keyspace);
+
+#endif

@@ -1,0 +1,15 @@
+#include "server/service/request.h"
+#include "server/service/services.h"
+#include "server/service/view.h"
+
+static enum lk_err who_am_i(
+	struct lk_request *request, const Latchkey__V1__WhoAmIRequest *message, Latchkey__V1__WhoAmIResponse *response)
+{
+	(void)message;
+	response->caller = (char *)(uintptr_t)request->caller.name;
+	response->kind = request->caller.kind;
+	response->grant = lk_view_grant(request->arena, request->caller.grant);
+	return LK_OK;
+}
+
+const struct latchkey_v1_admin_handlers lk_admin_handlers = {.who_am_i = who_am_i};

@@ -1,0 +1,34 @@
+/*
+ * Cursors: where the next page begins, sealed. A cursor is good for the caller, the method and the filter that it was made for,
+ * and for nothing else; it holds no transaction open, and does not expire.
+ */
+#ifndef LK_SERVER_SERVICE_CURSOR_H
+#define LK_SERVER_SERVICE_CURSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/service/request.h"
+
+#define LK_PAGE_DEFAULT 100
+#define LK_PAGE_MAX     1000
+/* The most rows that one page looks at. */
+#define LK_PAGE_EXAMINE_MAX 20000
+/* The most bytes of rows in one page: leaves room in a reply of 1 MiB for the envelope and the cursor. */
+#define LK_PAGE_BYTES_MAX (((size_t)1 << 20) - ((size_t)8 << 10))
+
+/* The rows that a page may have: `page_size`, or the default for 0. A fault of "page_size" where it is out of range. */
+size_t lk_cursor_page_size(struct lk_request *request, int32_t page_size);
+
+/* Seals `len` bytes of position, bound to `filter` beside the caller and the method. NULL where the arena is exhausted. */
+char *lk_cursor_seal(struct lk_request *request, const char *filter, const void *position, size_t len);
+
+/*
+ * Opens `token` into `ret_position`, of `size` bytes, and stores how many it has. An empty token is the first page: 0 bytes.
+ * One that is no cursor, or that of another caller or filter, is a fault of "page_token", and gives 0 bytes too.
+ */
+void lk_cursor_open(struct lk_request *request, const char *token, const char *filter, void *ret_position, size_t size,
+	size_t *ret_len);
+
+#endif

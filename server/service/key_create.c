@@ -1,0 +1,163 @@
+#include <sodium.h>
+#include <string.h>
+
+#include "server/core/grant.h"
+#include "server/core/id.h"
+#include "server/core/policy.h"
+#include "server/core/secret.h"
+#include "server/service/access.h"
+#include "server/service/build.h"
+#include "server/service/key_handlers.h"
+#include "server/service/view.h"
+#include "server/store/find.h"
+
+/* Where the new key will belong. */
+struct place {
+	Latchkey__Store__TenantRecord *tenant;
+	Latchkey__Store__KeyspaceRecord *keyspace;
+	bool is_system;
+};
+
+/* Finds the place. What is not there stays NULL: the request's other faults come before that. */
+static enum lk_err find_place(
+	struct lk_request *request, const Latchkey__V1__CreateKeyRequest *message, struct place *ret_place)
+{
+	enum lk_err err = lk_access_tenant(request, message->tenant, &ret_place->tenant);
+
+	if (err == LK_OK) {
+		err = lk_access_keyspace_id(request, "keyspace", message->keyspace);
+	}
+	if (err != LK_OK || ret_place->tenant == NULL) {
+		return err;
+	}
+	ret_place->is_system = strcmp(ret_place->tenant->id, LK_TENANT_SYSTEM) == 0;
+	ret_place->keyspace = lk_find_keyspace(
+		request->txn, request->arena, ret_place->tenant->number, message->keyspace);
+	return LK_OK;
+}
+
+static enum lk_err check(struct lk_request *request, const Latchkey__V1__CreateKeyRequest *message,
+	const struct place *place, Latchkey__Store__KeyRecord *record)
+{
+	const Latchkey__Store__PolicyRecord *policy = place->keyspace == NULL ? NULL : place->keyspace->policy;
+
+	lk_policy_check_key(&request->faults, message, policy, place->is_system, request->now_us, record);
+	enum lk_err err = lk_request_check(request);
+	if (err != LK_OK) {
+		return err;
+	}
+	if (place->tenant == NULL) {
+		return lk_request_not_found(request, "tenant", message->tenant);
+	}
+	if (place->keyspace == NULL) {
+		return lk_request_not_found(request, "keyspace", message->keyspace);
+	}
+	if (record->grant != NULL && !lk_grant_within(record->grant, request->caller.grant)) {
+		return lk_request_fail(
+			request, LK_PERMISSION_DENIED, "the grant exceeds your own: leave out what you may not do");
+	}
+	if (policy->name_unique && lk_find_name_taken(request->txn, place->keyspace->number, record->name)) {
+		lk_fault_add(&request->faults, "name", "\"%s\" is taken by another key of keyspace \"%s\"",
+			record->name, place->keyspace->id);
+		return lk_request_fail(request, LK_ALREADY_EXISTS, "name \"%s\" is taken", record->name);
+	}
+	return lk_request_check(request);
+}
+
+/* Mints the token: into the response, and as its digest into the record. */
+static enum lk_err mint(struct lk_request *request, const Latchkey__Store__PolicyRecord *policy,
+	Latchkey__Store__KeyRecord *record, Latchkey__V1__CreateKeyResponse *response)
+{
+	char *token = lk_arena_alloc(request->arena, LK_TOKEN_MINTED_MAX);
+	uint8_t *digest = lk_arena_alloc(request->arena, LK_DIGEST_LEN);
+
+	if (token == NULL || digest == NULL) {
+		return LK_NO_MEMORY;
+	}
+	size_t len = lk_token_mint(policy->token_prefix, token);
+	lk_token_digest(lk_store_keyring(request->store), token, len, digest);
+	record->digest = (ProtobufCBinaryData){LK_DIGEST_LEN, digest};
+	record->display_prefix = lk_arena_text(request->arena, token, policy->display_length);
+	response->token = token;
+	return record->display_prefix == NULL ? LK_NO_MEMORY : LK_OK;
+}
+
+static enum lk_err identify(struct lk_request *request, const struct place *place, Latchkey__Store__KeyRecord *record)
+{
+	uint8_t random[LK_KEY_ID_RANDOM_LEN] = {0};
+	char *id = lk_arena_alloc(request->arena, LK_KEY_ID_LEN);
+
+	if (id == NULL) {
+		return LK_NO_MEMORY;
+	}
+	randombytes_buf(random, sizeof random);
+	lk_key_id_make(request->now_us, random, id);
+	record->id = id;
+	record->tenant = place->tenant->number;
+	record->keyspace = place->keyspace->number;
+	record->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE;
+	record->create_us = request->now_us;
+	record->update_us = request->now_us;
+	record->created_by = (char *)(uintptr_t)request->caller.name;
+	return LK_OK;
+}
+
+static void expect(struct lk_request *request, const struct place *place, const Latchkey__Store__KeyRecord *record,
+	Latchkey__Store__Change *change)
+{
+	lk_build_expect_keyspace(
+		request, change, place->tenant->number, place->keyspace->id, place->keyspace->revision);
+	if (place->keyspace->policy->name_unique) {
+		lk_build_expect_name_free(request, change, place->keyspace->number, record->name);
+	}
+}
+
+static Latchkey__V1__Key *view(
+	struct lk_request *request, const Latchkey__Store__KeyRecord *record, const char *tenant, const char *keyspace)
+{
+	Latchkey__V1__Key *key = lk_arena_alloc(request->arena, sizeof *key);
+
+	if (key != NULL) {
+		latchkey__v1__key__init(key);
+		lk_view_key(request, record, tenant, keyspace, key);
+	}
+	return key;
+}
+
+enum lk_err lk_key_create_build(struct lk_request *request, const Latchkey__V1__CreateKeyRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__CreateKeyResponse *response)
+{
+	struct place place = {0};
+	Latchkey__Store__KeyRecord *record = lk_arena_alloc(request->arena, sizeof *record);
+
+	if (record == NULL) {
+		return LK_NO_MEMORY;
+	}
+	latchkey__store__key_record__init(record);
+	enum lk_err err = find_place(request, message, &place);
+	if (err == LK_OK) {
+		err = check(request, message, &place, record);
+	}
+	if (err == LK_OK) {
+		err = identify(request, &place, record);
+	}
+	if (err == LK_OK && !message->validate_only) {
+		err = mint(request, place.keyspace->policy, record, response);
+		expect(request, &place, record, change);
+		lk_build_put_key(request, change, record);
+	}
+	if (err == LK_OK) {
+		response->key = view(request, record, place.tenant->id, place.keyspace->id);
+	}
+	return err;
+}
+
+void lk_key_create_reply(struct lk_request *request, const Latchkey__V1__CreateKeyRequest *message,
+	const Latchkey__Store__Change *change, Latchkey__V1__CreateKeyResponse *response)
+{
+	(void)message;
+	if (change->n_mutations > 0 && response->key != NULL) {
+		response->key = view(
+			request, change->mutations[0]->put_key, response->key->tenant, response->key->keyspace);
+	}
+}

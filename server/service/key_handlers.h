@@ -1,0 +1,35 @@
+/*
+ * The handlers of KeyService, file by file: key.c puts them together. See method.h for what build, reply and answer owe.
+ */
+#ifndef LK_SERVER_SERVICE_KEY_HANDLERS_H
+#define LK_SERVER_SERVICE_KEY_HANDLERS_H
+
+#include "latchkey/store/change.pb-c.h"
+#include "latchkey/v1/key.pb-c.h"
+#include "server/service/request.h"
+
+/* key_create.c */
+enum lk_err lk_key_create_build(struct lk_request *request, const Latchkey__V1__CreateKeyRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__CreateKeyResponse *response);
+void lk_key_create_reply(struct lk_request *request, const Latchkey__V1__CreateKeyRequest *message,
+	const Latchkey__Store__Change *change, Latchkey__V1__CreateKeyResponse *response);
+
+/* key_read.c */
+enum lk_err lk_key_get(
+	struct lk_request *request, const Latchkey__V1__GetKeyRequest *message, Latchkey__V1__Key *response);
+enum lk_err lk_key_list(struct lk_request *request, const Latchkey__V1__ListKeysRequest *message,
+	Latchkey__V1__ListKeysResponse *response);
+
+/* key_end.c */
+enum lk_err lk_key_revoke_build(struct lk_request *request, const Latchkey__V1__RevokeKeyRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__Key *response);
+void lk_key_revoke_reply(struct lk_request *request, const Latchkey__V1__RevokeKeyRequest *message,
+	const Latchkey__Store__Change *change, Latchkey__V1__Key *response);
+enum lk_err lk_key_delete_build(struct lk_request *request, const Latchkey__V1__DeleteKeyRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__DeleteKeyResponse *response);
+
+/* verify.c */
+enum lk_err lk_key_verify(struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message,
+	Latchkey__V1__VerifyKeyResponse *response);
+
+#endif

@@ -1,0 +1,177 @@
+#include <string.h>
+
+#include "server/core/grant.h"
+#include "server/core/policy.h"
+#include "server/core/text.h"
+#include "server/service/access.h"
+#include "server/service/build.h"
+#include "server/service/cursor.h"
+#include "server/service/services.h"
+#include "server/service/view.h"
+#include "server/store/find.h"
+#include "server/store/scan.h"
+
+/* The record of the keyspace that the request asks for, every fault of it gathered. NULL where the arena is exhausted. */
+static Latchkey__Store__KeyspaceRecord *draft(
+	struct lk_request *request, const Latchkey__V1__CreateKeyspaceRequest *message)
+{
+	Latchkey__Store__KeyspaceRecord *record = lk_arena_alloc(request->arena, sizeof *record);
+	Latchkey__Store__PolicyRecord *policy = lk_arena_alloc(request->arena, sizeof *policy);
+
+	if (record == NULL || policy == NULL) {
+		return NULL;
+	}
+	latchkey__store__keyspace_record__init(record);
+	latchkey__store__policy_record__init(policy);
+	lk_policy_from_request(&request->faults, message->policy, false, policy);
+	record->id = message->keyspace;
+	record->display_name = (char *)(uintptr_t)lk_text_check(
+		&request->faults, "display_name", message->display_name, LK_NAME_MAX, false);
+	record->policy = policy;
+	record->create_us = request->now_us;
+	record->update_us = request->now_us;
+	return record;
+}
+
+static enum lk_err build_create(struct lk_request *request, const Latchkey__V1__CreateKeyspaceRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__Keyspace *response)
+{
+	Latchkey__Store__TenantRecord *tenant = NULL;
+
+	enum lk_err err = lk_access_tenant(request, message->tenant, &tenant);
+	if (err == LK_OK) {
+		err = lk_access_keyspace_id(request, "keyspace", message->keyspace);
+	}
+	if (err != LK_OK) {
+		return err;
+	}
+	if (tenant != NULL && strcmp(tenant->id, LK_TENANT_SYSTEM) == 0) {
+		lk_fault_add(&request->faults, "tenant",
+			"\"" LK_TENANT_SYSTEM "\" has the one keyspace that it needs: choose another tenant");
+	}
+	Latchkey__Store__KeyspaceRecord *record = draft(request, message);
+	err = record == NULL ? LK_NO_MEMORY : lk_request_check(request);
+	if (err != LK_OK) {
+		return err;
+	}
+	if (tenant == NULL) {
+		return lk_request_not_found(request, "tenant", message->tenant);
+	}
+	if (lk_find_keyspace(request->txn, request->arena, tenant->number, record->id) != NULL) {
+		return lk_request_fail(request, LK_ALREADY_EXISTS, "tenant \"%s\" has a keyspace \"%s\" already",
+			tenant->id, record->id);
+	}
+	record->tenant = tenant->number;
+	if (!message->validate_only) {
+		lk_build_expect_tenant(request, change, tenant->id, tenant->revision);
+		lk_build_expect_keyspace(request, change, tenant->number, record->id, 0);
+		lk_build_put_keyspace(request, change, record);
+	}
+	lk_view_keyspace(request, record, tenant->id, response);
+	return lk_request_check(request);
+}
+
+static void reply_create(struct lk_request *request, const Latchkey__V1__CreateKeyspaceRequest *message,
+	const Latchkey__Store__Change *change, Latchkey__V1__Keyspace *response)
+{
+	(void)message;
+	if (change->n_mutations > 0) {
+		lk_view_keyspace(request, change->mutations[0]->put_keyspace, response->tenant, response);
+	}
+}
+
+static enum lk_err get(
+	struct lk_request *request, const Latchkey__V1__GetKeyspaceRequest *message, Latchkey__V1__Keyspace *response)
+{
+	Latchkey__Store__TenantRecord *tenant = NULL;
+	Latchkey__Store__KeyspaceRecord *record = NULL;
+
+	enum lk_err err = lk_access_tenant(request, message->tenant, &tenant);
+	if (err == LK_OK) {
+		err = lk_access_keyspace_id(request, "keyspace", message->keyspace);
+	}
+	if (err == LK_OK) {
+		err = lk_request_check(request);
+	}
+	if (err != LK_OK) {
+		return err;
+	}
+	if (tenant != NULL) {
+		record = lk_find_keyspace(request->txn, request->arena, tenant->number, message->keyspace);
+	}
+	if (record == NULL) {
+		return lk_request_not_found(request, "keyspace", message->keyspace);
+	}
+	lk_view_keyspace(request, record, tenant->id, response);
+	return LK_OK;
+}
+
+/* Fills the page; stores in `*ret_last` the id behind which the next begins, or NULL at the end. */
+static void fill_page(struct lk_request *request, const Latchkey__Store__TenantRecord *tenant, const char *after,
+	size_t page_size, Latchkey__V1__ListKeyspacesResponse *response, const char **ret_last)
+{
+	struct lk_id_scan *scan = lk_keyspace_scan_new(request->txn, tenant->number, after);
+	const Latchkey__Store__KeyspaceRecord *record = NULL;
+	uint32_t number = 0;
+	size_t examined = 0;
+	bool more = true;
+
+	while (response->n_keyspaces < page_size && examined < LK_PAGE_EXAMINE_MAX) {
+		more = lk_id_scan_next(scan, &number);
+		record = more ? lk_find_keyspace_by_number(request->txn, request->arena, number) : NULL;
+		Latchkey__V1__Keyspace *view = record == NULL ? NULL : lk_arena_alloc(request->arena, sizeof *view);
+		if (view == NULL) {
+			break;
+		}
+		*ret_last = record->id;
+		examined++;
+		if (lk_grant_allows_keyspace(request->caller.grant, record->id)) {
+			latchkey__v1__keyspace__init(view);
+			lk_view_keyspace(request, record, tenant->id, view);
+			response->keyspaces[response->n_keyspaces++] = view;
+		}
+	}
+	lk_id_scan_free(scan);
+	if (!more) {
+		*ret_last = NULL;
+	}
+}
+
+static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListKeyspacesRequest *message,
+	Latchkey__V1__ListKeyspacesResponse *response)
+{
+	Latchkey__Store__TenantRecord *tenant = NULL;
+	char after[LK_ID_MAX + 1] = "";
+	size_t after_len = 0;
+	const char *last = NULL;
+
+	enum lk_err err = lk_access_tenant(request, message->tenant, &tenant);
+	if (err != LK_OK) {
+		return err;
+	}
+	size_t page_size = lk_cursor_page_size(request, message->page_size);
+	const char *filter = tenant == NULL ? "" : tenant->id;
+	lk_cursor_open(request, message->page_token, filter, after, LK_ID_MAX, &after_len);
+	err = lk_request_check(request);
+	if (err != LK_OK) {
+		return err;
+	}
+	if (tenant == NULL) {
+		return lk_request_not_found(request, "tenant", message->tenant);
+	}
+	response->keyspaces = lk_arena_array(request->arena, page_size, sizeof *response->keyspaces);
+	if (response->keyspaces == NULL) {
+		return LK_NO_MEMORY;
+	}
+	fill_page(request, tenant, after, page_size, response, &last);
+	if (last != NULL) {
+		response->next_page_token = lk_cursor_seal(request, filter, last, strlen(last));
+	}
+	return lk_request_check(request);
+}
+
+const struct latchkey_v1_keyspace_handlers lk_keyspace_handlers = {
+	.create = {build_create, reply_create},
+	.get = get,
+	.list = list,
+};

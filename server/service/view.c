@@ -1,0 +1,118 @@
+#include "server/service/view.h"
+
+#include <inttypes.h>
+
+#include "server/core/lifecycle.h"
+#include "server/core/policy.h"
+#include "server/core/time.h"
+#include "server/store/slots.h"
+
+/* Messages own their texts, as far as protobuf-c's types tell; these are borrowed, and never freed. */
+static char *borrow(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
+
+static char *etag_of(struct lk_arena *arena, uint64_t revision)
+{
+	char *etag = lk_arena_printf(arena, "%016" PRIx64, revision);
+
+	return etag == NULL ? borrow("") : etag;
+}
+
+void lk_view_tenant(
+	struct lk_request *request, const Latchkey__Store__TenantRecord *record, Latchkey__V1__Tenant *ret_view)
+{
+	ret_view->id = record->id;
+	ret_view->display_name = record->display_name;
+	ret_view->create_time = lk_time_to_timestamp(request->arena, record->create_us);
+	ret_view->update_time = lk_time_to_timestamp(request->arena, record->update_us);
+	ret_view->etag = etag_of(request->arena, record->revision);
+}
+
+void lk_view_keyspace(struct lk_request *request, const Latchkey__Store__KeyspaceRecord *record, const char *tenant,
+	Latchkey__V1__Keyspace *ret_view)
+{
+	ret_view->id = record->id;
+	ret_view->tenant = borrow(tenant);
+	ret_view->display_name = record->display_name;
+	ret_view->policy = lk_policy_to_api(request->arena, record->policy);
+	ret_view->create_time = lk_time_to_timestamp(request->arena, record->create_us);
+	ret_view->update_time = lk_time_to_timestamp(request->arena, record->update_us);
+	ret_view->etag = etag_of(request->arena, record->revision);
+}
+
+Latchkey__V1__Grant *lk_view_grant(struct lk_arena *arena, const Latchkey__Store__GrantRecord *record)
+{
+	Latchkey__V1__Grant *view = lk_arena_alloc(arena, sizeof *view);
+
+	if (record == NULL || view == NULL) {
+		return NULL;
+	}
+	latchkey__v1__grant__init(view);
+	view->methods = record->methods;
+	view->n_methods = record->n_methods;
+	view->tenants = record->tenants;
+	view->n_tenants = record->n_tenants;
+	view->keyspaces = record->keyspaces;
+	view->n_keyspaces = record->n_keyspaces;
+	return view;
+}
+
+static void view_metadata(struct lk_arena *arena, const Latchkey__Store__KeyRecord *record, Latchkey__V1__Key *view)
+{
+	Latchkey__V1__Key__MetadataEntry *entries = lk_arena_array(arena, record->n_metadata, sizeof *entries);
+
+	view->metadata = lk_arena_array(arena, record->n_metadata, sizeof *view->metadata);
+	if (entries == NULL || view->metadata == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < record->n_metadata; i++) {
+		latchkey__v1__key__metadata_entry__init(&entries[i]);
+		entries[i].key = record->metadata[i]->key;
+		entries[i].value = record->metadata[i]->value;
+		view->metadata[i] = &entries[i];
+	}
+	view->n_metadata = record->n_metadata;
+}
+
+static void view_state(struct lk_request *request, const Latchkey__Store__KeyRecord *record, Latchkey__V1__Key *view)
+{
+	view->state = lk_lifecycle_state(record->state, record->expire_us, request->now_us);
+	view->available_actions = lk_arena_array(request->arena, LK_ACTIONS_MAX, sizeof *view->available_actions);
+	if (view->available_actions != NULL) {
+		view->n_available_actions = lk_lifecycle_actions(view->state, view->available_actions);
+	}
+}
+
+void lk_view_key(struct lk_request *request, const Latchkey__Store__KeyRecord *record, const char *tenant,
+	const char *keyspace, Latchkey__V1__Key *ret_view)
+{
+	/* A record that is still to be applied has no slot, and no use. */
+	struct lk_usage usage = {0};
+
+	if (record->slot != 0) {
+		usage = lk_slots_usage(lk_store_slots(request->store), record->slot);
+	}
+	ret_view->id = record->id;
+	ret_view->number = record->number;
+	ret_view->tenant = borrow(tenant);
+	ret_view->keyspace = borrow(keyspace);
+	ret_view->scope = record->tenant_scope ? LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_TENANT
+					       : LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_KEYSPACE;
+	ret_view->name = record->name;
+	ret_view->owner = record->owner;
+	ret_view->display_prefix = record->display_prefix;
+	ret_view->not_before_time = lk_time_to_timestamp(request->arena, record->not_before_us);
+	ret_view->expire_time = lk_time_to_timestamp(request->arena, record->expire_us);
+	ret_view->create_time = lk_time_to_timestamp(request->arena, record->create_us);
+	ret_view->update_time = lk_time_to_timestamp(request->arena, record->update_us);
+	ret_view->created_by = record->created_by;
+	ret_view->last_used_time = lk_time_to_timestamp(request->arena, usage.last_used_us);
+	ret_view->usage_count = usage.count;
+	ret_view->revoke_reason = record->revoke_reason;
+	ret_view->etag = etag_of(request->arena, record->revision);
+	ret_view->grant = lk_view_grant(request->arena, record->grant);
+	view_metadata(request->arena, record, ret_view);
+	view_state(request, record, ret_view);
+}

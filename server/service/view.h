@@ -1,0 +1,28 @@
+/*
+ * Views: stored records as the API shows them, in the request's arena. They borrow from the record.
+ *
+ * Each fills in a message that was initialised. Where the arena is exhausted the view is incomplete; whoever packs it looks at
+ * arena->exhausted.
+ */
+#ifndef LK_SERVER_SERVICE_VIEW_H
+#define LK_SERVER_SERVICE_VIEW_H
+
+#include "latchkey/v1/key.pb-c.h"
+#include "latchkey/v1/keyspace.pb-c.h"
+#include "latchkey/v1/tenant.pb-c.h"
+#include "server/service/request.h"
+
+void lk_view_tenant(
+	struct lk_request *request, const Latchkey__Store__TenantRecord *record, Latchkey__V1__Tenant *ret_view);
+
+/* `tenant`: the id of its tenant. */
+void lk_view_keyspace(struct lk_request *request, const Latchkey__Store__KeyspaceRecord *record, const char *tenant,
+	Latchkey__V1__Keyspace *ret_view);
+
+/* With its use, as it stands in the slots now. `tenant`, `keyspace`: the ids of where it belongs. */
+void lk_view_key(struct lk_request *request, const Latchkey__Store__KeyRecord *record, const char *tenant,
+	const char *keyspace, Latchkey__V1__Key *ret_view);
+
+Latchkey__V1__Grant *lk_view_grant(struct lk_arena *arena, const Latchkey__Store__GrantRecord *record);
+
+#endif
