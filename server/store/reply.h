@@ -29,7 +29,7 @@ struct lk_reply_id {
 	uint64_t time_ms;
 	/* The caller's name, as in audit records. */
 	const char *caller;
-	/* BLAKE2b-256 of the method and the request. */
+	/* lk_reply_request_digest() */
 	uint8_t request_digest[LK_DIGEST_LEN];
 };
 
@@ -39,6 +39,10 @@ struct lk_kept_reply {
 	size_t response_len;
 	uint64_t revision;
 };
+
+/* BLAKE2b-256 of the method and the request: tells a retry from another request under the same id. */
+void lk_reply_request_digest(
+	const char *method, const uint8_t *request, size_t request_len, uint8_t ret_digest[static LK_DIGEST_LEN]);
 
 /* BLAKE2b-256 of caller and request_id: what is stored in the id's place. */
 void lk_reply_hash(const struct lk_reply_id *id, uint8_t ret_hash[static LK_DIGEST_LEN]);

@@ -60,6 +60,18 @@ bool lk_verdict_find(struct lk_txn *txn, const uint8_t digest[static LK_DIGEST_L
 	return true;
 }
 
+const uint8_t *lk_verdict_identity(const struct lk_verdict *verdict, size_t *ret_len)
+{
+	const uint8_t *at = verdict->identity;
+	const uint8_t *end = verdict->identity + verdict->head.identity_len;
+	uint64_t len = 0;
+
+	/* Apply wrote the length, so that it reads; what follows it is all of the rest. */
+	(void)lk_varint_get(&at, end, &len);
+	*ret_len = (size_t)(end - at);
+	return at;
+}
+
 bool lk_gate_get(struct lk_txn *txn, uint32_t keyspace, struct lk_gate *ret_gate)
 {
 	struct lk_key key = lk_key_u32(keyspace);

@@ -65,6 +65,9 @@ struct lk_verdict {
 /* Finds the record of `digest`. False where there is none or an error sticks to `txn`. */
 bool lk_verdict_find(struct lk_txn *txn, const uint8_t digest[static LK_DIGEST_LEN], struct lk_verdict *ret_verdict);
 
+/* The KeyIdentity of a verdict, packed, without the length that stands before it; stores its length. */
+const uint8_t *lk_verdict_identity(const struct lk_verdict *verdict, size_t *ret_len);
+
 /* Reads the gate of a keyspace. False where an error sticks; a keyspace without a gate makes LK_CORRUPT stick. */
 bool lk_gate_get(struct lk_txn *txn, uint32_t keyspace, struct lk_gate *ret_gate);
 void lk_gate_put(struct lk_txn *txn, uint32_t keyspace, const struct lk_gate *gate);

@@ -1,0 +1,125 @@
+#include "server/rpc/caller.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "latchkey/v1/key.pb-c.h"
+#include "server/core/grant.h"
+#include "server/core/secret.h"
+#include "server/core/verdict.h"
+#include "server/store/slots.h"
+#include "server/store/verdict_record.h"
+
+static char all[] = "*";
+static char system_tenant[] = LK_TENANT_SYSTEM;
+static char *all_methods[] = {all};
+static char *all_tenants[] = {all, system_tenant};
+static char *all_keyspaces[] = {all};
+
+/* What an operator may do: everything. */
+static const Latchkey__Store__GrantRecord operator_grant = {
+	.base = PROTOBUF_C_MESSAGE_INIT(&latchkey__store__grant_record__descriptor),
+	.n_methods = 1,
+	.methods = all_methods,
+	.n_tenants = 2,
+	.tenants = all_tenants,
+	.n_keyspaces = 1,
+	.keyspaces = all_keyspaces,
+};
+
+/* What nobody may do. */
+static const Latchkey__Store__GrantRecord empty_grant = LATCHKEY__STORE__GRANT_RECORD__INIT;
+
+static enum lk_err refuse(struct lk_request *request)
+{
+	return lk_request_fail(request, LK_UNAUTHENTICATED, "the credential is not a root key that is good now");
+}
+
+/* The root key that `credential` is, good at this moment. */
+static bool find_root_key(struct lk_request *request, struct lk_span credential, struct lk_verdict *ret_verdict)
+{
+	const char *token = (const char *)credential.data;
+	uint8_t digest[LK_DIGEST_LEN];
+	struct lk_gate gate;
+
+	if (!lk_verdict_can_look_up(token, credential.len)) {
+		return false;
+	}
+	lk_token_digest(lk_store_keyring(request->store), token, credential.len, digest);
+	if (!lk_verdict_find(request->txn, digest, ret_verdict) ||
+		!lk_gate_get(request->txn, ret_verdict->head.keyspace, &gate) ||
+		strcmp(gate.tenant_id, LK_TENANT_SYSTEM) != 0) {
+		return false;
+	}
+	struct lk_verdict_facts facts = {
+		.expire_us = ret_verdict->head.expire_us,
+		.not_before_us = ret_verdict->head.not_before_us,
+		.state = ret_verdict->head.state,
+		.keyspace_fits = true,
+	};
+	return lk_verdict_decide(&facts, request->now_us) == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
+}
+
+static enum lk_err identify_root_key(struct lk_request *request, struct lk_span credential)
+{
+	struct lk_verdict verdict;
+
+	if (!find_root_key(request, credential, &verdict)) {
+		return lk_txn_err(request->txn) == LK_OK ? refuse(request) : lk_request_check(request);
+	}
+	size_t identity_len = 0;
+	const uint8_t *packed = lk_verdict_identity(&verdict, &identity_len);
+	Latchkey__V1__KeyIdentity *identity = latchkey__v1__key_identity__unpack(
+		&request->arena->allocator, identity_len, packed);
+	Latchkey__Store__GrantRecord *grant = latchkey__store__grant_record__unpack(
+		&request->arena->allocator, verdict.head.grant_len, verdict.grant);
+	const char *name = identity == NULL ? NULL : lk_arena_printf(request->arena, "key:%s", identity->id);
+	if (grant == NULL || name == NULL) {
+		return lk_request_fail(request, request->arena->exhausted ? LK_NO_MEMORY : LK_CORRUPT,
+			"the root key's record cannot be read");
+	}
+	request->caller = (struct lk_caller){
+		.kind = LATCHKEY__V1__CALLER_KIND__CALLER_KIND_ROOT_KEY,
+		.name = name,
+		.grant = grant,
+	};
+	lk_slots_use(lk_store_slots(request->store), verdict.head.slot, request->now_us);
+	return LK_OK;
+}
+
+enum lk_err lk_caller_identify(struct lk_request *request, const struct lk_peer *peer, struct lk_span credential)
+{
+	request->caller = (struct lk_caller){.name = "", .grant = &empty_grant};
+	if (credential.len > 0) {
+		return identify_root_key(request, credential);
+	}
+	if (!peer->uid_known || (peer->uid != 0 && peer->uid != geteuid())) {
+		return LK_OK;
+	}
+	const char *name = lk_arena_printf(request->arena, "uid:%lu", (unsigned long)peer->uid);
+	if (name == NULL) {
+		return LK_NO_MEMORY;
+	}
+	request->caller = (struct lk_caller){
+		.kind = LATCHKEY__V1__CALLER_KIND__CALLER_KIND_OPERATOR,
+		.name = name,
+		.grant = &operator_grant,
+	};
+	return LK_OK;
+}
+
+enum lk_err lk_caller_allow(struct lk_request *request, const char *access)
+{
+	if (strcmp(access, "public") == 0) {
+		return LK_OK;
+	}
+	if (request->caller.kind == LATCHKEY__V1__CALLER_KIND__CALLER_KIND_UNSPECIFIED) {
+		return lk_request_fail(request, LK_UNAUTHENTICATED,
+			"who are you? send a root key as the credential; only root and the daemon's own user need "
+			"none, over ipc");
+	}
+	if (strcmp(access, "caller") == 0 || lk_grant_allows_method(request->caller.grant, access)) {
+		return LK_OK;
+	}
+	return lk_request_fail(request, LK_PERMISSION_DENIED, "%s is not granted %s", request->caller.name, access);
+}

@@ -1,0 +1,69 @@
+/*
+ * A job: one request on its way through the dispatcher. For server/rpc alone.
+ */
+#ifndef LK_SERVER_RPC_JOB_H
+#define LK_SERVER_RPC_JOB_H
+
+#include <stdint.h>
+
+#include "client/envelope.h"
+#include "server/rpc/exchange.h"
+#include "server/service/method.h"
+#include "server/service/request.h"
+#include "server/store/writer.h"
+
+struct lk_dispatcher;
+
+/* A method with the handlers that do it. */
+struct lk_route {
+	const struct lk_server_method *server;
+	const void *handlers;
+};
+
+struct lk_job {
+	struct lk_dispatcher *dispatcher;
+	struct lk_exchange *exchange;
+	/* Kept from request to request. */
+	struct lk_arena arena;
+	struct lk_txn *snapshot;
+
+	/* Of this request. */
+	struct lk_request_envelope envelope;
+	const struct lk_route *route;
+	ProtobufCMessage *message;
+	ProtobufCMessage *response;
+	struct lk_request request;
+	/* On CLOCK_MONOTONIC. */
+	int64_t started_us;
+	int64_t deadline_us;
+
+	/* Of a write. */
+	Latchkey__Store__Change change;
+	struct lk_reply_id reply_id;
+	struct lk_write write;
+	char peer_text[LK_PEER_TEXT_LEN];
+	char *traceparent;
+
+	/* Of a scan: the queue that it waits in. */
+	struct lk_job *next;
+};
+
+/* Answers with an error: its code, what the request's message says of it, and all faults. */
+void lk_answer_error(struct lk_job *job, enum lk_err err, uint32_t retry_after_ms);
+
+/* Answers with the job's response, packed straight into the reply. */
+void lk_answer_response(struct lk_job *job, uint64_t revision);
+
+/* Answers with a response that is packed already. */
+void lk_answer_packed(struct lk_job *job, const uint8_t *payload, size_t payload_len, uint64_t revision);
+
+/* Builds, parks and queues a write. Answers, now or later. */
+void lk_job_write(struct lk_job *job, struct lk_writer *writer);
+
+/* CLOCK_MONOTONIC. */
+int64_t lk_job_clock_us(void);
+
+/* An empty response of the job's method, in the arena. NULL where that is exhausted. */
+ProtobufCMessage *lk_job_new_response(struct lk_job *job);
+
+#endif
