@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/protoc-gen-latchkey/check.h"
 #include "tools/protoc-gen-latchkey/emit.h"
 #include "tools/protoc-gen-latchkey/read.h"
 
@@ -83,8 +84,12 @@ static int generate(const request_message *request)
 		GOOGLE__PROTOBUF__COMPILER__CODE_GENERATOR_RESPONSE__FEATURE__FEATURE_PROTO3_OPTIONAL;
 	lk_report_init(&report, &pool);
 	lk_model_read(&report, request, &model);
+	lk_check(&report, &model);
 	lk_emit_init(&emit, &model);
 	response.error = (char *)lk_report_text(&report);
+	if (request->parameter && *request->parameter)
+		response.error = lk_pool_printf(
+			&pool, "unknown option \"%s\"; this generator has none, leave it out", request->parameter);
 	if (!response.error) {
 		lk_emit_all(&emit);
 		lk_emit_to_response(&emit, &response);

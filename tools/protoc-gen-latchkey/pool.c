@@ -1,7 +1,6 @@
 #include "tools/protoc-gen-latchkey/pool.h"
 
 #include <stdalign.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,19 +51,27 @@ char *lk_pool_text(struct lk_pool *pool, const char *text, size_t len)
 char *lk_pool_printf(struct lk_pool *pool, const char *format, ...)
 {
 	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = lk_pool_vprintf(pool, format, args);
+	va_end(args);
+	return text;
+}
+
+char *lk_pool_vprintf(struct lk_pool *pool, const char *format, va_list args)
+{
 	va_list again;
 	int len;
 	char *text;
 
-	va_start(args, format);
 	va_copy(again, args);
-	len = vsnprintf(NULL, 0, format, args);
+	len = vsnprintf(NULL, 0, format, again);
+	va_end(again);
 	if (len < 0)
 		no_memory();
 	text = lk_pool_array(pool, (size_t)len + 1, 1);
-	vsnprintf(text, (size_t)len + 1, format, again);
-	va_end(again);
-	va_end(args);
+	vsnprintf(text, (size_t)len + 1, format, args);
 	return text;
 }
 

@@ -7,6 +7,7 @@
 #ifndef LK_GENERATOR_POOL_H
 #define LK_GENERATOR_POOL_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 struct lk_pool_block;
@@ -27,6 +28,7 @@ char *lk_pool_text(struct lk_pool *pool, const char *text, size_t len);
 
 /* A formatted text. */
 char *lk_pool_printf(struct lk_pool *pool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *lk_pool_vprintf(struct lk_pool *pool, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 /* As realloc(), of memory that is no pool's. Never NULL. */
 void *lk_pool_grow(void *memory, size_t size);

@@ -1,7 +1,7 @@
 #include "tools/protoc-gen-latchkey/report.h"
 
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,25 +26,39 @@ void lk_report_done(struct lk_report *report)
 	report->n_faults = 0;
 }
 
+/* The same may be found on several ways, as a message is in several requests. */
+static bool is_known(const struct lk_report *report, struct lk_origin origin, const char *text)
+{
+	for (size_t i = 0; i < report->n_faults; i++) {
+		const struct lk_fault *fault = &report->faults[i];
+
+		if (fault->origin.line == origin.line && strcmp(fault->origin.file, origin.file) == 0 &&
+			strcmp(fault->text, text) == 0)
+			return true;
+	}
+	return false;
+}
+
 void lk_report_add(struct lk_report *report, struct lk_origin origin, const char *format, ...)
 {
-	struct lk_fault *fault;
-	char text[1024];
+	const char *text;
 	va_list args;
 
+	va_start(args, format);
+	text = lk_pool_vprintf(report->pool, format, args);
+	va_end(args);
+	if (is_known(report, origin, text))
+		return;
 	if (report->n_faults == report->size) {
 		report->size = 2 * report->size + 8;
 		report->faults = lk_pool_grow(report->faults, report->size * sizeof(*report->faults));
 	}
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	fault = &report->faults[report->n_faults];
-	*fault = (struct lk_fault){
+	report->faults[report->n_faults] = (struct lk_fault){
 		.origin = origin,
-		.number = report->n_faults++,
-		.text = lk_pool_text(report->pool, text, strlen(text)),
+		.number = report->n_faults,
+		.text = text,
 	};
+	report->n_faults++;
 }
 
 static int compare_faults(const void *left, const void *right)

@@ -29,7 +29,7 @@ void lk_report_init(struct lk_report *report, struct lk_pool *pool);
 
 void lk_report_done(struct lk_report *report);
 
-/* Adds a fault: what is wrong, with which name, and the remedy. No full stop at its end. */
+/* Adds a fault: what is wrong, with which name, and the remedy. No full stop at its end. The same twice counts once. */
 void lk_report_add(struct lk_report *report, struct lk_origin origin, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
