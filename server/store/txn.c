@@ -303,6 +303,10 @@ bool lk_walk_seek(struct lk_walk *walk, const struct lk_key *key)
 	if (walk == NULL) {
 		return false;
 	}
+	/* LMDB knows no empty key, and every key is behind it. */
+	if (key->len == 0) {
+		return step(walk, MDB_FIRST);
+	}
 	walk->key = key_of(key);
 	return step(walk, MDB_SET_RANGE);
 }
