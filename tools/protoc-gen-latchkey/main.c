@@ -27,28 +27,10 @@ static const char usage[] =
 	"  --help     print this\n"
 	"  --version  print the version\n";
 
-/* Reads standard input to its end. The bytes are to be freed. */
-static uint8_t *read_input(size_t *ret_len)
-{
-	size_t size = 1 << 16;
-	size_t len = 0;
-	uint8_t *bytes = lk_pool_grow(NULL, size);
-
-	for (;;) {
-		len += fread(bytes + len, 1, size - len, stdin);
-		if (len < size)
-			break;
-		size *= 2;
-		bytes = lk_pool_grow(bytes, size);
-	}
-	*ret_len = len;
-	return bytes;
-}
-
 static request_message *read_request(void)
 {
 	size_t len;
-	uint8_t *bytes = read_input(&len);
+	uint8_t *bytes = lk_pool_read(stdin, &len);
 	request_message *request = google__protobuf__compiler__code_generator_request__unpack(NULL, len, bytes);
 
 	free(bytes);

@@ -1,8 +1,6 @@
 #include "tools/protoc-gen-latchkey/pool.h"
 
 #include <stdalign.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,4 +78,21 @@ void *lk_pool_grow(void *memory, size_t size)
 	void *grown = realloc(memory, size);
 
 	return grown ? grown : no_memory();
+}
+
+uint8_t *lk_pool_read(FILE *file, size_t *ret_len)
+{
+	size_t size = 1 << 16;
+	size_t len = 0;
+	uint8_t *bytes = lk_pool_grow(NULL, size);
+
+	for (;;) {
+		len += fread(bytes + len, 1, size - len, file);
+		if (len < size)
+			break;
+		size *= 2;
+		bytes = lk_pool_grow(bytes, size);
+	}
+	*ret_len = len;
+	return bytes;
 }

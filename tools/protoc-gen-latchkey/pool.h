@@ -9,6 +9,8 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 struct lk_pool_block;
 
@@ -32,5 +34,8 @@ char *lk_pool_vprintf(struct lk_pool *pool, const char *format, va_list args) __
 
 /* As realloc(), of memory that is no pool's. Never NULL. */
 void *lk_pool_grow(void *memory, size_t size);
+
+/* Reads `file` to its end, or to where it cannot be read. The bytes are no pool's: free() them. */
+uint8_t *lk_pool_read(FILE *file, size_t *ret_len);
 
 #endif
