@@ -31,8 +31,8 @@ static void check_method_flags(struct lk_report *report, const struct lk_proto_m
 		/* Of each pair once. */
 		if (flag->clash && flag->clash > flag)
 			lk_report_add(report, field->origin,
-				"fields \"%s\" and \"%s\" of rpc \"%s\" would both be the flag --%s; rename one",
-				flag->path, flag->clash->path, method->element.full_name, flag->name);
+				"fields \"%s\" and \"%s\" of \"%s\" would both be the flag --%s; rename one",
+				flag->path, flag->clash->path, method->request->element.full_name, flag->name);
 	}
 }
 

@@ -115,9 +115,6 @@ static void check_field(struct lk_report *report, const struct lk_proto_field *f
 			"tell absence by a "
 			"message, a oneof or an update mask",
 			element->full_name);
-	if (field->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_GROUP)
-		lk_report_add(
-			report, element->origin, "field \"%s\" is a group; make it a message", element->full_name);
 	if (field->rule.max_items > 0 && !field->is_repeated)
 		lk_report_add(report, element->origin,
 			"field \"%s\" has max_items and is not repeated; leave it out, or make the field repeated",
@@ -164,8 +161,13 @@ static void check_file(struct lk_report *report, const struct lk_model *model, c
 {
 	const struct lk_origin origin = file->element.origin;
 
-	if (!file->is_proto3)
-		lk_report_add(report, origin, "the file is not of proto3; begin it with syntax = \"proto3\"");
+	if (!file->is_proto3) {
+		lk_report_add(report, origin,
+			"the file is not of proto3, which alone has no groups, required fields and defaults; begin it "
+			"with "
+			"syntax = \"proto3\"");
+		return;
+	}
 	if (*file->package == '\0')
 		lk_report_add(report, origin, "the file has no package; name one, such as package latchkey.v1");
 	if (strcmp(file->package, model->first->package) != 0)

@@ -25,7 +25,8 @@ static const char *const method_suffixes[] = {
 	"", "_method", "_start", "_done", "_done_fn", "_answer", "_build", "_reply", "_flags"};
 static const char *const service_suffixes[] = {"_handlers", "_service", "_methods", "_cli", "_cli_methods"};
 
-static void claim(struct scope *scope, const char *name, const struct lk_proto_element *by)
+/* False where another has it, which is a fault then. */
+static bool claim(struct scope *scope, const char *name, const struct lk_proto_element *by)
 {
 	for (size_t i = 0; i < scope->n_claims; i++) {
 		const struct claim *earlier = &scope->claims[i];
@@ -35,27 +36,31 @@ static void claim(struct scope *scope, const char *name, const struct lk_proto_e
 		lk_report_add(scope->report, by->origin, "\"%s\" and \"%s\" (%s:%d) would both be %s in C; rename one",
 			by->full_name, earlier->by->full_name, earlier->by->origin.file, earlier->by->origin.line,
 			name);
-		return;
+		return false;
 	}
 	if (scope->n_claims == scope->size) {
 		scope->size = 2 * scope->size + 64;
 		scope->claims = lk_pool_grow(scope->claims, scope->size * sizeof(*scope->claims));
 	}
 	scope->claims[scope->n_claims++] = (struct claim){name, by};
+	return true;
 }
 
+/* Claims the names up to the first that another has: the others would say the same of the same two. */
 static void claim_suffixed(struct scope *scope, const char *name, const char *const *suffixes, size_t n_suffixes,
 	const struct lk_proto_element *by)
 {
-	for (size_t i = 0; i < n_suffixes; i++)
-		claim(scope, lk_pool_printf(scope->report->pool, "%s%s", name, suffixes[i]), by);
+	for (size_t i = 0; i < n_suffixes; i++) {
+		if (!claim(scope, lk_pool_printf(scope->report->pool, "%s%s", name, suffixes[i]), by))
+			return;
+	}
 }
 
 /* A type, and what the names of its functions and descriptor begin with. */
 static void claim_type(struct scope *scope, const struct lk_proto_element *type)
 {
-	claim(scope, lk_names_c_type(scope->report->pool, type->full_name), type);
-	claim(scope, lk_names_c_lower(scope->report->pool, type->full_name), type);
+	if (claim(scope, lk_names_c_type(scope->report->pool, type->full_name), type))
+		claim(scope, lk_names_c_lower(scope->report->pool, type->full_name), type);
 }
 
 static void claim_message(struct scope *scope, const struct lk_proto_message *message)
@@ -102,8 +107,6 @@ static void check_members(struct lk_report *report, const struct lk_proto_messag
 {
 	struct scope scope = {.report = report};
 
-	/* The member that every message of protobuf-c begins with. */
-	claim(&scope, "base", &message->element);
 	for (size_t i = 0; i < message->n_oneofs; i++) {
 		const struct lk_proto_element *oneof = &message->oneofs[i].element;
 
@@ -114,6 +117,10 @@ static void check_members(struct lk_report *report, const struct lk_proto_messag
 		const struct lk_proto_element *field = &message->fields[i].element;
 		const char *member = lk_names_c_member(report->pool, field->name);
 
+		if (strcmp(member, "base") == 0)
+			lk_report_add(report, field->origin,
+				"field \"%s\" has the name of what every message of protobuf-c begins with; rename it",
+				field->full_name);
 		claim(&scope, member, field);
 		if (message->fields[i].is_repeated)
 			claim(&scope, lk_pool_printf(report->pool, "n_%s", member), field);

@@ -88,24 +88,25 @@ struct lk_text *lk_emit_header(struct lk_emit *emit, const struct lk_emit_unit *
 		"#ifndef @guard@\n"
 		"#define @guard@\n"
 		"\n"
-		"@includes@"
-		"\n"
-		"#ifdef __cplusplus\n"
-		"extern \"C\" {\n"
-		"#endif\n",
+		"@includes@",
 		{"purpose", unit->purpose}, {"from", unit->from}, {"includes", unit->includes},
 		{"guard", lk_names_upper(emit->pool, guard)});
+	if (unit->is_public)
+		lk_text_add(text, "\n"
+				  "#ifdef __cplusplus\n"
+				  "extern \"C\" {\n"
+				  "#endif\n");
 	return text;
 }
 
-void lk_emit_header_end(struct lk_text *text)
+void lk_emit_header_end(struct lk_text *text, const struct lk_emit_unit *unit)
 {
-	lk_text_add(text, "\n"
-			  "#ifdef __cplusplus\n"
-			  "}\n"
-			  "#endif\n"
-			  "\n"
-			  "#endif\n");
+	if (unit->is_public)
+		lk_text_add(text, "\n"
+				  "#ifdef __cplusplus\n"
+				  "}\n"
+				  "#endif\n");
+	lk_text_add(text, "\n#endif\n");
 }
 
 struct lk_text *lk_emit_source(struct lk_emit *emit, const struct lk_emit_unit *unit)

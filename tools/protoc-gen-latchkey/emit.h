@@ -49,11 +49,13 @@ struct lk_emit_unit {
 	const char *purpose;
 	/* What the header includes: whole lines. */
 	const char *includes;
+	/* The header is installed, and C++ may include it. */
+	bool is_public;
 };
 
-/* Begins the header, for C and C++; lk_emit_header_end() ends it. */
+/* Begins the header; lk_emit_header_end() ends it. */
 struct lk_text *lk_emit_header(struct lk_emit *emit, const struct lk_emit_unit *unit);
-void lk_emit_header_end(struct lk_text *text);
+void lk_emit_header_end(struct lk_text *text, const struct lk_emit_unit *unit);
 
 /* Begins the source, which includes the header. */
 struct lk_text *lk_emit_source(struct lk_emit *emit, const struct lk_emit_unit *unit);

@@ -102,12 +102,13 @@ void lk_emit_client(struct lk_emit *emit, const struct lk_proto_file *file)
 			"\n"
 			"#include \"%s.pb-c.h\"\n",
 			file->stem),
+		.is_public = true,
 	};
 	struct lk_text *text;
 
 	text = lk_emit_header(emit, &unit);
 	emit_methods(emit, text, header_template, file);
-	lk_emit_header_end(text);
+	lk_emit_header_end(text, &unit);
 
 	text = lk_emit_source(emit, &unit);
 	emit_methods(emit, text, source_template, file);

@@ -57,7 +57,7 @@ void lk_emit_descriptors(struct lk_emit *emit)
 		"extern const unsigned char @package@_descriptor_set[];\n"
 		"extern const size_t @package@_descriptor_set_len;\n",
 		variables);
-	lk_emit_header_end(text);
+	lk_emit_header_end(text, &unit);
 
 	text = lk_emit_source(emit, &unit);
 	lk_text_expand(text, "\nconst unsigned char @package@_descriptor_set[] = {", variables);

@@ -105,7 +105,7 @@ void lk_emit_flags(struct lk_emit *emit, const struct lk_proto_file *file)
 		LK_TEXT_EXPAND(text, "extern const struct lk_cli_service @service@_cli;\n",
 			{"service", file->services[i].c_name});
 	}
-	lk_emit_header_end(text);
+	lk_emit_header_end(text, &unit);
 
 	text = lk_emit_source(emit, &unit);
 	LK_TEXT_EXPAND(text, "\n#include \"@stem@.client.h\"\n", {"stem", file->stem});

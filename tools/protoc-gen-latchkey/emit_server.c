@@ -158,7 +158,7 @@ void lk_emit_server(struct lk_emit *emit, const struct lk_proto_file *file)
 	text = lk_emit_header(emit, &unit);
 	for (size_t i = 0; i < file->n_services; i++)
 		emit_handlers(emit, text, &file->services[i]);
-	lk_emit_header_end(text);
+	lk_emit_header_end(text, &unit);
 
 	text = lk_emit_source(emit, &unit);
 	LK_TEXT_EXPAND(text, "\n#include \"@stem@.client.h\"\n", {"stem", file->stem});

@@ -147,7 +147,7 @@ void lk_emit_wire(struct lk_emit *emit, const struct lk_proto_file *file)
 		LK_TEXT_EXPAND(text, "extern const struct lk_wire_message @message@__wire;\n",
 			{"message", file->messages[i].c_lower});
 	}
-	lk_emit_header_end(text);
+	lk_emit_header_end(text, &unit);
 
 	text = lk_emit_source(emit, &unit);
 	emit_includes(emit, text, file);

@@ -6,6 +6,8 @@
 #define LATCHKEY_RULE 50001
 #define PB_C_FILE     1019
 
+#define NEWER_RULE "build it from the sources that the option is from, or leave the field out"
+
 /* One field of a rule, as it stands on the wire. */
 struct wire_field {
 	uint32_t number;
@@ -19,8 +21,16 @@ struct wire {
 	const uint8_t *end;
 };
 
-/* Puts one field of a rule into its struct; false where it is not known. */
-typedef bool (*set_fn)(struct lk_report *report, void *rule, const struct wire_field *field);
+/* An option whose value is a message, the rule. */
+struct option {
+	/* Of the extension. */
+	uint32_t number;
+	const char *name;
+	/* Puts one field into the rule; false where it is not known. */
+	bool (*set)(struct lk_report *report, void *rule, const struct wire_field *field);
+	/* What is to be done about a field that is not known. */
+	const char *remedy;
+};
 
 static bool read_varint(struct wire *wire, uint64_t *ret)
 {
@@ -68,38 +78,43 @@ static bool read_field(struct wire *wire, struct wire_field *ret)
 	return true;
 }
 
+static void read_fields(
+	struct lk_report *report, struct lk_origin origin, const struct option *option, struct wire wire, void *rule)
+{
+	struct wire_field field;
+
+	while (wire.at < wire.end) {
+		if (!read_field(&wire, &field) || !option->set(report, rule, &field)) {
+			lk_report_add(report, origin,
+				"field %u of option (%s) is not known to this generator, or its value is not; %s",
+				field.number, option->name, option->remedy);
+			return;
+		}
+	}
+}
+
 /*
- * Reads the extension `number` into `rule`; true where it was there. It is there several times where a file sets the fields of a
- * rule one by one.
+ * Reads an option into `rule`; true where it was there. It is there several times where a file sets the fields of a rule one by
+ * one.
  */
-static bool read_rule(struct lk_report *report, struct lk_origin origin, const ProtobufCMessage *options,
-	uint32_t number, const char *name, set_fn set, void *rule)
+static bool read_option(struct lk_report *report, struct lk_origin origin, const ProtobufCMessage *options,
+	const struct option *option, void *rule)
 {
 	bool is_given = false;
 
-	for (unsigned i = 0; options && i < options->n_unknown_fields; i++) {
+	for (unsigned i = 0; i < options->n_unknown_fields; i++) {
 		const ProtobufCMessageUnknownField *unknown = &options->unknown_fields[i];
 		/* protobuf-c keeps the length before the bytes. */
 		struct wire data = {unknown->data, unknown->data + unknown->len};
-		struct wire rule_data = {0};
-		struct wire_field field;
+		struct wire rule_data;
 
-		if (unknown->tag != number)
+		if (unknown->tag != option->number)
 			continue;
 		is_given = true;
-		if (unknown->wire_type != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED || !read_bytes(&data, &rule_data))
-			lk_report_add(report, origin,
-				"option (%s) is no message; import latchkey/v1/options.proto for it", name);
-		while (rule_data.at < rule_data.end) {
-			if (!read_field(&rule_data, &field) || !set(report, rule, &field)) {
-				lk_report_add(report, origin,
-					"field %u of option (%s) is not known to this generator or has a value that is "
-					"not; build it "
-					"from the sources that the option is from, or leave the field out",
-					field.number, name);
-				break;
-			}
-		}
+		if (unknown->wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED && read_bytes(&data, &rule_data))
+			read_fields(report, origin, option, rule_data, rule);
+		else
+			lk_report_add(report, origin, "option (%s) is no message; %s", option->name, option->remedy);
 	}
 	return is_given;
 }
@@ -110,6 +125,8 @@ static bool set_method_rule(struct lk_report *report, void *rule, const struct w
 
 	switch (field->number) {
 	case 1:
+		if (!field->data)
+			return false;
 		method->access = lk_pool_text(report->pool, (const char *)field->data, field->len);
 		return true;
 	case 2:
@@ -123,12 +140,19 @@ static bool set_method_rule(struct lk_report *report, void *rule, const struct w
 	}
 }
 
+static const struct option method_option = {
+	.number = LATCHKEY_RULE,
+	.name = "method",
+	.set = set_method_rule,
+	.remedy = NEWER_RULE,
+};
+
 struct lk_method_rule lk_rules_of_method(
 	struct lk_report *report, struct lk_origin origin, const ProtobufCMessage *options)
 {
 	struct lk_method_rule rule = {0};
 
-	rule.is_given = read_rule(report, origin, options, LATCHKEY_RULE, "method", set_method_rule, &rule);
+	rule.is_given = read_option(report, origin, options, &method_option, &rule);
 	return rule;
 }
 
@@ -152,12 +176,19 @@ static bool set_field_rule(struct lk_report *report, void *rule, const struct wi
 	}
 }
 
+static const struct option field_option = {
+	.number = LATCHKEY_RULE,
+	.name = "field",
+	.set = set_field_rule,
+	.remedy = NEWER_RULE,
+};
+
 struct lk_field_rule lk_rules_of_field(
 	struct lk_report *report, struct lk_origin origin, const ProtobufCMessage *options)
 {
 	struct lk_field_rule rule = {0};
 
-	read_rule(report, origin, options, LATCHKEY_RULE, "field", set_field_rule, &rule);
+	read_option(report, origin, options, &field_option, &rule);
 	return rule;
 }
 
@@ -170,10 +201,17 @@ static bool set_no_generate(struct lk_report *report, void *rule, const struct w
 	return field->number == 1;
 }
 
+static const struct option file_option = {
+	.number = PB_C_FILE,
+	.name = "pb_c_file",
+	.set = set_no_generate,
+	.remedy = "leave out all but no_generate: they change names on which this generator relies",
+};
+
 bool lk_rules_no_generate(struct lk_report *report, struct lk_origin origin, const ProtobufCMessage *options)
 {
 	bool no_generate = false;
 
-	read_rule(report, origin, options, PB_C_FILE, "pb_c_file", set_no_generate, &no_generate);
+	read_option(report, origin, options, &file_option, &no_generate);
 	return no_generate;
 }

@@ -39,7 +39,7 @@ struct lk_field_rule {
 	bool secret;
 };
 
-/* The rule in a method's or field's options, which may be NULL. What this generator does not know of is a fault at `origin`. */
+/* The rule in a method's or field's options. What this generator does not know of is a fault at `origin`. */
 struct lk_method_rule lk_rules_of_method(
 	struct lk_report *report, struct lk_origin origin, const ProtobufCMessage *options);
 struct lk_field_rule lk_rules_of_field(
