@@ -1,7 +1,6 @@
 #include "server/log.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -236,4 +235,20 @@ void lk_log_write(enum lk_log_level level, const char *message, const struct lk_
 	while (write(atomic_load_explicit(&log_fd, memory_order_relaxed), line.text, line.len) < 0 && errno == EINTR)
 		continue;
 	errno = saved_errno;
+}
+
+bool lk_log_allow(struct lk_log_limit *limit, uint64_t *ret_suppressed)
+{
+	struct timespec now = {0};
+	uint64_t next = atomic_load(&limit->next_ms);
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+
+	if (now_ms < next || !atomic_compare_exchange_strong(&limit->next_ms, &next, now_ms + 1000)) {
+		atomic_fetch_add(&limit->suppressed, 1);
+		return false;
+	}
+	*ret_suppressed = atomic_exchange(&limit->suppressed, 0);
+	return true;
 }

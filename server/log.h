@@ -14,6 +14,7 @@
 #ifndef LK_SERVER_LOG_H
 #define LK_SERVER_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,6 +81,17 @@ bool lk_log_enabled(enum lk_log_level level);
 
 /* Writes one line, with the fields up to the one whose key is NULL. */
 void lk_log_write(enum lk_log_level level, const char *message, const struct lk_log_field *fields);
+
+/*
+ * How often a line may be written that strangers can provoke. All zero to begin with; any thread.
+ */
+struct lk_log_limit {
+	_Atomic uint64_t next_ms;
+	_Atomic uint64_t suppressed;
+};
+
+/* Whether the line may be written now: at most one a second. Then `*ret_suppressed` is how many were not since the last one. */
+bool lk_log_allow(struct lk_log_limit *limit, uint64_t *ret_suppressed);
 
 /* "error", "warn", "info", "debug". */
 const char *lk_log_level_name(enum lk_log_level level);

@@ -1,0 +1,325 @@
+/* Requests and replies over real sockets: the ordinary road, parking, limits, the stop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "client/envelope.h"
+#include "tests/integration/transport/harness.h"
+
+static void test_exchange_answers_over_ipc_and_tcp(void **state)
+{
+	struct harness *harness = *state;
+	char out[256] = "";
+	char expected[32] = "";
+
+	harness_open(harness, NULL);
+	(void)snprintf(expected, sizeof(expected), "%u", (unsigned)geteuid());
+	const char *const urls[] = {harness->ipc, harness->tcp};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sp_raw raw = sp_raw_open(urls[i]);
+
+		assert_string_equal(harness_ask(raw, "Echo", out, sizeof(out)), "Echo");
+		assert_string_equal(harness_ask(raw, "U", out, sizeof(out)), i == 0 ? expected : "unknown");
+		assert_string_equal(harness_ask(raw, "A", out, sizeof(out)), "accepting");
+		(void)harness_ask(raw, "T", out, sizeof(out));
+		if (i == 0)
+			assert_string_equal(out, "ipc");
+		else
+			assert_int_equal(strncmp(out, "tcp:127.0.0.1:", 14), 0);
+		sp_raw_close(raw);
+	}
+}
+
+static void test_exchange_keeps_requests_of_one_connection_apart(void **state)
+{
+	struct harness *harness = *state;
+	bool answered[30] = {false};
+	char out[64] = "";
+
+	harness_open(harness, NULL);
+	struct sp_raw raw = sp_raw_open(harness->ipc);
+
+	for (uint32_t i = 0; i < 30; i++) {
+		(void)snprintf(out, sizeof(out), "E%u", i);
+		assert_true(sp_raw_send(raw, i, out, strlen(out)));
+	}
+	for (uint32_t i = 0; i < 30; i++) {
+		uint32_t id = 0;
+		ssize_t n = sp_raw_receive(raw, &id, out, sizeof(out) - 1);
+
+		assert_true(n > 0 && id < 30 && !answered[id]);
+		out[n] = '\0';
+		assert_int_equal(atoi(out + 1), id);
+		answered[id] = true;
+	}
+	sp_raw_close(raw);
+}
+
+static void test_exchange_takes_a_message_of_the_greatest_size_and_no_more(void **state)
+{
+	struct harness *harness = *state;
+	size_t max = LK_TRANSPORT_MESSAGE_MAX;
+	char *data = calloc(1, max);
+	uint32_t id = 0;
+
+	harness_open(harness, NULL);
+	assert_non_null(data);
+	data[0] = 'E';
+	for (size_t i = 0; i < 2; i++) {
+		const char *url = i == 0 ? harness->ipc : harness->tcp;
+		struct sp_raw raw = sp_raw_open(url);
+
+		/* nng counts the request's id as part of the message. */
+		assert_true(sp_raw_send(raw, 1, data, max - 4));
+		assert_int_equal(sp_raw_receive(raw, &id, data, max), max - 4);
+		assert_true(sp_raw_send_header(raw, max + 1));
+		assert_true(sp_raw_is_cut(raw, 2000));
+		sp_raw_close(raw);
+		raw = sp_raw_open(url);
+		assert_true(sp_raw_send_header(raw, UINT64_MAX));
+		assert_true(sp_raw_is_cut(raw, 2000));
+		sp_raw_close(raw);
+	}
+	free(data);
+}
+
+static void test_exchange_closes_where_there_is_no_reply(void **state)
+{
+	struct harness *harness = *state;
+	char out[16] = "";
+
+	harness_open(harness, NULL);
+	for (int i = 0; i < 50; i++) {
+		struct sp_raw raw = sp_raw_open(harness->ipc);
+
+		assert_true(sp_raw_send(raw, 1, "N", 1));
+		assert_true(sp_raw_is_cut(raw, 2000));
+		sp_raw_close(raw);
+	}
+	assert_true(harness_ask_anew(harness->ipc, "E", out, sizeof(out), 0));
+}
+
+static size_t parked_target;
+
+static bool has_parked(struct harness *harness)
+{
+	return harness_parked(harness) >= parked_target;
+}
+
+/* 4 receive, low water is 2, 16 in all: 14 can be parked, and reads go on. */
+static void test_exchange_parks_as_long_as_enough_receive(void **state)
+{
+	static const struct lk_transport_limits limits = {
+		.contexts_receiving = 4,
+		.contexts_low = 2,
+		.contexts_max = 16,
+		.connections_max = 16,
+		.in_flight_max = 64,
+	};
+	struct harness *harness = *state;
+	struct lk_transport_stats stats = {0};
+	char out[64] = "";
+	unsigned refused = 0;
+	unsigned parked = 0;
+
+	harness_open(harness, &limits);
+	struct sp_raw writer = sp_raw_open(harness->ipc);
+	struct sp_raw reader = sp_raw_open(harness->ipc);
+
+	parked_target = 14;
+	for (uint32_t i = 0; i < 14; i++)
+		assert_true(sp_raw_send(writer, i, "P", 1));
+	assert_true(harness_wait(harness, has_parked, 2000));
+	lk_transport_stats(harness->transport, &stats);
+	assert_int_equal(stats.contexts, 16);
+	assert_int_equal(stats.contexts_receiving, 2);
+	assert_int_equal(stats.under_way, 14);
+	for (int i = 0; i < 100; i++)
+		assert_string_equal(harness_ask(reader, "Echo", out, sizeof(out)), "Echo");
+	assert_string_equal(harness_ask(reader, "P", out, sizeof(out)), "refused");
+	harness_answer_parked(harness);
+	for (uint32_t i = 0; i < 14; i++) {
+		uint32_t id = 0;
+		ssize_t n = sp_raw_receive(writer, &id, out, sizeof(out));
+
+		parked += n == 6 && memcmp(out, "parked", 6) == 0;
+		refused += n == 7 && memcmp(out, "refused", 7) == 0;
+	}
+	assert_int_equal(parked, 14);
+	assert_int_equal(refused, 0);
+	/* And again: what was parked is free to be parked. */
+	for (uint32_t i = 0; i < 14; i++)
+		assert_true(sp_raw_send(writer, i, "P", 1));
+	assert_true(harness_wait(harness, has_parked, 2000));
+	harness_answer_parked(harness);
+	sp_raw_close(writer);
+	sp_raw_close(reader);
+	assert_true(harness_wait(harness, harness_is_idle, 2000));
+	lk_transport_stats(harness->transport, &stats);
+	assert_int_equal(stats.contexts, 16);
+	assert_int_equal(stats.contexts_receiving, 4);
+}
+
+/* 8 may be under way; the ninth is refused without the handler, and a flood of them ends the connection. */
+static void test_exchange_bounds_the_requests_of_a_connection(void **state)
+{
+	static const struct lk_transport_limits limits = {
+		.contexts_receiving = 8,
+		.contexts_low = 4,
+		.contexts_max = 64,
+		.connections_max = 16,
+		.in_flight_max = 8,
+	};
+	struct harness *harness = *state;
+	struct lk_response_envelope response = {0};
+	uint8_t out[256];
+	char text[16] = "";
+	uint32_t id = 0;
+
+	harness_open(harness, &limits);
+	struct sp_raw raw = sp_raw_open(harness->ipc);
+
+	parked_target = 8;
+	for (uint32_t i = 0; i < 8; i++)
+		assert_true(sp_raw_send(raw, i, "P", 1));
+	assert_true(harness_wait(harness, has_parked, 2000));
+	assert_true(sp_raw_send(raw, 99, "E", 1));
+	ssize_t n = sp_raw_receive(raw, &id, out, sizeof(out));
+
+	assert_true(n > 0);
+	assert_int_equal(id, 99);
+	assert_int_equal(lk_envelope_scan_response(out, (size_t)n, &response), LK_OK);
+	assert_int_equal(response.code, LK_RESOURCE_EXHAUSTED);
+	assert_true(response.retry_after_ms > 0);
+	assert_true(response.message.len > 0);
+	assert_int_equal(atomic_load(&harness->handled), 8);
+	/* Another connection has its own count. */
+	assert_true(harness_ask_anew(harness->ipc, "Echo", text, sizeof(text), 0));
+	harness_answer_parked(harness);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(sp_raw_receive(raw, &id, out, sizeof(out)), 6);
+	/* And the count sinks with the answers. */
+	assert_string_equal(harness_ask(raw, "Echo", text, sizeof(text)), "Echo");
+	sp_raw_close(raw);
+}
+
+static void test_exchange_refuses_connections_past_the_cap(void **state)
+{
+	static const struct lk_transport_limits limits = {
+		.contexts_receiving = 4,
+		.contexts_low = 2,
+		.contexts_max = 16,
+		.connections_max = 4,
+		.in_flight_max = 8,
+	};
+	struct harness *harness = *state;
+	struct sp_raw raws[4];
+	char out[16] = "";
+	int cut = 0;
+
+	harness_open(harness, &limits);
+	for (int i = 0; i < 4; i++) {
+		raws[i] = sp_raw_open(i % 2 == 0 ? harness->ipc : harness->tcp);
+		assert_string_equal(harness_ask(raws[i], "Echo", out, sizeof(out)), "Echo");
+	}
+	/* By tcp, where the watchdog never needs room for a connection of its own. */
+	for (int i = 0; i < 10; i++) {
+		struct sp_raw raw = sp_raw_open(harness->tcp);
+
+		cut += sp_raw_is_cut(raw, 2000);
+		sp_raw_close(raw);
+	}
+	assert_int_equal(cut, 10);
+	for (int i = 0; i < 4; i++)
+		assert_string_equal(harness_ask(raws[i], "Echo", out, sizeof(out)), "Echo");
+	sp_raw_close(raws[0]);
+	assert_true(harness_ask_anew(harness->tcp, "Echo", out, sizeof(out), 2000));
+	for (int i = 1; i < 4; i++)
+		sp_raw_close(raws[i]);
+}
+
+static void test_exchange_drains(void **state)
+{
+	struct harness *harness = *state;
+	char out[16] = "";
+	uint32_t id = 0;
+
+	harness_open(harness, NULL);
+	struct sp_raw raw = sp_raw_open(harness->ipc);
+	struct sp_raw other = sp_raw_open(harness->tcp);
+
+	parked_target = 1;
+	assert_string_equal(harness_ask(other, "A", out, sizeof(out)), "accepting");
+	assert_true(sp_raw_send(raw, 1, "P", 1));
+	assert_true(harness_wait(harness, has_parked, 2000));
+	assert_int_equal(lk_transport_drain(harness->transport, 50), LK_DEADLINE_EXCEEDED);
+	/* Whoever is connected is told so; whoever comes is sent away. */
+	assert_string_equal(harness_ask(other, "A", out, sizeof(out)), "draining");
+	for (int i = 0; i < 3; i++) {
+		struct sp_raw late = sp_raw_open(i == 0 ? harness->tcp : harness->ipc);
+
+		assert_true(sp_raw_is_cut(late, 2000));
+		sp_raw_close(late);
+	}
+	harness_answer_parked(harness);
+	assert_int_equal(lk_transport_drain(harness->transport, 2000), LK_OK);
+	assert_int_equal(sp_raw_receive(raw, &id, out, sizeof(out)), 6);
+	/* A request that is not accepted does not hold up the drain. */
+	assert_true(sp_raw_send(raw, 2, "P", 1));
+	assert_true(harness_wait(harness, has_parked, 2000));
+	assert_int_equal(lk_transport_drain(harness->transport, 2000), LK_OK);
+	harness_answer_parked(harness);
+	sp_raw_close(raw);
+	sp_raw_close(other);
+}
+
+static void test_exchange_is_never_freed_under_the_handler(void **state)
+{
+	struct harness *harness = *state;
+
+	harness_open(harness, NULL);
+	struct sp_raw raw = sp_raw_open(harness->ipc);
+
+	parked_target = 1;
+	assert_true(sp_raw_send(raw, 1, "P", 1));
+	assert_true(harness_wait(harness, has_parked, 2000));
+	assert_int_equal(lk_transport_close(harness->transport, 2000), LK_DEADLINE_EXCEEDED);
+	/* Late, and into the void; then it can be closed after all. */
+	harness_answer_parked(harness);
+	sp_raw_close(raw);
+	assert_int_equal(lk_transport_close(harness->transport, 2000), LK_OK);
+	harness->transport = NULL;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_exchange_answers_over_ipc_and_tcp, harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_exchange_keeps_requests_of_one_connection_apart, harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(test_exchange_takes_a_message_of_the_greatest_size_and_no_more,
+			harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_exchange_closes_where_there_is_no_reply, harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_exchange_parks_as_long_as_enough_receive, harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_exchange_bounds_the_requests_of_a_connection, harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_exchange_refuses_connections_past_the_cap, harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(test_exchange_drains, harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_exchange_is_never_freed_under_the_handler, harness_set_up, harness_tear_down),
+	};
+
+	return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);
+}
