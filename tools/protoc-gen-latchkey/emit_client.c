@@ -92,8 +92,8 @@ void lk_emit_client(struct lk_emit *emit, const struct lk_proto_file *file)
 	const struct lk_emit_unit unit = {
 		.stem = lk_pool_printf(emit->pool, "%s.client", file->stem),
 		.from = file->element.name,
-		.purpose = "Calls, typed: each function is lk_channel_call() or lk_channel_start() of one method; see "
-			   "there for errors.",
+		.purpose =
+			"Typed calls: lk_channel_call() and lk_channel_start() for each method; see there for errors.",
 		.includes = lk_pool_printf(emit->pool,
 			"#include <latchkey/call.h>\n"
 			"#include <latchkey/channel.h>\n"

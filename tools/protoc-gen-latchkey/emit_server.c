@@ -1,78 +1,82 @@
-/*
- * Server tables: per service a struct of typed handlers, and the methods with trampolines that cast to the handlers' types.
- */
+/* Server tables: per service a struct of typed handlers, and the methods with trampolines that cast to the handlers' types. */
 #include "tools/protoc-gen-latchkey/emit.h"
+
+static const char answer_handler[] = "@comment@"
+				     "\tenum lk_err (*@member@)(struct lk_request *request,\n"
+				     "\t\tconst @request@ *message, @response@ *response);\n";
+
+static const char answer_trampoline[] =
+	"\n"
+	"static enum lk_err @method@_answer(const void *handlers,\n"
+	"\tstruct lk_request *request, const ProtobufCMessage *message, ProtobufCMessage *response)\n"
+	"{\n"
+	"\tconst struct @service@_handlers *typed = handlers;\n"
+	"\n"
+	"\tif (!typed->@member@)\n"
+	"\t\treturn LK_UNIMPLEMENTED;\n"
+	"\treturn typed->@member@(request, (const @request@ *)message,\n"
+	"\t\t(@response@ *)response);\n"
+	"}\n";
+
+static const char answer_row[] = "\t{\n"
+				 "\t\t.method = &@method@_method,\n"
+				 "\t\t.request = &@request_lower@__wire,\n"
+				 "\t\t.answer = @method@_answer,\n"
+				 "\t},\n";
+
+static const char change_handler[] = "@comment@"
+				     "\tstruct {\n"
+				     "\t\tenum lk_err (*build)(struct lk_request *request,\n"
+				     "\t\t\tconst @request@ *message, Latchkey__Store__Change *change,\n"
+				     "\t\t\t@response@ *response);\n"
+				     "\t\t/* May be NULL: there is nothing to add. */\n"
+				     "\t\tvoid (*reply)(struct lk_request *request,\n"
+				     "\t\t\tconst @request@ *message, const Latchkey__Store__Change *change,\n"
+				     "\t\t\t@response@ *response);\n"
+				     "\t} @member@;\n";
+
+static const char change_trampolines[] =
+	"\n"
+	"static enum lk_err @method@_build(const void *handlers,\n"
+	"\tstruct lk_request *request, const ProtobufCMessage *message, Latchkey__Store__Change *change,\n"
+	"\tProtobufCMessage *response)\n"
+	"{\n"
+	"\tconst struct @service@_handlers *typed = handlers;\n"
+	"\n"
+	"\tif (!typed->@member@.build)\n"
+	"\t\treturn LK_UNIMPLEMENTED;\n"
+	"\treturn typed->@member@.build(request, (const @request@ *)message,\n"
+	"\t\tchange, (@response@ *)response);\n"
+	"}\n"
+	"\n"
+	"static void @method@_reply(const void *handlers,\n"
+	"\tstruct lk_request *request, const ProtobufCMessage *message, const Latchkey__Store__Change *change,\n"
+	"\tProtobufCMessage *response)\n"
+	"{\n"
+	"\tconst struct @service@_handlers *typed = handlers;\n"
+	"\n"
+	"\tif (typed->@member@.reply)\n"
+	"\t\ttyped->@member@.reply(request, (const @request@ *)message,\n"
+	"\t\t\tchange, (@response@ *)response);\n"
+	"}\n";
+
+static const char change_row[] = "\t{\n"
+				 "\t\t.method = &@method@_method,\n"
+				 "\t\t.request = &@request_lower@__wire,\n"
+				 "\t\t.build = @method@_build,\n"
+				 "\t\t.reply = @method@_reply,\n"
+				 "\t},\n";
 
 /* One method's part of the handlers, of the trampolines, and of the table. */
 struct server_templates {
 	const char *handler;
-	const char *trampoline;
+	const char *trampolines;
 	const char *row;
 };
 
-static const struct server_templates answering = {
-	.handler = "@comment@"
-		   "\tenum lk_err (*@member@)(struct lk_request *request,\n"
-		   "\t\tconst @request@ *message, @response@ *response);\n",
-	.trampoline = "\n"
-		      "static enum lk_err @method@_answer(const void *handlers, struct lk_request *request,\n"
-		      "\tconst ProtobufCMessage *message, ProtobufCMessage *response)\n"
-		      "{\n"
-		      "\tconst struct @service@_handlers *typed = handlers;\n"
-		      "\n"
-		      "\tif (!typed->@member@)\n"
-		      "\t\treturn LK_UNIMPLEMENTED;\n"
-		      "\treturn typed->@member@(request, (const @request@ *)message,\n"
-		      "\t\t(@response@ *)response);\n"
-		      "}\n",
-	.row = "\t{\n"
-	       "\t\t.method = &@method@_method,\n"
-	       "\t\t.request = &@request_lower@__wire,\n"
-	       "\t\t.answer = @method@_answer,\n"
-	       "\t},\n",
-};
-
-static const struct server_templates changing = {
-	.handler = "@comment@"
-		   "\tstruct {\n"
-		   "\t\tenum lk_err (*build)(struct lk_request *request,\n"
-		   "\t\t\tconst @request@ *message, Latchkey__Store__Change *change,\n"
-		   "\t\t\t@response@ *response);\n"
-		   "\t\t/* May be NULL: there is nothing to add. */\n"
-		   "\t\tvoid (*reply)(struct lk_request *request,\n"
-		   "\t\t\tconst @request@ *message, const Latchkey__Store__Change *change,\n"
-		   "\t\t\t@response@ *response);\n"
-		   "\t} @member@;\n",
-	.trampoline =
-		"\n"
-		"static enum lk_err @method@_build(const void *handlers, struct lk_request *request,\n"
-		"\tconst ProtobufCMessage *message, Latchkey__Store__Change *change, ProtobufCMessage *response)\n"
-		"{\n"
-		"\tconst struct @service@_handlers *typed = handlers;\n"
-		"\n"
-		"\tif (!typed->@member@.build)\n"
-		"\t\treturn LK_UNIMPLEMENTED;\n"
-		"\treturn typed->@member@.build(request, (const @request@ *)message,\n"
-		"\t\tchange, (@response@ *)response);\n"
-		"}\n"
-		"\n"
-		"static void @method@_reply(const void *handlers, struct lk_request *request,\n"
-		"\tconst ProtobufCMessage *message, const Latchkey__Store__Change *change, ProtobufCMessage "
-		"*response)\n"
-		"{\n"
-		"\tconst struct @service@_handlers *typed = handlers;\n"
-		"\n"
-		"\tif (typed->@member@.reply)\n"
-		"\t\ttyped->@member@.reply(request, (const @request@ *)message,\n"
-		"\t\t\tchange, (@response@ *)response);\n"
-		"}\n",
-	.row = "\t{\n"
-	       "\t\t.method = &@method@_method,\n"
-	       "\t\t.request = &@request_lower@__wire,\n"
-	       "\t\t.build = @method@_build,\n"
-	       "\t\t.reply = @method@_reply,\n"
-	       "\t},\n",
-};
+/* Of reads and scans, and of writes. */
+static const struct server_templates answering = {answer_handler, answer_trampoline, answer_row};
+static const struct server_templates changing = {change_handler, change_trampolines, change_row};
 
 static const struct server_templates *templates_of(const struct lk_proto_method *method)
 {
@@ -115,7 +119,7 @@ static void emit_service(struct lk_emit *emit, struct lk_text *text, const struc
 	};
 
 	for (size_t i = 0; i < service->n_methods; i++)
-		expand(emit, text, templates_of(&service->methods[i])->trampoline, &service->methods[i]);
+		expand(emit, text, templates_of(&service->methods[i])->trampolines, &service->methods[i]);
 	lk_text_expand(text, "\nstatic const struct lk_server_method @service@_methods[] = {\n", variables);
 	for (size_t i = 0; i < service->n_methods; i++)
 		expand(emit, text, templates_of(&service->methods[i])->row, &service->methods[i]);
@@ -146,8 +150,7 @@ void lk_emit_server(struct lk_emit *emit, const struct lk_proto_file *file)
 	const struct lk_emit_unit unit = {
 		.stem = lk_pool_printf(emit->pool, "%s.server", file->stem),
 		.from = file->element.name,
-		.purpose = "What a service implements: its handlers, and the table that leads to them; see "
-			   "server/service/method.h.",
+		.purpose = "A service's handlers, and the table that leads to them; see server/service/method.h.",
 		.includes = lk_pool_printf(emit->pool,
 			"#include \"%s.pb-c.h\"\n"
 			"#include \"server/service/method.h\"\n",

@@ -132,8 +132,7 @@ void lk_emit_wire(struct lk_emit *emit, const struct lk_proto_file *file)
 	const struct lk_emit_unit unit = {
 		.stem = lk_pool_printf(emit->pool, "%s.wire", file->stem),
 		.from = file->element.name,
-		.purpose = "How messages must look on the wire: the limits that their fields' options state; see "
-			   "server/service/method.h.",
+		.purpose = "How messages must look on the wire, as their options say; see server/service/method.h.",
 		.includes = lk_pool_printf(emit->pool,
 			"#include \"%s.pb-c.h\"\n"
 			"#include \"server/service/method.h\"\n",

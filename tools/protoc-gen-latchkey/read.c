@@ -204,8 +204,8 @@ static bool is_listed(const Google__Protobuf__Compiler__CodeGeneratorRequest *re
 	return false;
 }
 
-/* What concerns the file as a whole. Its origin is that of its syntax: protoc-c's options have no place of their own to point at. */
-static void read_head(const struct reader *reader, const file_descriptor *descriptor, bool is_listed)
+/* What concerns the file as a whole. Its origin is that of its syntax, for want of a better place. */
+static void read_head(const struct reader *reader, const file_descriptor *descriptor, bool is_wanted)
 {
 	static const char suffix[] = ".proto";
 	const struct lk_source_path top = {0};
@@ -220,9 +220,10 @@ static void read_head(const struct reader *reader, const file_descriptor *descri
 	if (len > sizeof(suffix) - 1 && strcmp(descriptor->name + len - (sizeof(suffix) - 1), suffix) == 0)
 		len -= sizeof(suffix) - 1;
 	file->stem = lk_pool_text(reader->pool, descriptor->name, len);
-	file->is_generated = is_listed &&
-			     !(descriptor->options && lk_rules_no_generate(reader->report, file->element.origin,
-							      &descriptor->options->base));
+	if (descriptor->options &&
+		lk_rules_no_generate(reader->report, file->element.origin, &descriptor->options->base))
+		is_wanted = false;
+	file->is_generated = is_wanted;
 }
 
 static void read_file(const struct reader *reader)

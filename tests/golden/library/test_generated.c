@@ -34,8 +34,8 @@ static struct {
 	ProtobufCMessage *response;
 } runtime;
 
-enum lk_err lk_channel_call(struct lk_channel *channel, const struct lk_method *method,
-	const ProtobufCMessage *request, ProtobufCMessage **ret_response, struct lk_call *call)
+enum lk_err lk_channel_call(struct lk_channel *channel, const struct lk_method *method, const ProtobufCMessage *request,
+	ProtobufCMessage **ret_response, struct lk_call *call)
 {
 	runtime.channel = channel;
 	runtime.method = method;
@@ -150,8 +150,8 @@ static void test_client_start_returns_the_failure(void **state)
 	assert_int_equal(told.times, 0);
 }
 
-static void check_method(const struct lk_method *method, const char *name, const char *access, enum lk_effect effect,
-	bool large_request)
+static void check_method(
+	const struct lk_method *method, const char *name, const char *access, enum lk_effect effect, bool large_request)
 {
 	assert_string_equal(method->name, name);
 	assert_string_equal(method->access, access);
@@ -216,8 +216,8 @@ static enum lk_err list_books(struct lk_request *request, const list_request *me
 	return LK_ABORTED;
 }
 
-static enum lk_err build_book(
-	struct lk_request *request, const create_request *message, Latchkey__Store__Change *change, create_response *response)
+static enum lk_err build_book(struct lk_request *request, const create_request *message,
+	Latchkey__Store__Change *change, create_response *response)
 {
 	seen[0] = request;
 	seen[1] = message;
@@ -226,8 +226,8 @@ static enum lk_err build_book(
 	return LK_ALREADY_EXISTS;
 }
 
-static void reply_book(struct lk_request *request, const create_request *message,
-	const Latchkey__Store__Change *change, create_response *response)
+static void reply_book(struct lk_request *request, const create_request *message, const Latchkey__Store__Change *change,
+	create_response *response)
 {
 	seen[0] = response;
 	seen[1] = change;
@@ -301,7 +301,8 @@ static void test_wire_rules_stand_beside_their_fields(void **state)
 	assert_int_equal(wire_field(&golden__library__v1__book__author__wire, "pseudonyms")->max_items, 4);
 	assert_int_equal(wire_field(&golden__library__v1__book__author__wire, "pseudonyms")->max_length, 80);
 	assert_null(golden__library__v1__delete_books_response__wire.fields);
-	assert_ptr_equal(find_method(&golden_library_v1_desk_service, "WhoAmI")->request, &golden__library__v1__readers__wire);
+	assert_ptr_equal(
+		find_method(&golden_library_v1_desk_service, "WhoAmI")->request, &golden__library__v1__readers__wire);
 }
 
 /* The field at the end of a flag's path. */

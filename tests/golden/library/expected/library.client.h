@@ -1,5 +1,5 @@
 /*
- * Calls, typed: each function is lk_channel_call() or lk_channel_start() of one method; see there for errors.
+ * Typed calls: lk_channel_call() and lk_channel_start() for each method; see there for errors.
  *
  * Made by protoc-gen-latchkey from library.proto: not to be edited.
  */

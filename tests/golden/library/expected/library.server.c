@@ -5,8 +5,9 @@
 #include "book.wire.h"
 #include "library.wire.h"
 
-static enum lk_err golden_library_v1_book_create_build(const void *handlers, struct lk_request *request,
-	const ProtobufCMessage *message, Latchkey__Store__Change *change, ProtobufCMessage *response)
+static enum lk_err golden_library_v1_book_create_build(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, Latchkey__Store__Change *change,
+	ProtobufCMessage *response)
 {
 	const struct golden_library_v1_book_handlers *typed = handlers;
 
@@ -16,8 +17,9 @@ static enum lk_err golden_library_v1_book_create_build(const void *handlers, str
 		change, (Golden__Library__V1__CreateBookResponse *)response);
 }
 
-static void golden_library_v1_book_create_reply(const void *handlers, struct lk_request *request,
-	const ProtobufCMessage *message, const Latchkey__Store__Change *change, ProtobufCMessage *response)
+static void golden_library_v1_book_create_reply(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, const Latchkey__Store__Change *change,
+	ProtobufCMessage *response)
 {
 	const struct golden_library_v1_book_handlers *typed = handlers;
 
@@ -26,8 +28,8 @@ static void golden_library_v1_book_create_reply(const void *handlers, struct lk_
 			change, (Golden__Library__V1__CreateBookResponse *)response);
 }
 
-static enum lk_err golden_library_v1_book_list_answer(const void *handlers, struct lk_request *request,
-	const ProtobufCMessage *message, ProtobufCMessage *response)
+static enum lk_err golden_library_v1_book_list_answer(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, ProtobufCMessage *response)
 {
 	const struct golden_library_v1_book_handlers *typed = handlers;
 
@@ -37,8 +39,9 @@ static enum lk_err golden_library_v1_book_list_answer(const void *handlers, stru
 		(Golden__Library__V1__ListBooksResponse *)response);
 }
 
-static enum lk_err golden_library_v1_book_delete_build(const void *handlers, struct lk_request *request,
-	const ProtobufCMessage *message, Latchkey__Store__Change *change, ProtobufCMessage *response)
+static enum lk_err golden_library_v1_book_delete_build(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, Latchkey__Store__Change *change,
+	ProtobufCMessage *response)
 {
 	const struct golden_library_v1_book_handlers *typed = handlers;
 
@@ -48,8 +51,9 @@ static enum lk_err golden_library_v1_book_delete_build(const void *handlers, str
 		change, (Golden__Library__V1__DeleteBooksResponse *)response);
 }
 
-static void golden_library_v1_book_delete_reply(const void *handlers, struct lk_request *request,
-	const ProtobufCMessage *message, const Latchkey__Store__Change *change, ProtobufCMessage *response)
+static void golden_library_v1_book_delete_reply(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, const Latchkey__Store__Change *change,
+	ProtobufCMessage *response)
 {
 	const struct golden_library_v1_book_handlers *typed = handlers;
 
@@ -84,8 +88,8 @@ const struct lk_server_service golden_library_v1_book_service = {
 	.n_methods = sizeof(golden_library_v1_book_methods) / sizeof(golden_library_v1_book_methods[0]),
 };
 
-static enum lk_err golden_library_v1_desk_who_am_i_answer(const void *handlers, struct lk_request *request,
-	const ProtobufCMessage *message, ProtobufCMessage *response)
+static enum lk_err golden_library_v1_desk_who_am_i_answer(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, ProtobufCMessage *response)
 {
 	const struct golden_library_v1_desk_handlers *typed = handlers;
 

@@ -1,5 +1,5 @@
 /*
- * What a service implements: its handlers, and the table that leads to them; see server/service/method.h.
+ * A service's handlers, and the table that leads to them; see server/service/method.h.
  *
  * Made by protoc-gen-latchkey from library.proto: not to be edited.
  */

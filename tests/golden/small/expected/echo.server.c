@@ -4,8 +4,8 @@
 #include "echo.client.h"
 #include "echo.wire.h"
 
-static enum lk_err golden_echo_echo_echo_answer(const void *handlers, struct lk_request *request,
-	const ProtobufCMessage *message, ProtobufCMessage *response)
+static enum lk_err golden_echo_echo_echo_answer(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, ProtobufCMessage *response)
 {
 	const struct golden_echo_echo_handlers *typed = handlers;
 

@@ -1,5 +1,5 @@
 /*
- * How messages must look on the wire: the limits that their fields' options state; see server/service/method.h.
+ * How messages must look on the wire, as their options say; see server/service/method.h.
  *
  * Made by protoc-gen-latchkey from echo.proto: not to be edited.
  */
