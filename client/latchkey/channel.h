@@ -4,7 +4,8 @@
  * Connections are made in the background and again when they break. A call goes out on any connection that is up; a call that
  * finds none waits for one within its timeout. The channel retries, inside the call's timeout and with jittered exponential
  * backoff, what is safe to retry: an answer UNAVAILABLE, a connection that was reset, and a read that got no answer in time;
- * a change is retried only under its request_id, by which the daemon does it once.
+ * a change is retried only under its request_id, by which the daemon does it once. A read waits for its first answer half of
+ * the time that is left, and asks once more for all the rest; a change waits for its answer to the end.
  *
  * A channel may be used from several threads at once. No fork() after the first channel was opened: nng does not survive it.
  */
@@ -26,7 +27,7 @@ extern "C" {
 struct lk_channel;
 
 struct lk_channel_options {
-	/* Where the daemons listen: "ipc:///run/latchkey/latchkey.sock", "tcp://127.0.0.1:7707". At least one. */
+	/* Where the daemons listen: "ipc:///run/latchkey/latchkey.sock", "tcp://127.0.0.1:7707", "tls+tcp://...". At least one. */
 	const char *const *urls;
 	size_t n_urls;
 	/* Connections to each URL; 0: 1. */
@@ -37,7 +38,7 @@ struct lk_channel_options {
 
 /*
  * Opens a channel. Does not block and does not need a daemon to be there yet.
- * LK_INVALID_ARGUMENT: no URL, or one that nng cannot dial. LK_NO_MEMORY. `*ret_channel` is untouched on failure.
+ * LK_INVALID_ARGUMENT: no URL, or one that cannot be dialed; a credential over LK_TOKEN_MAX bytes. LK_NO_MEMORY. `*ret_channel` is untouched on failure.
  */
 LK_MUST_CHECK enum lk_err lk_channel_open(const struct lk_channel_options *options, struct lk_channel **ret_channel);
 
@@ -60,14 +61,16 @@ LK_MUST_CHECK enum lk_err lk_channel_call_raw(struct lk_channel *channel, const 
 
 /*
  * What is told when an asynchronous call ends. `response` is the callback's to free, NULL unless `err` is LK_OK.
- * It runs on a thread of nng's: it must not block, nor make a synchronous call; it may start another asynchronous one.
+ * It runs on a thread of nng's, or on the one that closes the channel: it must not block, nor make a synchronous call; it may
+ * start another asynchronous one.
  */
 typedef void (*lk_done_fn)(enum lk_err err, ProtobufCMessage *response, struct lk_call *call, void *context);
 
 /*
  * Starts a call and returns at once. `request` is encoded before it returns; `call` must live until `done` was called, and
  * must not be NULL. `done` is called exactly once where LK_OK is returned, and never otherwise.
- * LK_INVALID_ARGUMENT: the request is too large. LK_NO_MEMORY.
+ * LK_INVALID_ARGUMENT: the request or a text in `call` is too large. LK_CANCELLED: the channel is being closed.
+ * LK_RESOURCE_EXHAUSTED: 65,536 calls are under way. LK_NO_MEMORY.
  */
 LK_MUST_CHECK enum lk_err lk_channel_start(struct lk_channel *channel, const struct lk_method *method,
 	const ProtobufCMessage *request, struct lk_call *call, lk_done_fn done, void *context);
