@@ -65,8 +65,9 @@ enum lk_err lk_access_key(struct lk_request *request, const char *given, const c
 		return err;
 	}
 	if (!lk_key_id_is(key) && !lk_key_number_parse(key, &number)) {
+		/* Not with the value: it may be a token, in the wrong place. */
 		lk_fault_add(&request->faults, "key",
-			"\"%s\" names no key: give its id, \"key_\" and 26 characters, or its number", key);
+			"names no key: give its id, \"key_\" and 26 characters, or its number");
 	}
 	err = lk_request_check(request);
 	if (err != LK_OK) {

@@ -1,0 +1,218 @@
+#include "tests/lib/loop.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/envelope.h"
+#include "server/rpc/dispatch.h"
+#include "server/rpc/exchange.h"
+#include "tests/lib/check.h"
+
+/* An exchange whose transport is the caller, waiting. */
+struct wait {
+	struct lk_exchange exchange;
+	pthread_mutex_t lock;
+	pthread_cond_t answered;
+	bool done;
+	uint8_t *reply;
+	size_t reply_len;
+};
+
+static struct wait *wait_of(struct lk_exchange *exchange)
+{
+	return (struct wait *)(void *)exchange;
+}
+
+static bool park(struct lk_exchange *exchange)
+{
+	(void)exchange;
+	return true;
+}
+
+static uint8_t *reply_alloc(struct lk_exchange *exchange, size_t len)
+{
+	struct wait *wait = wait_of(exchange);
+
+	free(wait->reply);
+	wait->reply = malloc(len + 1);
+	wait->reply_len = len;
+	return wait->reply;
+}
+
+static void reply_send(struct lk_exchange *exchange)
+{
+	struct wait *wait = wait_of(exchange);
+
+	pthread_mutex_lock(&wait->lock);
+	wait->done = true;
+	pthread_cond_signal(&wait->answered);
+	pthread_mutex_unlock(&wait->lock);
+}
+
+static void peer_text(struct lk_exchange *exchange, char ret_text[static LK_PEER_TEXT_LEN])
+{
+	(void)exchange;
+	(void)snprintf(ret_text, LK_PEER_TEXT_LEN, "loop");
+}
+
+static const struct lk_transport_ops ops = {park, reply_alloc, reply_send, peer_text};
+
+static void open_all(struct loop *loop)
+{
+	struct timespec now = {0};
+	char message[LK_STORE_MESSAGE_LEN] = "";
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	struct lk_store_options options = {.dir = loop->dir, .now_us = (int64_t)now.tv_sec * 1000000};
+	CHECK_MSG(lk_store_open(&options, &loop->store, message) == LK_OK, message);
+	struct lk_dispatcher_options dispatch = {.store = loop->store, .write_queue = 64, .scan_queue = 64};
+	CHECK(lk_dispatcher_new(&dispatch, &loop->dispatcher) == LK_OK);
+}
+
+static void close_all(struct loop *loop)
+{
+	lk_dispatcher_free(loop->dispatcher);
+	lk_store_close(loop->store);
+}
+
+void loop_start(struct loop *loop)
+{
+	(void)snprintf(loop->dir, sizeof loop->dir, "/tmp/latchkey-test-XXXXXX");
+	CHECK(mkdtemp(loop->dir) != NULL);
+	open_all(loop);
+}
+
+void loop_restart(struct loop *loop)
+{
+	close_all(loop);
+	open_all(loop);
+}
+
+void loop_stop(struct loop *loop)
+{
+	static const char *const files[] = {
+		"data.mdb", "lock.mdb", "slots.mmap", "verify.key", "seal.key", "latchkeyd.pid"};
+	char path[128] = "";
+
+	close_all(loop);
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", loop->dir, files[i]);
+		(void)unlink(path);
+	}
+	CHECK(rmdir(loop->dir) == 0);
+}
+
+static char *copy_span(struct lk_span span)
+{
+	char *text = calloc(1, span.len + 1);
+
+	CHECK(text != NULL);
+	if (span.len > 0) {
+		memcpy(text, span.data, span.len);
+	}
+	return text;
+}
+
+static char *join_violations(struct lk_span rest)
+{
+	struct lk_violation_span violation = {0};
+	size_t len = 0;
+	char *text = NULL;
+	FILE *stream = open_memstream(&text, &len);
+
+	CHECK(stream != NULL);
+	while (lk_envelope_next_violation(&rest, &violation) == LK_OK) {
+		(void)fprintf(stream, "%.*s: %.*s\n", (int)violation.field.len, (const char *)violation.field.data,
+			(int)violation.description.len, (const char *)violation.description.data);
+	}
+	CHECK(fclose(stream) == 0);
+	return text;
+}
+
+static struct loop_answer read_answer(const struct wait *wait, const struct lk_method *method)
+{
+	struct lk_response_envelope response = {0};
+	struct loop_answer answer = {0};
+
+	CHECK(wait->reply != NULL);
+	CHECK(lk_envelope_scan_response(wait->reply, wait->reply_len, &response) == LK_OK);
+	answer.code = response.code;
+	answer.message = copy_span(response.message);
+	answer.violations = join_violations(response.violations);
+	answer.revision = response.revision;
+	answer.retry_after_ms = response.retry_after_ms;
+	answer.payload = (uint8_t *)copy_span(response.payload);
+	answer.payload_len = response.payload.len;
+	if (answer.code == 0 && method != NULL) {
+		answer.response = protobuf_c_message_unpack(method->response, NULL, answer.payload_len, answer.payload);
+		CHECK(answer.response != NULL);
+	}
+	return answer;
+}
+
+struct loop_answer loop_send(struct loop *loop, const struct loop_call *how, const struct lk_method *method,
+	const uint8_t *envelope, size_t len)
+{
+	struct lk_rpc_handler handler = lk_dispatcher_handler(loop->dispatcher);
+	struct wait wait = {.exchange = {.ops = &ops, .request = envelope, .request_len = len, .accepting = true}};
+
+	wait.exchange.peer = (struct lk_peer){.uid_known = !how->anonymous, .uid = geteuid()};
+	pthread_mutex_init(&wait.lock, NULL);
+	pthread_cond_init(&wait.answered, NULL);
+	CHECK(handler.open(handler.context, &wait.exchange) == LK_OK);
+	handler.handle(handler.context, &wait.exchange);
+	pthread_mutex_lock(&wait.lock);
+	while (!wait.done) {
+		pthread_cond_wait(&wait.answered, &wait.lock);
+	}
+	pthread_mutex_unlock(&wait.lock);
+	handler.close(handler.context, &wait.exchange);
+	struct loop_answer answer = read_answer(&wait, method);
+	free(wait.reply);
+	pthread_cond_destroy(&wait.answered);
+	pthread_mutex_destroy(&wait.lock);
+	return answer;
+}
+
+static struct lk_span span_of(const char *text)
+{
+	return text == NULL ? (struct lk_span){0} : (struct lk_span){(const uint8_t *)text, strlen(text)};
+}
+
+struct loop_answer loop_call(
+	struct loop *loop, const struct loop_call *how, const struct lk_method *method, const ProtobufCMessage *request)
+{
+	struct lk_request_envelope envelope = {
+		.method = span_of(method->name),
+		.timeout_ms = how->timeout_ms,
+		.credential = span_of(how->credential),
+		.request_id = {how->request_id, how->request_id == NULL ? 0 : 16},
+		.min_revision = how->min_revision,
+		.payload = {.len = protobuf_c_message_get_packed_size(request)},
+	};
+	size_t head_len = lk_envelope_request_size(&envelope);
+	size_t len = head_len + envelope.payload.len;
+	uint8_t *bytes = malloc(len + 1);
+
+	CHECK(bytes != NULL);
+	(void)lk_envelope_request_pack(&envelope, bytes);
+	(void)protobuf_c_message_pack(request, bytes + head_len);
+	struct loop_answer answer = loop_send(loop, how, method, bytes, len);
+	free(bytes);
+	return answer;
+}
+
+void loop_answer_done(struct loop_answer *answer)
+{
+	free(answer->message);
+	free(answer->violations);
+	free(answer->payload);
+	if (answer->response != NULL) {
+		protobuf_c_message_free_unpacked(answer->response, NULL);
+	}
+	memset(answer, 0, sizeof *answer);
+}

@@ -1,0 +1,54 @@
+/*
+ * What the tests of the services share: a loop with one tenant and one keyspace, and calls in a line.
+ */
+#ifndef LK_TESTS_UNIT_SERVICE_FIXTURE_H
+#define LK_TESTS_UNIT_SERVICE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <latchkey/v1/admin.client.h>
+#include <latchkey/v1/health.client.h>
+#include <latchkey/v1/key.client.h>
+#include <latchkey/v1/keyspace.client.h>
+#include <latchkey/v1/reflection.client.h>
+#include <latchkey/v1/tenant.client.h>
+
+#include "tests/lib/loop.h"
+
+extern struct loop fixture_loop;
+extern const struct loop_call fixture_operator;
+
+/* cmocka setup and teardown: a fresh loop with tenant "acme" and its keyspace "prod" (prefix "sk-"). */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
+/* Calls as the operator, and fails the test unless the answer has this code; the answer is the caller's to be done with. */
+struct loop_answer fixture_call(const struct lk_method *method, const ProtobufCMessage *request, enum lk_err expected);
+
+void fixture_make_tenant(const char *tenant);
+void fixture_make_keyspace(const char *tenant, const char *keyspace, const Latchkey__V1__KeyPolicy *policy);
+
+/* A key: its id and token, to be free()d. */
+struct fixture_key {
+	char *id;
+	char *token;
+};
+struct fixture_key fixture_make_key(const char *tenant, const char *keyspace, const char *name);
+/* A root key of this grant; each list ends with NULL. */
+struct fixture_key fixture_make_root_key(
+	const char *const *methods, const char *const *tenants, const char *const *keyspaces);
+void fixture_key_done(struct fixture_key *key);
+
+/* The verdict on a token, asked by the operator. */
+Latchkey__V1__VerifyCode fixture_verify(const char *token, const char *keyspace);
+
+/* Texts of requests are not const in protobuf-c's types; nothing writes to them. */
+#define TEXT(text) ((char *)(uintptr_t)(text))
+
+#endif

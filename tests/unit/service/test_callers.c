@@ -1,0 +1,199 @@
+#include "tests/unit/service/service_fixture.h"
+
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* Makes a call as somebody, and returns the code of the answer. */
+static enum lk_err call_as(const struct loop_call *how, const struct lk_method *method, const ProtobufCMessage *request)
+{
+	struct loop_answer answer = loop_call(&fixture_loop, how, method, request);
+	enum lk_err code = lk_err_from_wire(answer.code);
+
+	loop_answer_done(&answer);
+	return code;
+}
+
+static enum lk_err get_tenant_as(const struct loop_call *how, const char *tenant)
+{
+	Latchkey__V1__GetTenantRequest request = LATCHKEY__V1__GET_TENANT_REQUEST__INIT;
+
+	request.tenant = TEXT(tenant);
+	return call_as(how, &latchkey_v1_tenant_get_method, &request.base);
+}
+
+static void test_nobody_may_ask_for_health_alone(void **state)
+{
+	struct loop_call nobody = {.anonymous = true};
+	Latchkey__V1__CheckHealthRequest check = LATCHKEY__V1__CHECK_HEALTH_REQUEST__INIT;
+	Latchkey__V1__WhoAmIRequest who = LATCHKEY__V1__WHO_AM_IREQUEST__INIT;
+
+	(void)state;
+	assert_int_equal(call_as(&nobody, &latchkey_v1_health_check_method, &check.base), LK_OK);
+	assert_int_equal(call_as(&nobody, &latchkey_v1_admin_who_am_i_method, &who.base), LK_UNAUTHENTICATED);
+	assert_int_equal(get_tenant_as(&nobody, "acme"), LK_UNAUTHENTICATED);
+}
+
+static void test_root_key_may_do_what_its_grant_says(void **state)
+{
+	struct fixture_key root = fixture_make_root_key(LIST("tenants.get", "keys.*"), LIST("acme"), LIST("prod"));
+	struct loop_call how = {.anonymous = true, .credential = root.token};
+	Latchkey__V1__ListTenantsRequest list = LATCHKEY__V1__LIST_TENANTS_REQUEST__INIT;
+	Latchkey__V1__ListKeysRequest keys = LATCHKEY__V1__LIST_KEYS_REQUEST__INIT;
+
+	(void)state;
+	fixture_make_tenant("other");
+	assert_int_equal(get_tenant_as(&how, "acme"), LK_OK);
+	assert_int_equal(get_tenant_as(&how, ""), LK_OK);
+	assert_int_equal(get_tenant_as(&how, "active"), LK_OK);
+	assert_int_equal(get_tenant_as(&how, "other"), LK_PERMISSION_DENIED);
+	assert_int_equal(get_tenant_as(&how, "nowhere"), LK_PERMISSION_DENIED);
+	assert_int_equal(get_tenant_as(&how, "system"), LK_PERMISSION_DENIED);
+	assert_int_equal(call_as(&how, &latchkey_v1_tenant_list_method, &list.base), LK_PERMISSION_DENIED);
+	assert_int_equal(call_as(&how, &latchkey_v1_key_list_method, &keys.base), LK_OK);
+	fixture_key_done(&root);
+}
+
+static void test_star_is_not_the_system_tenant(void **state)
+{
+	struct fixture_key root = fixture_make_root_key(LIST("*"), LIST("*"), LIST("*"));
+	struct loop_call how = {.anonymous = true, .credential = root.token};
+
+	(void)state;
+	assert_int_equal(get_tenant_as(&how, "acme"), LK_OK);
+	assert_int_equal(get_tenant_as(&how, "system"), LK_PERMISSION_DENIED);
+	/* Granted several, none is the one that it could default to. */
+	assert_int_equal(get_tenant_as(&how, "active"), LK_INVALID_ARGUMENT);
+	fixture_key_done(&root);
+}
+
+static void test_revoked_root_key_is_refused_at_once(void **state)
+{
+	struct fixture_key root = fixture_make_root_key(LIST("*"), LIST("*"), LIST("*"));
+	/* From root's own process: a credential that fails never falls back to the uid. */
+	struct loop_call how = {.credential = root.token};
+	Latchkey__V1__RevokeKeyRequest request = LATCHKEY__V1__REVOKE_KEY_REQUEST__INIT;
+
+	(void)state;
+	assert_int_equal(get_tenant_as(&how, "acme"), LK_OK);
+	request.tenant = TEXT("system");
+	request.key = root.id;
+	struct loop_answer answer = fixture_call(&latchkey_v1_key_revoke_method, &request.base, LK_OK);
+	loop_answer_done(&answer);
+	assert_int_equal(get_tenant_as(&how, "acme"), LK_UNAUTHENTICATED);
+	how.credential = "lkr_nonsense";
+	assert_int_equal(get_tenant_as(&how, "acme"), LK_UNAUTHENTICATED);
+	fixture_key_done(&root);
+}
+
+static void test_key_of_a_tenant_is_no_credential(void **state)
+{
+	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
+	struct loop_call how = {.anonymous = true, .credential = key.token};
+
+	(void)state;
+	assert_int_equal(get_tenant_as(&how, "acme"), LK_UNAUTHENTICATED);
+	fixture_key_done(&key);
+}
+
+/* Verifies a token as somebody who may verify the keys of some tenants and keyspaces. */
+static Latchkey__V1__VerifyCode verify_as(
+	const char *token, const char *const *tenants, const char *const *keyspaces, const char *asked)
+{
+	struct fixture_key root = fixture_make_root_key(LIST("keys.verify"), tenants, keyspaces);
+	struct loop_call how = {.anonymous = true, .credential = root.token};
+	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
+
+	request.token = TEXT(token);
+	request.keyspace = TEXT(asked);
+	struct loop_answer answer = loop_call(&fixture_loop, &how, &latchkey_v1_key_verify_method, &request.base);
+	assert_int_equal(answer.code, 0);
+	Latchkey__V1__VerifyCode code = ((const Latchkey__V1__VerifyKeyResponse *)answer.response)->code;
+	loop_answer_done(&answer);
+	fixture_key_done(&root);
+	return code;
+}
+
+static void test_verify_tells_nothing_of_keys_out_of_reach(void **state)
+{
+	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
+
+	(void)state;
+	fixture_make_tenant("other");
+	assert_int_equal(
+		verify_as(key.token, LIST("acme"), LIST("prod"), ""), LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID);
+	assert_int_equal(
+		verify_as(key.token, LIST("other"), LIST("*"), ""), LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_NOT_FOUND);
+	assert_int_equal(verify_as(key.token, LIST("acme"), LIST("staging"), ""),
+		LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_NOT_FOUND);
+	assert_int_equal(verify_as(key.token, LIST("acme"), LIST("staging"), "staging"),
+		LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_NOT_FOUND);
+	fixture_key_done(&key);
+}
+
+static void test_nobody_grants_more_than_he_has(void **state)
+{
+	struct fixture_key root = fixture_make_root_key(
+		LIST("keys.create", "keys.revoke"), LIST("system", "acme"), LIST("*"));
+	struct loop_call how = {.anonymous = true, .credential = root.token};
+	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+	Latchkey__V1__RevokeKeyRequest revoke = LATCHKEY__V1__REVOKE_KEY_REQUEST__INIT;
+	Latchkey__V1__Grant grant = LATCHKEY__V1__GRANT__INIT;
+	char *within[] = {TEXT("keys.create")};
+	char *beyond[] = {TEXT("keys.verify")};
+	char *tenants[] = {TEXT("acme")};
+
+	(void)state;
+	struct fixture_key stronger = fixture_make_root_key(LIST("*"), LIST("*"), LIST("*"));
+	request.tenant = TEXT("system");
+	request.keyspace = TEXT("root");
+	request.name = TEXT("child");
+	request.grant = &grant;
+	grant.n_methods = grant.n_tenants = grant.n_keyspaces = 1;
+	grant.tenants = tenants;
+	grant.keyspaces = (char *[]){TEXT("prod")};
+	grant.methods = within;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_create_method, &request.base), LK_OK);
+	grant.methods = beyond;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_create_method, &request.base), LK_PERMISSION_DENIED);
+	revoke.tenant = TEXT("system");
+	revoke.key = stronger.id;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_revoke_method, &revoke.base), LK_PERMISSION_DENIED);
+	fixture_key_done(&stronger);
+	fixture_key_done(&root);
+}
+
+static void test_cursor_is_its_callers_own(void **state)
+{
+	struct fixture_key root = fixture_make_root_key(LIST("keys.list"), LIST("acme"), LIST("*"));
+	struct loop_call how = {.anonymous = true, .credential = root.token};
+	Latchkey__V1__ListKeysRequest request = LATCHKEY__V1__LIST_KEYS_REQUEST__INIT;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct fixture_key key = fixture_make_key("acme", "prod", "");
+		fixture_key_done(&key);
+	}
+	request.tenant = TEXT("acme");
+	request.page_size = 1;
+	struct loop_answer page = fixture_call(&latchkey_v1_key_list_method, &request.base, LK_OK);
+	request.page_token = ((Latchkey__V1__ListKeysResponse *)page.response)->next_page_token;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_list_method, &request.base), LK_INVALID_ARGUMENT);
+	loop_answer_done(&page);
+	fixture_key_done(&root);
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_nobody_may_ask_for_health_alone),
+		TEST(test_root_key_may_do_what_its_grant_says),
+		TEST(test_star_is_not_the_system_tenant),
+		TEST(test_revoked_root_key_is_refused_at_once),
+		TEST(test_key_of_a_tenant_is_no_credential),
+		TEST(test_verify_tells_nothing_of_keys_out_of_reach),
+		TEST(test_nobody_grants_more_than_he_has),
+		TEST(test_cursor_is_its_callers_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
