@@ -1,0 +1,187 @@
+/*
+ * A secret exists once: makes keys with a real daemon, uses and ends them, and then looks for their tokens everywhere where they
+ * must not be: in every file below the data directory, in the log, and in the store as the daemon's memory maps it.
+ */
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <latchkey/latchkey.h>
+
+#include "tests/lib/check.h"
+#include "tests/lib/daemon.h"
+
+#define KEYS 8
+
+/* Texts of requests are not const in protobuf-c's types; nothing writes to them. */
+#define TEXT(text) ((char *)(uintptr_t)(text))
+
+/* What is looked for: the random part of each token; and, to see that the search finds what is there, the name of each key. */
+static char secrets[KEYS][33];
+static char names[KEYS][32];
+static size_t secrets_found;
+static size_t names_found;
+
+static void search(const char *where, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		if (memmem(data, len, secrets[i], strlen(secrets[i])) != NULL) {
+			(void)fprintf(stderr, "a token is in %s\n", where);
+			secrets_found++;
+		}
+		names_found += memmem(data, len, names[i], strlen(names[i])) != NULL;
+	}
+}
+
+static int search_file(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+	(void)where;
+	if (kind != FTW_F || !S_ISREG(status->st_mode)) {
+		return 0;
+	}
+	size_t len = (size_t)status->st_size;
+	uint8_t *data = malloc(len + 1);
+	FILE *file = fopen(path, "r");
+	CHECK_MSG(data != NULL && file != NULL, path);
+	CHECK_MSG(fread(data, 1, len, file) == len, path);
+	CHECK(fclose(file) == 0);
+	search(path, data, len);
+	free(data);
+	return 0;
+}
+
+/* Searches what is there of one mapping; what lies beyond the end of its file cannot be read, and holds nothing. */
+static void search_mapping(int memory, const char *name, uint64_t from, uint64_t to)
+{
+	static uint8_t piece[1 << 20];
+	/* A token may lie across the end of a piece. */
+	const size_t overlap = 64;
+	ssize_t len = 0;
+
+	for (uint64_t at = from; at < to; at += (uint64_t)len - overlap) {
+		len = pread(memory, piece, sizeof piece, (off_t)at);
+		if (len <= (ssize_t)overlap) {
+			return;
+		}
+		search(name, piece, (size_t)len);
+	}
+}
+
+/* Searches the daemon's mappings of the files of its store; returns how many there were. */
+static size_t search_memory(const struct daemon *daemon)
+{
+	char path[64] = "";
+	char line[512] = "";
+	size_t count = 0;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/mem", (int)daemon->pid);
+	int memory = open(path, O_RDONLY | O_CLOEXEC);
+	(void)snprintf(path, sizeof path, "/proc/%d/maps", (int)daemon->pid);
+	FILE *maps = fopen(path, "r");
+	CHECK_MSG(memory >= 0 && maps != NULL, path);
+	while (fgets(line, sizeof line, maps) != NULL) {
+		uint64_t from = 0;
+		uint64_t to = 0;
+		const char *name = strstr(line, daemon->data);
+		if (name != NULL && sscanf(line, "%" SCNx64 "-%" SCNx64, &from, &to) == 2) {
+			search_mapping(memory, name, from, to);
+			count++;
+		}
+	}
+	CHECK(fclose(maps) == 0);
+	close(memory);
+	return count;
+}
+
+static void make_place(struct lk_channel *channel)
+{
+	Latchkey__V1__CreateTenantRequest tenant = LATCHKEY__V1__CREATE_TENANT_REQUEST__INIT;
+	Latchkey__V1__CreateKeyspaceRequest keyspace = LATCHKEY__V1__CREATE_KEYSPACE_REQUEST__INIT;
+	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
+	Latchkey__V1__Tenant *tenant_made = NULL;
+	Latchkey__V1__Keyspace *keyspace_made = NULL;
+
+	tenant.tenant = TEXT("acme");
+	CHECK(latchkey_v1_tenant_create(channel, &tenant, &tenant_made, NULL) == LK_OK);
+	policy.token_prefix = TEXT("sk-");
+	keyspace.tenant = TEXT("acme");
+	keyspace.keyspace = TEXT("prod");
+	keyspace.policy = &policy;
+	CHECK(latchkey_v1_keyspace_create(channel, &keyspace, &keyspace_made, NULL) == LK_OK);
+	latchkey__v1__tenant__free_unpacked(tenant_made, NULL);
+	latchkey__v1__keyspace__free_unpacked(keyspace_made, NULL);
+}
+
+/* A token in the wrong place: the answer names the field, but not the value. */
+static void misplace(struct lk_channel *channel, char *token, const char *secret)
+{
+	Latchkey__V1__GetKeyRequest request = LATCHKEY__V1__GET_KEY_REQUEST__INIT;
+	Latchkey__V1__Key *response = NULL;
+	struct lk_call call = LK_CALL_INIT;
+
+	request.tenant = TEXT("acme");
+	request.key = token;
+	CHECK(latchkey_v1_key_get(channel, &request, &response, &call) == LK_INVALID_ARGUMENT);
+	CHECK(strstr(call.message, "key") != NULL && strstr(call.message, secret) == NULL);
+	CHECK(call.n_violations == 1 && strstr(call.violations[0].description, secret) == NULL);
+	lk_call_done(&call);
+}
+
+/* Makes a key under a request_id, so that its reply is kept, verifies it, and revokes every other one. */
+static void use_key(struct lk_channel *channel, size_t i)
+{
+	Latchkey__V1__CreateKeyRequest create = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+	Latchkey__V1__CreateKeyResponse *made = NULL;
+	Latchkey__V1__VerifyKeyRequest verify = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
+	Latchkey__V1__VerifyKeyResponse *verdict = NULL;
+	Latchkey__V1__RevokeKeyRequest revoke = LATCHKEY__V1__REVOKE_KEY_REQUEST__INIT;
+	Latchkey__V1__Key *revoked = NULL;
+
+	(void)snprintf(names[i], sizeof names[i], "name-to-be-found-%zu", i);
+	create.tenant = TEXT("acme");
+	create.keyspace = TEXT("prod");
+	create.name = names[i];
+	CHECK(latchkey_v1_key_create(channel, &create, &made, NULL) == LK_OK);
+	/* Without the first characters, which are shown. */
+	(void)snprintf(secrets[i], sizeof secrets[i], "%s", made->token + strlen(made->key->display_prefix));
+	verify.token = made->token;
+	CHECK(latchkey_v1_key_verify(channel, &verify, &verdict, NULL) == LK_OK && verdict->valid);
+	misplace(channel, made->token, secrets[i]);
+	revoke.tenant = TEXT("acme");
+	revoke.key = made->key->id;
+	CHECK(i % 2 == 0 || latchkey_v1_key_revoke(channel, &revoke, &revoked, NULL) == LK_OK);
+	latchkey__v1__create_key_response__free_unpacked(made, NULL);
+	latchkey__v1__verify_key_response__free_unpacked(verdict, NULL);
+	latchkey__v1__key__free_unpacked(revoked, NULL);
+}
+
+int main(void)
+{
+	static const char *const arguments[] = {"--log-level", "debug", NULL};
+	struct daemon daemon;
+	struct lk_channel *channel = NULL;
+
+	daemon_start(&daemon);
+	daemon_stop(&daemon);
+	daemon_restart(&daemon, arguments);
+	const char *url = daemon.url;
+	struct lk_channel_options options = {.urls = &url, .n_urls = 1};
+	CHECK(lk_channel_open(&options, &channel) == LK_OK);
+	make_place(channel);
+	for (size_t i = 0; i < KEYS; i++) {
+		use_key(channel, i);
+	}
+	CHECK(search_memory(&daemon) >= 2);
+	CHECK_MSG(names_found >= KEYS, "the search of the memory finds nothing at all");
+	names_found = 0;
+	CHECK(nftw(daemon.root, search_file, 16, FTW_PHYS) == 0);
+	CHECK_MSG(names_found >= KEYS, "the search of the files finds nothing at all");
+	CHECK(secrets_found == 0);
+	lk_channel_close(channel);
+	daemon_remove(&daemon);
+	return 0;
+}
