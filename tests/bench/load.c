@@ -1,0 +1,143 @@
+/*
+ * Fills a fresh data directory with keys, by the store's own apply, ten thousand a commit; writes their tokens to a file, one a line.
+ *
+ *	bench_load DIR KEYS TOKENS
+ */
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "server/core/id.h"
+#include "server/store/apply.h"
+#include "server/store/find.h"
+#include "server/store/store.h"
+#include "tests/lib/check.h"
+
+#define BATCH 10000
+
+/* Texts of records are not const in protobuf-c's types; nothing writes to them. */
+#define TEXT(text) ((char *)(uintptr_t)(text))
+
+static int64_t now_us(void)
+{
+	struct timespec now = {0};
+
+	CHECK(clock_gettime(CLOCK_REALTIME, &now) == 0);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void apply(struct lk_txn *txn, struct lk_arena *arena, Latchkey__Store__Mutation *mutation)
+{
+	Latchkey__Store__Change change = LATCHKEY__STORE__CHANGE__INIT;
+
+	change.time_us = now_us();
+	change.actor = TEXT("uid:0");
+	change.method = TEXT("latchkey.v1.KeyService/Create");
+	change.peer = TEXT("ipc");
+	change.mutations = &mutation;
+	change.n_mutations = 1;
+	CHECK(lk_apply_do(txn, arena, &change) == LK_OK);
+}
+
+static uint32_t put_tenant(struct lk_txn *txn, struct lk_arena *arena)
+{
+	Latchkey__Store__TenantRecord tenant = LATCHKEY__STORE__TENANT_RECORD__INIT;
+	Latchkey__Store__Mutation mutation = LATCHKEY__STORE__MUTATION__INIT;
+
+	tenant.id = TEXT("bench");
+	tenant.create_us = tenant.update_us = now_us();
+	mutation.what_case = LATCHKEY__STORE__MUTATION__WHAT_PUT_TENANT;
+	mutation.put_tenant = &tenant;
+	apply(txn, arena, &mutation);
+	return tenant.number;
+}
+
+static uint32_t put_keyspace(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant)
+{
+	Latchkey__Store__PolicyRecord policy = LATCHKEY__STORE__POLICY_RECORD__INIT;
+	Latchkey__Store__KeyspaceRecord keyspace = LATCHKEY__STORE__KEYSPACE_RECORD__INIT;
+	Latchkey__Store__Mutation mutation = LATCHKEY__STORE__MUTATION__INIT;
+
+	policy.token_prefix = TEXT("sk-");
+	policy.display_length = 9;
+	keyspace.tenant = tenant;
+	keyspace.id = TEXT("prod");
+	keyspace.policy = &policy;
+	keyspace.create_us = keyspace.update_us = now_us();
+	mutation.what_case = LATCHKEY__STORE__MUTATION__WHAT_PUT_KEYSPACE;
+	mutation.put_keyspace = &keyspace;
+	apply(txn, arena, &mutation);
+	return keyspace.number;
+}
+
+/* One key like those of a service: a name, an owner, an expiry in a year. */
+static void put_key(struct lk_store *store, struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant,
+	uint32_t keyspace, uint64_t number, FILE *tokens)
+{
+	Latchkey__Store__KeyRecord key = LATCHKEY__STORE__KEY_RECORD__INIT;
+	Latchkey__Store__Mutation mutation = LATCHKEY__STORE__MUTATION__INIT;
+	uint8_t random[LK_KEY_ID_RANDOM_LEN] = {0};
+	uint8_t digest[LK_DIGEST_LEN] = {0};
+	char token[LK_TOKEN_MINTED_MAX] = "";
+	char id[LK_KEY_ID_LEN] = "";
+	char name[32] = "";
+	char prefix[10] = "";
+	int64_t now = now_us();
+
+	size_t len = lk_token_mint("sk-", token);
+	lk_token_digest(lk_store_keyring(store), token, len, digest);
+	randombytes_buf(random, sizeof random);
+	lk_key_id_make(now, random, id);
+	(void)snprintf(name, sizeof name, "service-%" PRIu64, number);
+	(void)snprintf(prefix, sizeof prefix, "%.9s", token);
+	key.id = id;
+	key.tenant = tenant;
+	key.keyspace = keyspace;
+	key.name = name;
+	key.owner = TEXT("bench@example.org");
+	key.display_prefix = prefix;
+	key.state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE;
+	key.create_us = key.update_us = now;
+	key.expire_us = now + INT64_C(365) * 86400 * 1000000;
+	key.created_by = TEXT("uid:0");
+	key.digest = (ProtobufCBinaryData){sizeof digest, digest};
+	mutation.what_case = LATCHKEY__STORE__MUTATION__WHAT_PUT_KEY;
+	mutation.put_key = &key;
+	apply(txn, arena, &mutation);
+	CHECK(fprintf(tokens, "%s\n", token) > 0);
+	lk_arena_reset(arena);
+}
+
+int main(int argc, char **argv)
+{
+	char message[LK_STORE_MESSAGE_LEN] = "";
+	struct lk_store *store = NULL;
+	struct lk_txn *txn = NULL;
+	struct lk_arena arena = {0};
+
+	CHECK_MSG(argc == 4, "bench_load DIR KEYS TOKENS");
+	uint64_t keys = strtoull(argv[2], NULL, 10);
+	FILE *tokens = fopen(argv[3], "w");
+	struct lk_store_options options = {.dir = argv[1], .now_us = now_us()};
+	CHECK_MSG(tokens != NULL, argv[3]);
+	CHECK_MSG(lk_store_open(&options, &store, message) == LK_OK, message);
+	CHECK(lk_arena_init(&arena, 64 << 10, 1 << 20) == LK_OK);
+	CHECK(lk_write_begin(store, &txn) == LK_OK);
+	uint32_t tenant = put_tenant(txn, &arena);
+	uint32_t keyspace = put_keyspace(txn, &arena, tenant);
+	for (uint64_t i = 1; i <= keys; i++) {
+		put_key(store, txn, &arena, tenant, keyspace, i, tokens);
+		if (i % BATCH == 0 && i < keys) {
+			CHECK(lk_write_commit(txn) == LK_OK);
+			CHECK(lk_write_begin(store, &txn) == LK_OK);
+		}
+	}
+	CHECK(lk_write_commit(txn) == LK_OK);
+	CHECK(fclose(tokens) == 0);
+	lk_arena_done(&arena);
+	lk_store_close(store);
+	return 0;
+}
