@@ -38,7 +38,8 @@ struct lk_channel_options {
 
 /*
  * Opens a channel. Does not block and does not need a daemon to be there yet.
- * LK_INVALID_ARGUMENT: no URL, or one that cannot be dialed; a credential over LK_TOKEN_MAX bytes. LK_NO_MEMORY. `*ret_channel` is untouched on failure.
+ * LK_INVALID_ARGUMENT: no URL, or one that cannot be dialed; a credential over LK_TOKEN_MAX bytes. LK_NO_MEMORY.
+ * `*ret_channel` is untouched on failure.
  */
 LK_MUST_CHECK enum lk_err lk_channel_open(const struct lk_channel_options *options, struct lk_channel **ret_channel);
 
