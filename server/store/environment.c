@@ -28,17 +28,20 @@ enum lk_err lk_opening_fail(struct lk_opening *opening, enum lk_err err, const c
 	return err;
 }
 
-/* The entry of a directory that was just made must outlive a power failure, like what will be in it. */
-static enum lk_err sync_parent(int dir)
+/* A directory that was just made: its mode is ours, not the umask's, and its entry must outlive a power failure, like what
+ * will be in it. False with errno. */
+static bool settle_dir(int dir)
 {
 	int parent = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (parent < 0) {
-		return LK_IO;
+		return false;
 	}
-	int rc = fsync(parent);
+	bool settled = fchmod(dir, 0750) == 0 && fsync(parent) == 0;
+	int number = errno;
 	close(parent);
-	return rc == 0 ? LK_OK : LK_IO;
+	errno = number;
+	return settled;
 }
 
 static enum lk_err open_dir(struct lk_opening *opening)
@@ -55,8 +58,9 @@ static enum lk_err open_dir(struct lk_opening *opening)
 		return lk_opening_fail(
 			opening, lk_err_from_errno(errno), "cannot open the data directory: %s", strerror(errno));
 	}
-	if (made && sync_parent(opening->store->dir) != LK_OK) {
-		return lk_opening_fail(opening, LK_IO, "cannot sync the directory above: %s", strerror(errno));
+	if (made && !settle_dir(opening->store->dir)) {
+		return lk_opening_fail(
+			opening, lk_err_from_errno(errno), "cannot make the data directory last: %s", strerror(errno));
 	}
 	return LK_OK;
 }
@@ -83,7 +87,7 @@ enum lk_err lk_opening_lock_dir(struct lk_opening *opening)
 			pid[0] == '\0' ? "(unknown)" : pid);
 	}
 	int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-	if (ftruncate(file, 0) != 0 || pwrite(file, pid, (size_t)len, 0) != len) {
+	if (fchmod(file, 0640) != 0 || ftruncate(file, 0) != 0 || pwrite(file, pid, (size_t)len, 0) != len) {
 		return lk_opening_fail(opening, lk_err_from_errno(errno), "%s: %s", PID_FILE, strerror(errno));
 	}
 	return LK_OK;

@@ -115,8 +115,9 @@ static enum lk_err adopt_file(struct lk_slots *slots, bool make, const uint8_t *
 {
 	struct stat status = {0};
 
-	if (fstat(slots->file, &status) != 0) {
-		return complain(message, LK_IO, strerror(errno));
+	/* Made with a mode of ours, not the umask's: members of the daemon's group verify in-process. */
+	if ((make && fchmod(slots->file, 0660) != 0) || fstat(slots->file, &status) != 0) {
+		return complain(message, lk_err_from_errno(errno), strerror(errno));
 	}
 	atomic_store(&slots->allocated, (uint64_t)status.st_size);
 	if (!make && (uint64_t)status.st_size < (last_slot + 1) * sizeof(struct slot)) {
