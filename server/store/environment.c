@@ -14,17 +14,22 @@
 #define MAP_SIZE_DEFAULT ((size_t)64 << 30)
 #define PID_FILE         "latchkeyd.pid"
 #define TABLES_MOST      32
+/* How much of the data directory's path a message shows. */
+#define DIR_SHOWN ((size_t)LK_STORE_MESSAGE_LEN / 2)
 
 enum lk_err lk_opening_fail(struct lk_opening *opening, enum lk_err err, const char *format, ...)
 {
+	const char *dir = opening->options->dir;
+	size_t dir_len = strlen(dir);
+	/* Of a very long path its end, so that there is room for what is wrong. */
+	bool cut = dir_len > DIR_SHOWN;
 	va_list args;
-	size_t len = (size_t)snprintf(opening->message, LK_STORE_MESSAGE_LEN, "%s: ", opening->options->dir);
 
-	if (len < LK_STORE_MESSAGE_LEN) {
-		va_start(args, format);
-		(void)vsnprintf(opening->message + len, LK_STORE_MESSAGE_LEN - len, format, args);
-		va_end(args);
-	}
+	size_t len = (size_t)snprintf(opening->message, LK_STORE_MESSAGE_LEN, "%s%s: ", cut ? "..." : "",
+		cut ? dir + dir_len - DIR_SHOWN : dir);
+	va_start(args, format);
+	(void)vsnprintf(opening->message + len, LK_STORE_MESSAGE_LEN - len, format, args);
+	va_end(args);
 	return err;
 }
 

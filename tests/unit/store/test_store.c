@@ -497,6 +497,22 @@ static void test_store_where_nothing_may_be_written_is_named(void **state)
 	assert_non_null(strstr(report.message, "Permission denied"));
 }
 
+static void test_store_message_about_a_long_path_still_says_what_is_wrong(void **state)
+{
+	struct lk_fixture *fixture = *state;
+	char path[1200];
+
+	memset(path, 'x', sizeof path);
+	for (size_t i = 0; i < sizeof path; i += 100) {
+		path[i] = '/';
+	}
+	(void)snprintf(path + sizeof path - 6, 6, "/last");
+	fixture->options.dir = path;
+	assert_int_equal(lk_fixture_open(fixture), LK_NOT_FOUND);
+	assert_non_null(strstr(fixture->message, "No such file or directory"));
+	assert_non_null(strstr(fixture->message, "/last"));
+}
+
 static void test_store_without_its_slots_is_refused(void **state)
 {
 	struct lk_fixture *fixture = *state;
@@ -685,6 +701,7 @@ int main(void)
 		TEST(test_store_path_that_is_no_directory_is_named),
 		TEST(test_store_without_a_directory_above_is_refused),
 		TEST(test_store_where_nothing_may_be_written_is_named),
+		TEST(test_store_message_about_a_long_path_still_says_what_is_wrong),
 		TEST(test_store_without_its_slots_is_refused),
 		TEST(test_store_with_slots_that_are_too_short_is_refused),
 		TEST(test_store_with_slots_cut_to_what_it_names_goes_on),
