@@ -45,37 +45,66 @@ static enum lk_err read_key(int file, const struct key_file *kind, uint8_t *ret_
 			(unsigned)(status.st_mode & 07777), (unsigned)kind->mode);
 		return complain(message, LK_FAILED_PRECONDITION, kind->name, what);
 	}
-	if (read(file, ret_key, LK_SECRET_KEY_LEN) != LK_SECRET_KEY_LEN || read(file, &extra, 1) != 0) {
+	ssize_t len = read(file, ret_key, LK_SECRET_KEY_LEN);
+	if (len < 0) {
+		return complain(message, lk_err_from_errno(errno), kind->name, strerror(errno));
+	}
+	if (len != LK_SECRET_KEY_LEN || read(file, &extra, 1) != 0) {
 		return complain(message, LK_FAILED_PRECONDITION, kind->name,
 			"not a key file: it must have exactly 32 bytes; restore it from a backup");
 	}
 	return LK_OK;
 }
 
+/* False with errno. A short write to a file is a disk that is full. */
+static bool write_key(int file, const struct key_file *kind, const uint8_t *key)
+{
+	if (fchmod(file, kind->mode) != 0) {
+		return false;
+	}
+	ssize_t len = write(file, key, LK_SECRET_KEY_LEN);
+	if (len >= 0 && len < LK_SECRET_KEY_LEN) {
+		errno = ENOSPC;
+	}
+	return len == LK_SECRET_KEY_LEN && fsync(file) == 0;
+}
+
+/*
+ * It gets its name once it is whole and on the disk: a crash or a full disk leaves no part of a key, which every later start
+ * would refuse.
+ */
 static enum lk_err make_key(int dir, const struct key_file *kind, uint8_t *ret_key, char *message)
 {
-	int file = openat(dir, kind->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	char draft[32] = "";
+	enum lk_err err = LK_OK;
 
+	(void)snprintf(draft, sizeof draft, "%s.new", kind->name);
+	(void)unlinkat(dir, draft, 0);
+	int file = openat(dir, draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (file < 0) {
-		return complain(message, lk_err_from_errno(errno), kind->name, strerror(errno));
+		return complain(message, lk_err_from_errno(errno), draft, strerror(errno));
 	}
 	randombytes_buf(ret_key, LK_SECRET_KEY_LEN);
-	enum lk_err err = LK_OK;
-	if (fchmod(file, kind->mode) != 0 || write(file, ret_key, LK_SECRET_KEY_LEN) != LK_SECRET_KEY_LEN ||
-		fsync(file) != 0 || fsync(dir) != 0) {
+	if (!write_key(file, kind, ret_key) || renameat(dir, draft, dir, kind->name) != 0 || fsync(dir) != 0) {
 		err = complain(message, lk_err_from_errno(errno), kind->name, strerror(errno));
+		(void)unlinkat(dir, draft, 0);
 	}
 	close(file);
 	return err;
 }
 
-/* A key that systemd hands over wins; it is protected by systemd, and its mode is systemd's. */
+/* A key that systemd hands over wins; it is protected by systemd, and its mode is systemd's. -1 with errno. */
 static int open_credential(const char *name)
 {
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 	char path[4096] = "";
 
-	if (credentials == NULL || snprintf(path, sizeof path, "%s/%s", credentials, name) >= (int)sizeof path) {
+	if (credentials == NULL) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (snprintf(path, sizeof path, "%s/%s", credentials, name) >= (int)sizeof path) {
+		errno = ENAMETOOLONG;
 		return -1;
 	}
 	return open(path, O_RDONLY | O_CLOEXEC);
@@ -86,9 +115,10 @@ static enum lk_err load_key(int dir, bool make, const struct key_file *kind, uin
 	struct key_file handed_over = {.name = kind->name, .mode = kind->mode};
 	int file = open_credential(kind->name);
 
+	/* One that is there and cannot be read is not passed over: a new store would be made with another key. */
 	if (file >= 0) {
 		kind = &handed_over;
-	} else {
+	} else if (errno == ENOENT) {
 		file = openat(dir, kind->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	}
 	if (file < 0 && errno == ENOENT) {
