@@ -70,6 +70,19 @@ static enum lk_err open_dir(struct lk_opening *opening)
 	return LK_OK;
 }
 
+/* Over what stands there, so that a disk that is full has room for it; false with errno. */
+static bool write_pid(int file)
+{
+	char pid[32] = "";
+	int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+
+	ssize_t written = pwrite(file, pid, (size_t)len, 0);
+	if (written >= 0 && written < len) {
+		errno = ENOSPC;
+	}
+	return written == len && ftruncate(file, len) == 0 && fchmod(file, 0640) == 0;
+}
+
 enum lk_err lk_opening_lock_dir(struct lk_opening *opening)
 {
 	char pid[32] = "";
@@ -91,8 +104,7 @@ enum lk_err lk_opening_lock_dir(struct lk_opening *opening)
 			"process %s serves this data directory already: stop it, or use another --data",
 			pid[0] == '\0' ? "(unknown)" : pid);
 	}
-	int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-	if (fchmod(file, 0640) != 0 || ftruncate(file, 0) != 0 || pwrite(file, pid, (size_t)len, 0) != len) {
+	if (!write_pid(file)) {
 		return lk_opening_fail(opening, lk_err_from_errno(errno), "%s: %s", PID_FILE, strerror(errno));
 	}
 	return LK_OK;

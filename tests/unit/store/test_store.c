@@ -454,6 +454,31 @@ static void test_store_killed_or_failing_anywhere_in_its_making_opens_later(void
 	}
 }
 
+/* A limit of 2 bytes cuts the number of this process short: that is a failure, and not the number of another process. */
+static int open_with_short_writes(struct lk_child *parent, void *context)
+{
+	struct rlimit limit = {.rlim_cur = 2, .rlim_max = 2};
+
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+		return 2;
+	}
+	return open_when_told(parent, context);
+}
+
+static void test_store_pid_file_that_could_not_be_written_whole_is_a_failure(void **state)
+{
+	struct lk_fixture *fixture = *state;
+	struct lk_child child = {0};
+	struct report report = {0};
+
+	assert_true(lk_child_start(&child, open_with_short_writes, fixture));
+	assert_true(lk_child_tell(&child, "g", 1));
+	assert_true(lk_child_hear(&child, &report, sizeof report));
+	assert_int_equal(lk_child_wait(&child), 0);
+	assert_int_equal(report.err, LK_FULL);
+	assert_non_null(strstr(report.message, "latchkeyd.pid: No space left on device"));
+}
+
 static void test_store_path_that_is_no_directory_is_named(void **state)
 {
 	struct lk_fixture *fixture = *state;
@@ -698,6 +723,7 @@ int main(void)
 		TEST(test_store_data_that_is_no_lmdb_file_is_refused),
 		TEST(test_store_half_made_one_opens_as_new),
 		TEST(test_store_killed_or_failing_anywhere_in_its_making_opens_later),
+		TEST(test_store_pid_file_that_could_not_be_written_whole_is_a_failure),
 		TEST(test_store_path_that_is_no_directory_is_named),
 		TEST(test_store_without_a_directory_above_is_refused),
 		TEST(test_store_where_nothing_may_be_written_is_named),
