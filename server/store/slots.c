@@ -50,6 +50,7 @@ struct lk_slots {
 	/* Line 0 is the header, line n is slot n. */
 	struct slot *lines;
 	size_t mapped;
+	uint64_t max_slots;
 	/* Bytes of the file that are on the disk. Moved by the writer, read by sync. */
 	_Atomic uint64_t allocated;
 };
@@ -99,6 +100,11 @@ static enum lk_err check_header(const struct header *header, const uint8_t *stor
 
 static enum lk_err map_file(struct lk_slots *slots, uint64_t max_slots, char *message)
 {
+	if (max_slots >= SIZE_MAX / sizeof(struct slot)) {
+		return complain(
+			message, LK_FAILED_PRECONDITION, "max_slots is more than memory has addresses: lower it");
+	}
+	slots->max_slots = max_slots;
 	slots->mapped = (size_t)(max_slots + 1) * sizeof(struct slot);
 	void *map = mmap(NULL, slots->mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, slots->file, 0);
 	if (map == MAP_FAILED) {
@@ -108,6 +114,20 @@ static enum lk_err map_file(struct lk_slots *slots, uint64_t max_slots, char *me
 	(void)madvise(map, slots->mapped, MADV_DONTDUMP);
 	(void)madvise(map, slots->mapped, MADV_RANDOM);
 	return LK_OK;
+}
+
+/*
+ * Fills the holes of a file that was copied without its zeroes: each is SIGBUS on a full disk. Where the file system cannot, the
+ * C library's substitute must not: it writes, under the hands of verifiers that count.
+ */
+static int fill_holes(struct lk_slots *slots, off_t len)
+{
+	int rc = 0;
+
+	do {
+		rc = len == 0 || fallocate(slots->file, 0, 0, len) == 0 ? 0 : errno;
+	} while (rc == EINTR);
+	return rc == EOPNOTSUPP ? 0 : rc;
 }
 
 static enum lk_err adopt_file(struct lk_slots *slots, bool make, const uint8_t *store_id, uint64_t last_slot,
@@ -127,6 +147,10 @@ static enum lk_err adopt_file(struct lk_slots *slots, bool make, const uint8_t *
 	if (last_slot > max_slots) {
 		return complain(message, LK_FAILED_PRECONDITION,
 			"has more slots than max_slots allows: raise it to at least what it was");
+	}
+	int rc = fill_holes(slots, status.st_size);
+	if (rc != 0) {
+		return complain(message, lk_err_from_errno(rc), strerror(rc));
 	}
 	enum lk_err err = map_file(slots, max_slots, message);
 	if (err != LK_OK) {
@@ -172,6 +196,14 @@ enum lk_err lk_slots_open(int dir, bool make, const uint8_t store_id[static LK_S
 	return LK_OK;
 }
 
+static int sync_lines(struct lk_slots *slots)
+{
+	size_t len = (size_t)atomic_load(&slots->allocated);
+
+	/* The file's last step may be longer than what may be used of it. */
+	return msync(slots->lines, len < slots->mapped ? len : slots->mapped, MS_SYNC);
+}
+
 void lk_slots_close(struct lk_slots *slots)
 {
 	if (slots == NULL) {
@@ -179,7 +211,7 @@ void lk_slots_close(struct lk_slots *slots)
 	}
 	if (slots->lines != NULL) {
 		/* The kernel has them all the same; only a power failure right now could tell the difference. */
-		(void)msync(slots->lines, (size_t)atomic_load(&slots->allocated), MS_SYNC);
+		(void)sync_lines(slots);
 		munmap(slots->lines, slots->mapped);
 	}
 	if (slots->file >= 0) {
@@ -190,17 +222,20 @@ void lk_slots_close(struct lk_slots *slots)
 
 enum lk_err lk_slots_reserve(struct lk_slots *slots, uint64_t last_slot)
 {
-	uint64_t needed = (last_slot + 1) * sizeof(struct slot);
 	uint64_t allocated = atomic_load(&slots->allocated);
 
+	if (last_slot > slots->max_slots) {
+		return LK_FULL;
+	}
+	uint64_t needed = (last_slot + 1) * sizeof(struct slot);
 	if (needed <= allocated) {
 		return LK_OK;
 	}
-	if (needed > slots->mapped) {
-		return LK_FULL;
-	}
 	uint64_t target = (needed + SLOTS_STEP - 1) / SLOTS_STEP * SLOTS_STEP;
-	int rc = posix_fallocate(slots->file, (off_t)allocated, (off_t)(target - allocated));
+	int rc = 0;
+	do {
+		rc = posix_fallocate(slots->file, (off_t)allocated, (off_t)(target - allocated));
+	} while (rc == EINTR);
 	/* The new length must outlive a power failure that the commit outlives. */
 	if (rc == 0 && fdatasync(slots->file) != 0) {
 		rc = errno;
@@ -236,7 +271,5 @@ struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot)
 
 enum lk_err lk_slots_sync(struct lk_slots *slots)
 {
-	size_t len = (size_t)atomic_load(&slots->allocated);
-
-	return msync(slots->lines, len, MS_SYNC) == 0 ? LK_OK : lk_err_from_errno(errno);
+	return sync_lines(slots) == 0 ? LK_OK : lk_err_from_errno(errno);
 }
