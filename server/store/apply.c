@@ -99,6 +99,10 @@ static void put_key(
 	Latchkey__Store__KeyRecord *before = NULL;
 	unsigned flags = 0;
 
+	if (key->digest.len != LK_DIGEST_LEN) {
+		lk_txn_fail(txn, LK_INTERNAL);
+		return;
+	}
 	key->revision = head->revision;
 	if (key->slot == 0) {
 		key->slot = ++head->last_slot;
@@ -106,6 +110,11 @@ static void put_key(
 		flags = MDB_APPEND;
 	} else {
 		before = lk_find_key_by_slot(txn, arena, key->slot);
+		/* A key that is gone does not come back: its slot is never used again. */
+		if (before == NULL) {
+			lk_txn_fail(txn, LK_CORRUPT);
+			return;
+		}
 	}
 	lk_index_move_key(txn, before, key);
 	struct lk_key where = lk_key_u64(key->slot);
@@ -151,12 +160,26 @@ static void mutate(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__S
 	}
 }
 
-/* Disk for the slots that the change will name, before it names them. */
+static bool is_new_key(const Latchkey__Store__Mutation *mutation)
+{
+	return mutation->what_case == LATCHKEY__STORE__MUTATION__WHAT_PUT_KEY && mutation->put_key->slot == 0;
+}
+
+/*
+ * Disk for the slots that the change will name, before it names them. For new keys alone: one must always be able to revoke a
+ * key, also where no further slot can be had.
+ */
 static void reserve_slots(struct lk_txn *txn, const Latchkey__Store__Change *change)
 {
-	uint64_t last = lk_txn_head(txn)->last_slot + change->n_mutations;
+	uint64_t fresh = 0;
 
-	lk_txn_fail(txn, lk_slots_reserve(lk_store_slots(lk_txn_store(txn)), last));
+	for (size_t i = 0; i < change->n_mutations; i++) {
+		fresh += is_new_key(change->mutations[i]);
+	}
+	if (fresh > 0) {
+		uint64_t last = lk_txn_head(txn)->last_slot + fresh;
+		lk_txn_fail(txn, lk_slots_reserve(lk_store_slots(lk_txn_store(txn)), last));
+	}
 }
 
 enum lk_err lk_apply_do(struct lk_txn *txn, struct lk_arena *arena, Latchkey__Store__Change *change)

@@ -16,15 +16,16 @@
 
 /*
  * Whether everything that `change` was built on still holds. Reads, writes nothing.
- * LK_MOVED: it does not; build it again. LK_FULL: no slot is left. Otherwise the error that sticks to `txn`.
+ * LK_MOVED: it does not; build it again. Otherwise the error that sticks to `txn`.
  */
 LK_MUST_CHECK enum lk_err lk_apply_check(
 	struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Change *change);
 
 /*
  * Does what `change` says, in a write transaction in which lk_apply_check() passed. Assigns slots, numbers and the revision, in
- * place, in the change's records. Fails only for the environment (LK_FULL, LK_IO, LK_NO_MEMORY, LK_CORRUPT); the error then
- * sticks to `txn`, which can only be aborted.
+ * place, in the change's records. Fails only for the environment (LK_FULL: the disk, the map, or no slot is left; LK_IO,
+ * LK_NO_MEMORY, LK_CORRUPT) and for a change that is none (LK_INTERNAL); the error then sticks to `txn`, which can only be
+ * aborted.
  */
 LK_MUST_CHECK enum lk_err lk_apply_do(struct lk_txn *txn, struct lk_arena *arena, Latchkey__Store__Change *change);
 

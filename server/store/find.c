@@ -79,9 +79,16 @@ bool lk_find_has_keyspace(struct lk_txn *txn, uint32_t tenant, const char *id)
 
 static Latchkey__Store__KeyRecord *get_key(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot)
 {
-	struct lk_key key = lk_key_u64(slot);
+	struct lk_key where = lk_key_u64(slot);
+	Latchkey__Store__KeyRecord *key = lk_txn_record(
+		txn, LK_TABLE_KEY, &where, &latchkey__store__key_record__descriptor, arena);
 
-	return lk_txn_record(txn, LK_TABLE_KEY, &key, &latchkey__store__key_record__descriptor, arena);
+	/* What reads the digest relies on its length. */
+	if (key != NULL && key->digest.len != LK_DIGEST_LEN) {
+		lk_txn_fail(txn, LK_CORRUPT);
+		return NULL;
+	}
+	return key;
 }
 
 Latchkey__Store__KeyRecord *lk_find_key_by_slot(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot)

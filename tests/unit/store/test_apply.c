@@ -321,6 +321,77 @@ static void test_apply_delete_of_no_key_is_corrupt_and_leaves_nothing(void **sta
 	assert_leaves_nothing(&world, change, LK_CORRUPT);
 }
 
+/* A put without its expectation, of a key that was deleted meanwhile. */
+static void test_apply_deleted_key_does_not_come_back(void **state)
+{
+	struct world world = world_make(state);
+	Latchkey__Store__KeyRecord *key = world_key(&world, "one");
+	Latchkey__Store__Change *change = lk_draft_new(world.arena);
+
+	world_delete(&world, key->slot);
+	lk_draft_put_key_again(world.arena, change, key);
+	assert_leaves_nothing(&world, change, LK_CORRUPT);
+}
+
+static void test_apply_key_whose_digest_is_none_is_refused(void **state)
+{
+	static const size_t lengths[] = {0, 8, 31, 33};
+	struct world world = world_make(state);
+
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		Latchkey__Store__Change *change = lk_draft_new(world.arena);
+		Latchkey__Store__KeyRecord *key = lk_draft_put_key(
+			world.arena, change, world.tenant, world.keyspace, "one");
+		key->digest.len = lengths[i];
+		assert_leaves_nothing(&world, change, LK_INTERNAL);
+	}
+}
+
+static void test_apply_stored_key_whose_digest_is_none_is_corrupt(void **state)
+{
+	struct world world = world_make(state);
+	Latchkey__Store__KeyRecord *key = world_key(&world, "one");
+	Latchkey__Store__Change *change = lk_draft_new(world.arena);
+	struct lk_key where = lk_key_u64(key->slot);
+	struct lk_txn *txn = NULL;
+
+	key->digest.len = 4;
+	assert_int_equal(lk_write_begin(world.fixture->store, &txn), LK_OK);
+	lk_txn_put_record(txn, LK_TABLE_KEY, &where, &key->base, 0);
+	assert_int_equal(lk_write_commit(txn), LK_OK);
+	lk_draft_delete_key(world.arena, change, key->slot);
+	assert_int_equal(lk_fixture_apply(world.fixture, change), LK_CORRUPT);
+	txn = lk_fixture_snapshot(world.fixture);
+	assert_null(lk_find_key(txn, world.arena, world.tenant, key->id));
+	assert_int_equal(lk_txn_err(txn), LK_CORRUPT);
+}
+
+/* Where no slot is left, keys can still be revoked and deleted, and nothing else becomes impossible. */
+static void test_apply_without_a_free_slot_makes_no_key_and_ends_those_there_are(void **state)
+{
+	struct lk_fixture *fixture = *state;
+
+	fixture->options.max_slots = 3;
+	lk_fixture_close(fixture);
+	assert_int_equal(lk_fixture_open(fixture), LK_OK);
+	struct world world = world_make(state);
+	Latchkey__Store__KeyRecord *first = world_key(&world, "one");
+	world_key(&world, "two");
+	Latchkey__Store__Change *two = lk_draft_new(world.arena);
+	lk_draft_put_key(world.arena, two, world.tenant, world.keyspace, "three");
+	lk_draft_put_key(world.arena, two, world.tenant, world.keyspace, "four");
+	assert_int_equal(lk_fixture_apply(fixture, two), LK_FULL);
+	world_key(&world, "three");
+	assert_null(lk_fixture_key(fixture, world.tenant, world.keyspace, "four"));
+	world_revoke(&world, first);
+	world_delete(&world, 2);
+	assert_int_not_equal(lk_fixture_keyspace(fixture, world.tenant, "test"), 0);
+	/* A slot that was let go is not free. */
+	assert_null(lk_fixture_key(fixture, world.tenant, world.keyspace, "four"));
+	world_assert_consistent(fixture);
+	world_assert_gate(&world, world.keyspace, 1, 1);
+}
+
 static void test_apply_key_of_an_id_that_is_there_leaves_nothing(void **state)
 {
 	struct world world = world_make(state);
@@ -484,6 +555,10 @@ int main(void)
 		TEST(test_apply_mutations_of_one_key_follow_one_another),
 		TEST(test_apply_failing_in_its_middle_leaves_nothing),
 		TEST(test_apply_delete_of_no_key_is_corrupt_and_leaves_nothing),
+		TEST(test_apply_deleted_key_does_not_come_back),
+		TEST(test_apply_key_whose_digest_is_none_is_refused),
+		TEST(test_apply_stored_key_whose_digest_is_none_is_corrupt),
+		TEST(test_apply_without_a_free_slot_makes_no_key_and_ends_those_there_are),
 		TEST(test_apply_key_of_an_id_that_is_there_leaves_nothing),
 		TEST(test_apply_exhausted_arena_leaves_nothing),
 		TEST(test_apply_same_changes_make_the_same_tables),
