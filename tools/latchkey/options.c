@@ -70,13 +70,13 @@ static enum lk_exit read_version(struct lk_options *options, const char *value)
 }
 
 static const struct option table[] = {
-	{"--url", "URL", "where the daemon listens; else LATCHKEY_URL, else " LK_OPTIONS_DEFAULT_URL, read_url},
-	{"--credential-file", "FILE", "the root key to call with; else LATCHKEY_CREDENTIAL, else who you are over ipc",
+	{"--url", "URL", "Where the daemon listens; else LATCHKEY_URL, else " LK_OPTIONS_DEFAULT_URL ".", read_url},
+	{"--credential-file", "FILE", "The root key to call with; else LATCHKEY_CREDENTIAL, else who you are over ipc.",
 		read_credential_file},
-	{"--output", "table|json", "how the answer looks; table unless given", read_output},
-	{"--timeout", "SPAN", "how long to wait for the answer; 5s unless given", read_timeout},
-	{"--help", NULL, "show what a command does and takes", read_help},
-	{"--version", NULL, "show the version", read_version},
+	{"--output", "table|json", "How the answer looks; table unless given.", read_output},
+	{"--timeout", "DURATION", "How long to wait for the answer; 5s unless given.", read_timeout},
+	{"--help", NULL, "Show what a command does and takes.", read_help},
+	{"--version", NULL, "Show the version.", read_version},
 };
 
 #define N_OPTIONS (sizeof(table) / sizeof(table[0]))
@@ -94,7 +94,7 @@ void lk_options_print_help(FILE *file)
 		char left[32];
 
 		snprintf(left, sizeof(left), "%s %s", table[i].name, table[i].value ? table[i].value : "");
-		fprintf(file, "  %-24s  %s\n", left, table[i].help);
+		fprintf(file, "  %-22s  %s\n", left, table[i].help);
 	}
 }
 

@@ -178,7 +178,7 @@ enum lk_err lk_show_rows(const struct lk_show_field *fields, size_t n, const jso
 	if (ok)
 		err = lk_table_print(table, page, &left_out);
 	if (err == LK_OK && left_out > 0)
-		lk_say_line("(%zu more columns than fit here; --output json has all)", left_out);
+		lk_say_line("(columns left out for want of room: %zu; --output json has all)", left_out);
 out:
 	lk_table_free(table);
 	free(columns);

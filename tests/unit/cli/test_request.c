@@ -1,0 +1,225 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tools/latchkey/help.h"
+#include "tools/latchkey/request.h"
+#include "tools/latchkey/text.h"
+
+/* 2026-01-01T00:00:00Z */
+#define NOW       ((time_t)1767225600)
+#define WORDS_MAX 16
+
+/* What was said on standard error during one reading. */
+static char said[4096];
+
+/* Reads words, as "--name a --owner b" would be cut by a shell, with '~' for a space within one. */
+static enum lk_exit read_line(const char *noun, const char *verb, const char *line, json_t **ret,
+	const char *own[static LK_OWN_FLAGS], char *buffer)
+{
+	const struct lk_command *command = lk_help_find_verb(lk_help_find_noun(noun), verb);
+	FILE *real = stderr, *captured = tmpfile();
+	char *words[WORDS_MAX], *rest = strcpy(buffer, line), *word;
+	enum lk_exit code;
+	size_t n = 0;
+
+	assert_non_null(captured);
+	while ((word = strsep(&rest, " ")))
+		if (*word != '\0')
+			words[n++] = word;
+	for (size_t i = 0; i < n; i++)
+		for (char *letter = words[i]; *letter != '\0'; letter++)
+			*letter = *letter == '~' ? ' ' : *letter;
+	stderr = captured;
+	code = lk_request_read(command, words, n, NOW, ret, own);
+	stderr = real;
+	rewind(captured);
+	said[fread(said, 1, sizeof(said) - 1, captured)] = '\0';
+	fclose(captured);
+	return code;
+}
+
+static void assert_request(const char *noun, const char *verb, const char *line, const char *expected)
+{
+	const char *own[LK_OWN_FLAGS];
+	char buffer[1024];
+	json_t *request = NULL, *wanted = json_loads(expected, 0, NULL);
+
+	assert_non_null(wanted);
+	if (read_line(noun, verb, line, &request, own, buffer) != LK_EXIT_OK)
+		fail_msg("%s: %s", line, said);
+	assert_string_equal(said, "");
+	if (!json_equal(request, wanted))
+		fail_msg("%s: %s", line, json_dumps(request, JSON_SORT_KEYS));
+	json_decref(request);
+	json_decref(wanted);
+}
+
+static void assert_refused(const char *noun, const char *verb, const char *line, const char *expected)
+{
+	const char *own[LK_OWN_FLAGS];
+	char buffer[1024];
+	json_t *request = NULL;
+
+	assert_int_equal(read_line(noun, verb, line, &request, own, buffer), LK_EXIT_USAGE);
+	assert_null(request);
+	assert_string_equal(said, expected);
+}
+
+static void test_request_puts_flags_where_their_fields_are(void **state)
+{
+	(void)state;
+	assert_request("tenant", "create", "--tenant acme --display-name Acme~Ltd",
+		"{\"tenant\": \"acme\", \"display_name\": \"Acme Ltd\"}");
+	assert_request("keyspace", "create",
+		"--tenant=acme --keyspace prod --token-prefix=sk- --name-required --expiry-required=false "
+		"--display-length 9",
+		"{\"tenant\": \"acme\", \"keyspace\": \"prod\", \"policy\": {\"token_prefix\": \"sk-\", "
+		"\"name_required\": true, "
+		"\"expiry_required\": false, \"display_length\": \"9\"}}");
+	assert_request("key", "list", "--keyspace prod --page-size 5",
+		"{\"filter\": {\"keyspace\": \"prod\"}, \"page_size\": 5}");
+	assert_request("tenant", "list", "", "{}");
+}
+
+static void test_request_reads_times_spans_and_enums(void **state)
+{
+	(void)state;
+	assert_request("key", "create", "--expire-time 30d --not-before-time -1h --scope Tenant",
+		"{\"expire_time\": \"2026-01-31T00:00:00Z\", \"not_before_time\": \"2025-12-31T23:00:00Z\", "
+		"\"scope\": \"KEY_SCOPE_TENANT\"}");
+	assert_request("key", "create", "--ttl 2w", "{\"ttl\": \"1209600s\"}");
+}
+
+static void test_request_collects_maps_and_lists(void **state)
+{
+	(void)state;
+	assert_request("key", "create", "--metadata a=1 --metadata b=x=y --metadata c=",
+		"{\"metadata\": {\"a\": \"1\", \"b\": \"x=y\", \"c\": \"\"}}");
+	assert_request("root-key", "create", "--methods keys.verify --methods keys.get --tenants *",
+		"{\"tenant\": \"system\", \"keyspace\": \"root\", \"grant\": {\"methods\": [\"keys.verify\", "
+		"\"keys.get\"], "
+		"\"tenants\": [\"*\"]}}");
+}
+
+static void test_request_sets_what_a_command_presets(void **state)
+{
+	(void)state;
+	assert_request("root-key", "list", "", "{\"tenant\": \"system\", \"filter\": {\"keyspace\": \"root\"}}");
+	assert_request("root-key", "revoke", "--key 3 --reason lost",
+		"{\"tenant\": \"system\", \"key\": \"3\", \"reason\": \"lost\"}");
+	assert_refused("root-key", "revoke", "--tenant acme",
+		"latchkey: there is no flag --tenant here; --help shows those that there are\n");
+	assert_refused("key", "create", "--methods keys.verify",
+		"latchkey: there is no flag --methods here; --help shows those that there are\n");
+}
+
+static void test_request_keeps_values_as_they_are(void **state)
+{
+	(void)state;
+	assert_request("key", "create", "--name=--help --owner=", "{\"name\": \"--help\", \"owner\": \"\"}");
+	assert_request("key", "create", "--name - --owner -x", "{\"name\": \"-\", \"owner\": \"-x\"}");
+	assert_request("key", "create", "--name a=b", "{\"name\": \"a=b\"}");
+}
+
+static void test_request_refuses_a_wrong_flag_and_says_what_was_meant(void **state)
+{
+	(void)state;
+	assert_refused(
+		"key", "create", "--onwer x", "latchkey: there is no flag --onwer here; did you mean --owner?\n");
+	assert_refused("key", "create", "--expiretime=30d",
+		"latchkey: there is no flag --expiretime here; did you mean --expire-time?\n");
+	assert_refused(
+		"key", "create", "--", "latchkey: there is no flag -- here; --help shows those that there are\n");
+	assert_refused("tenant", "create", "acme",
+		"latchkey: \"acme\" is not a flag: values are given behind theirs, as in --tenant acme\n");
+	assert_refused("key", "verify", "--token sk-x",
+		"latchkey: there is no flag --token here; --help shows those that there are\n");
+}
+
+static void test_request_refuses_a_wrong_value_and_says_what_is_right(void **state)
+{
+	(void)state;
+	assert_refused("key", "create", "--scope world", "latchkey: --scope \"world\": give one of keyspace|tenant\n");
+	assert_refused("key", "list", "--page-size many", "latchkey: --page-size \"many\": give a whole number\n");
+	assert_refused("key", "list", "--page-size 99999999999999999999",
+		"latchkey: --page-size \"99999999999999999999\": give a whole number\n");
+	assert_refused("keyspace", "create", "--display-length -1",
+		"latchkey: --display-length \"-1\": give a whole number that is not negative\n");
+	assert_refused("keyspace", "create", "--name-required=yes",
+		"latchkey: --name-required \"yes\": give true or false, or the flag alone for true\n");
+	assert_refused("key", "create", "--metadata team", "latchkey: --metadata \"team\": give KEY=VALUE\n");
+	assert_refused("key", "create", "--metadata =x", "latchkey: --metadata \"=x\": give KEY=VALUE\n");
+	assert_refused("key", "create", "--name \xff", "latchkey: --name \"\\xff\": give text in UTF-8\n");
+	assert_refused("key", "create", "--metadata \xff=x", "latchkey: --metadata \"\\xff=x\": give text in UTF-8\n");
+	assert_refused("key", "create", "--ttl soon",
+		"latchkey: --ttl \"soon\": a span is a number with w, d, h, m, s or ms, largest first, such as 30d or "
+		"1d12h\n");
+}
+
+static void test_request_refuses_a_missing_value(void **state)
+{
+	(void)state;
+	assert_refused("key", "create", "--name", "latchkey: --name needs a value: --name TEXT\n");
+	assert_refused("key", "create", "--name --owner x",
+		"latchkey: --name needs a value, and \"--owner\" is a flag; where that is the value, write "
+		"--name=--owner\n");
+}
+
+static void test_request_refuses_what_is_given_twice(void **state)
+{
+	(void)state;
+	assert_refused("key", "create", "--name a --name a", "latchkey: --name was given twice, and takes one value\n");
+	assert_refused("key", "create", "--validate-only --validate-only",
+		"latchkey: --validate-only was given twice, and takes one value\n");
+	assert_refused("key", "create", "--metadata a=1 --metadata a=2",
+		"latchkey: --metadata: the key \"a\" was given twice\n");
+	assert_refused(
+		"key", "list", "--limit 1 --limit 2", "latchkey: --limit was given twice, and takes one value\n");
+}
+
+static void test_request_hands_out_own_flags(void **state)
+{
+	const char *own[LK_OWN_FLAGS];
+	char buffer[1024];
+	json_t *request = NULL;
+
+	(void)state;
+	assert_int_equal(read_line("key", "create", "--token-file /tmp/x", &request, own, buffer), LK_EXIT_OK);
+	assert_string_equal(own[LK_OWN_TOKEN_FILE], "/tmp/x");
+	assert_null(own[LK_OWN_LIMIT]);
+	assert_int_equal(json_object_size(request), 0);
+	json_decref(request);
+	assert_refused("key", "get", "--token-file x",
+		"latchkey: there is no flag --token-file here; --help shows those that there are\n");
+}
+
+static int choose_utf8(void **state)
+{
+	(void)state;
+	lk_text_init();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_request_puts_flags_where_their_fields_are),
+		cmocka_unit_test(test_request_reads_times_spans_and_enums),
+		cmocka_unit_test(test_request_collects_maps_and_lists),
+		cmocka_unit_test(test_request_sets_what_a_command_presets),
+		cmocka_unit_test(test_request_keeps_values_as_they_are),
+		cmocka_unit_test(test_request_refuses_a_wrong_flag_and_says_what_was_meant),
+		cmocka_unit_test(test_request_refuses_a_wrong_value_and_says_what_is_right),
+		cmocka_unit_test(test_request_refuses_a_missing_value),
+		cmocka_unit_test(test_request_refuses_what_is_given_twice),
+		cmocka_unit_test(test_request_hands_out_own_flags),
+	};
+
+	return cmocka_run_group_tests(tests, choose_utf8, NULL);
+}

@@ -1,0 +1,80 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tools/latchkey/show.h"
+#include "tools/latchkey/text.h"
+
+static void assert_text(struct lk_show_field field, const char *json, const char *expected, enum lk_tint tint)
+{
+	json_t *object = json_loads(json, 0, NULL);
+	enum lk_tint got = LK_TINT_DIM;
+	char *text;
+
+	assert_non_null(object);
+	text = lk_show_text(&field, object, &got);
+	assert_non_null(text);
+	assert_string_equal(text, expected);
+	assert_int_equal(got, tint);
+	free(text);
+	json_decref(object);
+}
+
+static void test_show_text_of_each_kind(void **state)
+{
+	const struct lk_show_field plain = {.path = "a"}, inner = {.path = "a.b"};
+	const struct lk_show_field time = {.path = "a", .kind = LK_SHOW_TIME, .absent = "Never"};
+	const struct lk_show_field span = {.path = "a", .kind = LK_SHOW_SPAN, .absent = "any"};
+	const struct lk_show_field state_of = {.path = "a", .prefix = "KEY_STATE_"};
+
+	(void)state;
+	assert_text(plain, "{\"a\": \"x\"}", "x", LK_TINT_NONE);
+	assert_text(plain, "{\"a\": 7}", "7", LK_TINT_NONE);
+	assert_text(plain, "{\"a\": true}", "yes", LK_TINT_NONE);
+	assert_text(plain, "{\"a\": false}", "no", LK_TINT_NONE);
+	assert_text(plain, "{\"a\": [\"x\", \"y\"]}", "x, y", LK_TINT_NONE);
+	assert_text(plain, "{\"a\": {\"k\": \"v\", \"l\": \"w\"}}", "k=v, l=w", LK_TINT_NONE);
+	assert_text(plain, "{}", "", LK_TINT_NONE);
+	assert_text(plain, "{\"a\": null}", "", LK_TINT_NONE);
+	assert_text(inner, "{\"a\": {\"b\": \"x\"}}", "x", LK_TINT_NONE);
+	assert_text(inner, "{\"a\": \"b\"}", "", LK_TINT_NONE);
+	assert_text(time, "{\"a\": \"2026-02-01T12:00:00.5Z\"}", "2026-02-01 12:00:00", LK_TINT_NONE);
+	assert_text(time, "{}", "Never", LK_TINT_DIM);
+	assert_text(span, "{\"a\": \"93784s\"}", "1d2h3m4s", LK_TINT_NONE);
+	assert_text(span, "{\"a\": \"2592000s\"}", "30d", LK_TINT_NONE);
+	assert_text(span, "{\"a\": \"0.500s\"}", "0.500s", LK_TINT_NONE);
+	assert_text(span, "{\"a\": \"-5s\"}", "-5s", LK_TINT_NONE);
+	assert_text(state_of, "{\"a\": \"KEY_STATE_ACTIVE\"}", "ACTIVE", LK_TINT_GOOD);
+	assert_text(state_of, "{\"a\": \"KEY_STATE_REVOKED\"}", "REVOKED", LK_TINT_BAD);
+	assert_text(state_of, "{\"a\": 77}", "77", LK_TINT_NONE);
+}
+
+static void test_show_text_colours_no_name(void **state)
+{
+	const struct lk_show_field name = {.path = "a"};
+
+	(void)state;
+	assert_text(name, "{\"a\": \"VALID\"}", "VALID", LK_TINT_NONE);
+}
+
+static int choose_utf8(void **state)
+{
+	(void)state;
+	lk_text_init();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_show_text_of_each_kind),
+		cmocka_unit_test(test_show_text_colours_no_name),
+	};
+
+	return cmocka_run_group_tests(tests, choose_utf8, NULL);
+}

@@ -1,0 +1,132 @@
+/* latchkey key */
+#include "tools/latchkey/key.h"
+
+#include <string.h>
+
+#include <latchkey/token.h>
+
+#include "latchkey/v1/key.flags.h"
+#include "tools/latchkey/input.h"
+
+/* The longest that is sent as a token. One over LK_TOKEN_MAX the daemon calls MALFORMED; what is longer was never meant as one. */
+#define INPUT_MAX (LK_TOKEN_MAX * 8)
+
+static const struct lk_show_field list_fields[] = {
+	{.column = {.header = "ID"}, .path = "id"},
+	{.column = {.header = "NAME", .least = 8}, .path = "name"},
+	{.column = {.header = "KEYSPACE", .dispensable = 3, .least = 8}, .path = "keyspace"},
+	{.column = {.header = "OWNER", .dispensable = 5, .least = 6}, .path = "owner"},
+	{.column = {.header = "PREFIX", .dispensable = 2}, .path = "displayPrefix"},
+	{.column = {.header = "STATE"}, .path = "state", .prefix = "KEY_STATE_"},
+	{.column = {.header = "EXPIRES", .dispensable = 1},
+		.path = "expireTime",
+		.kind = LK_SHOW_TIME,
+		.absent = "Never"},
+	{.column = {.header = "LAST USED", .dispensable = 4},
+		.path = "lastUsedTime",
+		.kind = LK_SHOW_TIME,
+		.absent = "Never"},
+	{.column = {.header = "USES", .dispensable = 4}, .path = "usageCount"},
+};
+
+/* Of a verdict: what it is, and, behind N_VERDICT_ALONE fields, who the token stands for. */
+static const struct lk_show_field verdict_fields[] = {
+	{.column = {.header = "Verdict"}, .path = "code", .prefix = "VERIFY_CODE_"},
+	{.column = {.header = "Key"}, .path = "key.id"},
+	{.column = {.header = "Number"}, .path = "key.number"},
+	{.column = {.header = "Tenant"}, .path = "key.tenant"},
+	{.column = {.header = "Keyspace"}, .path = "key.keyspace"},
+	{.column = {.header = "Scope"}, .path = "key.scope", .prefix = "KEY_SCOPE_"},
+	{.column = {.header = "Name"}, .path = "key.name"},
+	{.column = {.header = "Owner"}, .path = "key.owner"},
+	{.column = {.header = "Metadata"}, .path = "key.metadata"},
+	{.column = {.header = "Expires"}, .path = "key.expireTime", .kind = LK_SHOW_TIME, .absent = "Never"},
+};
+
+#define N_VERDICT_ALONE 1
+
+static enum lk_err show_list(const struct lk_run *run, const json_t *response)
+{
+	return lk_show_rows(list_fields, sizeof(list_fields) / sizeof(list_fields[0]),
+		json_object_get(response, "keys"), "no keys", &run->page);
+}
+
+static enum lk_err show_verdict(const struct lk_run *run, const json_t *response)
+{
+	bool known = json_is_object(json_object_get(response, "key"));
+	size_t n = known ? sizeof(verdict_fields) / sizeof(verdict_fields[0]) : N_VERDICT_ALONE;
+
+	return lk_show_record(verdict_fields, n, response, &run->page);
+}
+
+static enum lk_exit judge(const json_t *response)
+{
+	const char *code = json_string_value(json_object_get(response, "code"));
+	bool valid = json_is_true(json_object_get(response, "valid"));
+
+	/* Whoever asks by exit code alone must not be told yes by half an answer. */
+	return valid && code && strcmp(code, "VERIFY_CODE_VALID") == 0 ? LK_EXIT_OK : LK_EXIT_VERDICT;
+}
+
+static enum lk_exit read_token(struct lk_run *run)
+{
+	struct lk_input token = {0};
+	enum lk_exit code = lk_input_read_secret("Token: ", "the token", INPUT_MAX, &token);
+
+	if (code != LK_EXIT_OK)
+		return code;
+	if (token.len == 0) {
+		lk_say("there is no token on standard input");
+		code = LK_EXIT_USAGE;
+	} else if (strlen(token.text) != token.len ||
+		   json_object_set_new(run->request, "token", json_string(token.text)) != 0) {
+		lk_say("what is on standard input is no text, and so no token");
+		code = LK_EXIT_USAGE;
+	}
+	lk_input_done(&token);
+	return code;
+}
+
+/* A grant is for root keys, which have a noun of their own. */
+static const char *const grant[] = {"grant.", NULL};
+
+static const struct lk_command commands[] = {
+	{
+		.verb = "create",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "create",
+		.hidden = grant,
+		.own_flags = LK_OWN(LK_OWN_TOKEN_FILE),
+		.prepare = lk_key_open_token_file,
+		.deliver = lk_key_fill_token_file,
+		.show = lk_key_show_created,
+	},
+	{.verb = "get", .service = &latchkey_v1_key_cli, .rpc_verb = "get", .show = lk_key_show},
+	{
+		.verb = "list",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "list",
+		.own_flags = LK_OWN(LK_OWN_LIMIT),
+		.items = "keys",
+		.show = show_list,
+	},
+	{.verb = "revoke", .service = &latchkey_v1_key_cli, .rpc_verb = "revoke", .show = lk_key_show},
+	{.verb = "delete", .service = &latchkey_v1_key_cli, .rpc_verb = "delete", .show = lk_key_show_deleted},
+	{
+		.verb = "verify",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "verify",
+		.help = "Answers whether a token is good, and who it stands for. The token is read from standard "
+			"input.",
+		.prepare = read_token,
+		.show = show_verdict,
+		.judge = judge,
+	},
+};
+
+const struct lk_noun lk_noun_key = {
+	.name = "key",
+	.help = "Keys: made, listed, verified and ended.",
+	.commands = commands,
+	.n_commands = sizeof(commands) / sizeof(commands[0]),
+};

@@ -1,0 +1,25 @@
+/*
+ * What `latchkey key` and `latchkey root-key`, two views of one service, have in common.
+ */
+#ifndef LK_CLI_KEY_H
+#define LK_CLI_KEY_H
+
+#include "tools/latchkey/command.h"
+
+/* Shows a Key. */
+LK_MUST_CHECK enum lk_err lk_key_show(const struct lk_run *run, const json_t *key);
+
+/* Shows a CreateKeyResponse: the key, and below it the token, alone on the last line. */
+LK_MUST_CHECK enum lk_err lk_key_show_created(const struct lk_run *run, const json_t *response);
+
+/* Shows the empty answer to a Delete. */
+LK_MUST_CHECK enum lk_err lk_key_show_deleted(const struct lk_run *run, const json_t *response);
+
+/*
+ * For LK_OWN_TOKEN_FILE: makes the file before the key is made, so that no secret is lost for want of a place, and afterwards
+ * moves the token from the response into it, or removes the file.
+ */
+enum lk_exit lk_key_open_token_file(struct lk_run *run);
+enum lk_exit lk_key_fill_token_file(struct lk_run *run, json_t *response);
+
+#endif

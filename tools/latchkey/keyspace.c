@@ -1,0 +1,63 @@
+/* latchkey keyspace */
+#include "latchkey/v1/keyspace.flags.h"
+#include "tools/latchkey/command.h"
+
+static const struct lk_show_field list_fields[] = {
+	{.column = {.header = "ID", .least = 8}, .path = "id"},
+	{.column = {.header = "NAME", .dispensable = 1, .least = 8}, .path = "displayName"},
+	{.column = {.header = "PREFIX"}, .path = "policy.tokenPrefix"},
+	{.column = {.header = "DEFAULT TTL", .dispensable = 2},
+		.path = "policy.defaultTtl",
+		.kind = LK_SHOW_SPAN,
+		.absent = "none"},
+	{.column = {.header = "CREATED", .dispensable = 3}, .path = "createTime", .kind = LK_SHOW_TIME},
+};
+
+static const struct lk_show_field fields[] = {
+	{.column = {.header = "ID"}, .path = "id"},
+	{.column = {.header = "Tenant"}, .path = "tenant"},
+	{.column = {.header = "Name"}, .path = "displayName"},
+	{.column = {.header = "Token prefix"}, .path = "policy.tokenPrefix"},
+	{.column = {.header = "Token format"}, .path = "policy.tokenFormat", .prefix = "TOKEN_FORMAT_"},
+	{.column = {.header = "Display length"}, .path = "policy.displayLength"},
+	{.column = {.header = "Name required"}, .path = "policy.nameRequired"},
+	{.column = {.header = "Name unique"}, .path = "policy.nameUnique"},
+	{.column = {.header = "Expiry required"}, .path = "policy.expiryRequired"},
+	{.column = {.header = "Default TTL"}, .path = "policy.defaultTtl", .kind = LK_SHOW_SPAN, .absent = "none"},
+	{.column = {.header = "Maximum TTL"}, .path = "policy.maxTtl", .kind = LK_SHOW_SPAN, .absent = "none"},
+	{.column = {.header = "Revoke deletes"}, .path = "policy.revokeDeletes"},
+	{.column = {.header = "Created"}, .path = "createTime", .kind = LK_SHOW_TIME},
+	{.column = {.header = "Updated"}, .path = "updateTime", .kind = LK_SHOW_TIME},
+	{.column = {.header = "Etag"}, .path = "etag"},
+};
+
+static enum lk_err show(const struct lk_run *run, const json_t *response)
+{
+	return lk_show_record(fields, sizeof(fields) / sizeof(fields[0]), response, &run->page);
+}
+
+static enum lk_err show_list(const struct lk_run *run, const json_t *response)
+{
+	return lk_show_rows(list_fields, sizeof(list_fields) / sizeof(list_fields[0]),
+		json_object_get(response, "keyspaces"), "no keyspaces", &run->page);
+}
+
+static const struct lk_command commands[] = {
+	{.verb = "create", .service = &latchkey_v1_keyspace_cli, .rpc_verb = "create", .show = show},
+	{.verb = "get", .service = &latchkey_v1_keyspace_cli, .rpc_verb = "get", .show = show},
+	{
+		.verb = "list",
+		.service = &latchkey_v1_keyspace_cli,
+		.rpc_verb = "list",
+		.own_flags = LK_OWN(LK_OWN_LIMIT),
+		.items = "keyspaces",
+		.show = show_list,
+	},
+};
+
+const struct lk_noun lk_noun_keyspace = {
+	.name = "keyspace",
+	.help = "Keyspaces: the products or environments of a tenant, with the rules for their keys.",
+	.commands = commands,
+	.n_commands = sizeof(commands) / sizeof(commands[0]),
+};

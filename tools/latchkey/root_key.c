@@ -1,0 +1,88 @@
+/* latchkey root-key: the keys of tenant "system", which let their holders call the daemon. */
+#include "latchkey/v1/key.flags.h"
+#include "tools/latchkey/key.h"
+
+static const struct lk_show_field list_fields[] = {
+	{.column = {.header = "ID"}, .path = "id"},
+	{.column = {.header = "NAME", .least = 8}, .path = "name"},
+	{.column = {.header = "STATE"}, .path = "state", .prefix = "KEY_STATE_"},
+	{.column = {.header = "EXPIRES", .dispensable = 1},
+		.path = "expireTime",
+		.kind = LK_SHOW_TIME,
+		.absent = "Never"},
+	{.column = {.header = "METHODS", .dispensable = 2, .least = 8}, .path = "grant.methods"},
+	{.column = {.header = "TENANTS", .dispensable = 3, .least = 8}, .path = "grant.tenants"},
+	{.column = {.header = "KEYSPACES", .dispensable = 4, .least = 8}, .path = "grant.keyspaces"},
+	{.column = {.header = "LAST USED", .dispensable = 5},
+		.path = "lastUsedTime",
+		.kind = LK_SHOW_TIME,
+		.absent = "Never"},
+};
+
+static const struct lk_preset of_system[] = {{"tenant", "system"}, {0}};
+static const struct lk_preset in_root[] = {{"tenant", "system"}, {"keyspace", "root"}, {0}};
+static const struct lk_preset among_root[] = {{"tenant", "system"}, {"filter.keyspace", "root"}, {0}};
+static const char *const fixed[] = {"scope", NULL};
+
+static enum lk_err show_list(const struct lk_run *run, const json_t *response)
+{
+	return lk_show_rows(list_fields, sizeof(list_fields) / sizeof(list_fields[0]),
+		json_object_get(response, "keys"), "no root keys", &run->page);
+}
+
+static const struct lk_command commands[] = {
+	{
+		.verb = "create",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "create",
+		.help = "Creates a root key, which lets its holder call what its grant says, and returns its token, "
+			"once.",
+		.presets = in_root,
+		.hidden = fixed,
+		.own_flags = LK_OWN(LK_OWN_TOKEN_FILE),
+		.prepare = lk_key_open_token_file,
+		.deliver = lk_key_fill_token_file,
+		.show = lk_key_show_created,
+	},
+	{
+		.verb = "get",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "get",
+		.help = "Shows one root key.",
+		.presets = of_system,
+		.show = lk_key_show,
+	},
+	{
+		.verb = "list",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "list",
+		.help = "Lists the root keys by their time of creation, oldest first.",
+		.presets = among_root,
+		.own_flags = LK_OWN(LK_OWN_LIMIT),
+		.items = "keys",
+		.show = show_list,
+	},
+	{
+		.verb = "revoke",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "revoke",
+		.help = "Revokes a root key for good.",
+		.presets = of_system,
+		.show = lk_key_show,
+	},
+	{
+		.verb = "delete",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "delete",
+		.help = "Deletes a root key and what is known of it, but for its audit records.",
+		.presets = of_system,
+		.show = lk_key_show_deleted,
+	},
+};
+
+const struct lk_noun lk_noun_root_key = {
+	.name = "root-key",
+	.help = "Root keys: they let programs call the daemon, over tcp or as another user.",
+	.commands = commands,
+	.n_commands = sizeof(commands) / sizeof(commands[0]),
+};

@@ -1,0 +1,205 @@
+#include "tools/latchkey/session.h"
+
+#include <latchkey/channel.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "latchkey/v1/reflection.pb-c.h"
+#include "tools/latchkey/input.h"
+#include "tools/latchkey/json.h"
+
+/* A root key's token fits; a JWT may be as long as a token may. */
+#define CREDENTIAL_MAX 4096
+
+struct lk_session {
+	const struct lk_options *options;
+	struct lk_channel *channel;
+};
+
+/* Warns of a credential that others on this machine may read. */
+static void warn_of_readers(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		lk_say("warning: others may read the credential in %s: chmod 600 it", path);
+}
+
+/* The credential to call with; an empty one where the user gave none. */
+static enum lk_exit read_credential(const struct lk_options *options, struct lk_input *ret)
+{
+	const char *said = getenv("LATCHKEY_CREDENTIAL");
+	enum lk_exit code;
+
+	if (!options->credential_file) {
+		if (!said || *said == '\0')
+			return LK_EXIT_OK;
+		ret->text = strdup(said);
+		ret->len = strlen(said);
+		return ret->text ? LK_EXIT_OK : lk_say_no_memory();
+	}
+	code = lk_input_read_file(options->credential_file, "the credential", CREDENTIAL_MAX, ret);
+	if (code != LK_EXIT_OK)
+		return code;
+	warn_of_readers(options->credential_file);
+	lk_input_cut_newline(ret);
+	if (ret->len > 0 && strlen(ret->text) == ret->len)
+		return LK_EXIT_OK;
+	lk_say("%s holds no credential: put the root key's token in it, and nothing else", options->credential_file);
+	lk_input_done(ret);
+	return LK_EXIT_USAGE;
+}
+
+enum lk_exit lk_session_open(const struct lk_options *options, struct lk_session **ret)
+{
+	struct lk_session *session = calloc(1, sizeof(*session));
+	struct lk_input credential = {0};
+	struct lk_channel_options channel = {.urls = &options->url, .n_urls = 1};
+	enum lk_exit code;
+	enum lk_err err;
+
+	if (!session)
+		return lk_say_no_memory();
+	session->options = options;
+	code = read_credential(options, &credential);
+	if (code != LK_EXIT_OK)
+		goto out;
+	channel.credential = credential.text;
+	err = lk_channel_open(&channel, &session->channel);
+	if (err != LK_OK) {
+		lk_say("--url %s: %s; give one such as ipc:///run/latchkey/latchkey.sock or tcp://127.0.0.1:7707",
+			options->url, err == LK_INVALID_ARGUMENT ? "no URL of a daemon" : lk_err_text(err));
+		code = LK_EXIT_USAGE;
+		goto out;
+	}
+	*ret = session;
+	session = NULL;
+out:
+	lk_input_done(&credential);
+	lk_session_close(session);
+	return code;
+}
+
+void lk_session_close(struct lk_session *session)
+{
+	if (!session)
+		return;
+	lk_channel_close(session->channel);
+	free(session);
+}
+
+/* Whether `message` is the one violation that there is, so that there is no need to say it again. */
+static bool is_said(const char *message, const struct lk_call *call)
+{
+	const struct lk_violation *only = call->violations;
+	size_t len = call->n_violations == 1 ? strlen(only->field) : 0;
+
+	return len > 0 && strncmp(message, only->field, len) == 0 && strncmp(message + len, ": ", 2) == 0 &&
+	       strcmp(message + len + 2, only->description) == 0;
+}
+
+/* Says why a call came to nothing, and gives the exit code for it. */
+static enum lk_exit refused(const char *name, enum lk_err err, const struct lk_call *call)
+{
+	static const enum lk_err unreachable[] = {LK_UNAVAILABLE, LK_DEADLINE_EXCEEDED, LK_PROTOCOL};
+	const char *message = call->message && *call->message != '\0' ? call->message : lk_err_text(err);
+
+	for (size_t i = 0; i < sizeof(unreachable) / sizeof(unreachable[0]); i++) {
+		if (err != unreachable[i])
+			continue;
+		lk_say("%s: no answer: %s: %s", name, lk_err_name(err), message);
+		return LK_EXIT_UNREACHABLE;
+	}
+	lk_say("%s refused: %s: %s", name, lk_err_name(err), message);
+	if (!is_said(message, call))
+		for (size_t i = 0; i < call->n_violations; i++)
+			lk_say_line("  %s: %s", call->violations[i].field, call->violations[i].description);
+	if (call->retry_after_ms > 0)
+		lk_say_line("  try again in %u ms", (unsigned)call->retry_after_ms);
+	return LK_EXIT_REFUSED;
+}
+
+/* Calls with bytes; `name` is what a refusal calls the method. */
+static enum lk_exit call_raw(struct lk_session *session, const char *method, const char *name, enum lk_effect effect,
+	const uint8_t *request, size_t request_len, uint8_t **ret_response, size_t *ret_len)
+{
+	struct lk_call call = LK_CALL_INIT;
+	enum lk_exit code = LK_EXIT_OK;
+	enum lk_err err;
+
+	call.timeout_ms = session->options->timeout_ms;
+	err = lk_channel_call_raw(session->channel, method, effect, request, request_len, ret_response, ret_len, &call);
+	if (err != LK_OK)
+		code = refused(name, err, &call);
+	lk_call_done(&call);
+	return code;
+}
+
+/* What a refusal calls a method: the right that it needs, "keys.create", or for want of one its own name. */
+static const char *name_of(const struct lk_schema_method *method)
+{
+	return strchr(method->access, '.') ? method->access : method->name;
+}
+
+/* What is not known may change something, and a request_id does a read no harm. */
+static enum lk_effect effect_of(const struct lk_schema_method *method)
+{
+	return method->effect == LK_SCHEMA_EFFECT_UNKNOWN ? LK_EFFECT_WRITE : (enum lk_effect)method->effect;
+}
+
+enum lk_exit lk_session_call(struct lk_session *session, const struct lk_schema *schema,
+	const struct lk_schema_method *method, const json_t *request, json_t **ret_response)
+{
+	uint8_t *encoded = NULL, *answer = NULL;
+	size_t encoded_len = 0, answer_len = 0;
+	char *fault = NULL;
+	enum lk_exit code;
+
+	if (lk_json_encode(schema, method->input, request, &encoded, &encoded_len, &fault) != LK_OK) {
+		lk_say("%s", fault ? fault : "out of memory");
+		code = LK_EXIT_USAGE;
+		goto out;
+	}
+	code = call_raw(
+		session, method->name, name_of(method), effect_of(method), encoded, encoded_len, &answer, &answer_len);
+	if (code != LK_EXIT_OK)
+		goto out;
+	if (lk_json_decode(schema, method->output, answer, answer_len, LK_JSON_EMIT_DEFAULTS, ret_response, &fault) !=
+		LK_OK) {
+		lk_say("%s: an answer that cannot be read: %s", name_of(method), fault ? fault : "out of memory");
+		code = LK_EXIT_UNREACHABLE;
+	}
+out:
+	if (encoded)
+		sodium_memzero(encoded, encoded_len);
+	if (answer)
+		sodium_memzero(answer, answer_len);
+	free(encoded);
+	free(answer);
+	free(fault);
+	return code;
+}
+
+enum lk_exit lk_session_reflect(struct lk_session *session, struct lk_schema **ret)
+{
+	static const char method[] = "latchkey.v1.ReflectionService/GetDescriptors";
+	Latchkey__V1__GetDescriptorsResponse *response = NULL;
+	uint8_t *answer = NULL;
+	size_t len = 0;
+	enum lk_exit code = call_raw(session, method, method, LK_EFFECT_READ, NULL, 0, &answer, &len);
+
+	if (code != LK_EXIT_OK)
+		return code;
+	response = latchkey__v1__get_descriptors_response__unpack(NULL, len, answer);
+	if (!response ||
+		lk_schema_open(response->file_descriptor_set.data, response->file_descriptor_set.len, ret) != LK_OK) {
+		lk_say("%s: a description that cannot be read", method);
+		code = LK_EXIT_UNREACHABLE;
+	}
+	if (response)
+		latchkey__v1__get_descriptors_response__free_unpacked(response, NULL);
+	free(answer);
+	return code;
+}

@@ -1,0 +1,39 @@
+/*
+ * A session: the channel to the daemon, the credential, and calls whose requests and answers are JSON.
+ *
+ * What goes wrong is said on standard error, with every violation that the daemon found. From one thread.
+ */
+#ifndef LK_CLI_SESSION_H
+#define LK_CLI_SESSION_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tools/latchkey/options.h"
+#include "tools/latchkey/say.h"
+#include "tools/latchkey/schema.h"
+
+struct lk_session;
+
+/*
+ * Opens the channel, without waiting for it, and reads the credential. `options` is borrowed.
+ * LK_EXIT_USAGE: a URL that is none, a credential that cannot be read.
+ */
+enum lk_exit lk_session_open(const struct lk_options *options, struct lk_session **ret);
+
+/* Wipes and frees. Takes NULL. */
+void lk_session_close(struct lk_session *session);
+
+/*
+ * Calls `method` of `schema` and waits for its answer, to be json_decref()ed.
+ * LK_EXIT_USAGE: `request` is not the method's request. LK_EXIT_REFUSED, LK_EXIT_UNREACHABLE.
+ */
+enum lk_exit lk_session_call(struct lk_session *session, const struct lk_schema *schema,
+	const struct lk_schema_method *method, const json_t *request, json_t **ret_response);
+
+/* The description of the API that the daemon has, by reflection. To be lk_schema_free()d. */
+enum lk_exit lk_session_reflect(struct lk_session *session, struct lk_schema **ret);
+
+#endif
