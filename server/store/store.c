@@ -165,7 +165,8 @@ enum lk_err lk_store_open(const struct lk_store_options *options, struct lk_stor
 
 	/* Harmless where it was done. */
 	if (sodium_init() < 0) {
-		return lk_opening_fail(&opening, LK_INTERNAL, "libsodium does not start: the system gives no random numbers");
+		return lk_opening_fail(
+			&opening, LK_INTERNAL, "libsodium does not start: the system gives no random numbers");
 	}
 	opening.store = calloc(1, sizeof *opening.store);
 	if (opening.store == NULL) {

@@ -415,8 +415,13 @@ static enum lk_err read_rule(const method_proto *proto, struct lk_schema_method 
 			}
 		}
 	}
-	method->access = strndup(access, access_len);
-	return method->access == NULL ? LK_NO_MEMORY : LK_OK;
+	/* Not strndup(): the option's bytes end without a NUL. */
+	char *copy = calloc(1, access_len + 1);
+	if (copy != NULL) {
+		memcpy(copy, access, access_len);
+	}
+	method->access = copy;
+	return copy == NULL ? LK_NO_MEMORY : LK_OK;
 }
 
 static enum lk_err read_method(
