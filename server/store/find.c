@@ -3,6 +3,10 @@
 #include <string.h>
 
 #include "server/core/id.h"
+#include "server/core/text.h"
+
+/* Of a name of LK_NAME_MAX characters, 4 bytes each. */
+#define NAME_MAX_BYTES ((size_t)LK_NAME_MAX * 4)
 
 /* Follows an index whose values are numbers of 4 or 8 bytes. */
 static bool find_number(
@@ -40,9 +44,13 @@ Latchkey__Store__TenantRecord *lk_find_tenant_by_number(struct lk_txn *txn, stru
 
 Latchkey__Store__TenantRecord *lk_find_tenant(struct lk_txn *txn, struct lk_arena *arena, const char *id)
 {
-	struct lk_key key = lk_key_id(id);
 	uint64_t number = 0;
 
+	/* What is no id names nothing, and may be longer than a key can be. */
+	if (!lk_text_is_id(id)) {
+		return NULL;
+	}
+	struct lk_key key = lk_key_id(id);
 	if (!find_number(txn, LK_TABLE_TENANT_BY_ID, &key, sizeof(uint32_t), &number)) {
 		return NULL;
 	}
@@ -60,9 +68,12 @@ Latchkey__Store__KeyspaceRecord *lk_find_keyspace_by_number(struct lk_txn *txn, 
 Latchkey__Store__KeyspaceRecord *lk_find_keyspace(
 	struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id)
 {
-	struct lk_key key = lk_key_keyspace_by_id(tenant, id);
 	uint64_t number = 0;
 
+	if (!lk_text_is_id(id)) {
+		return NULL;
+	}
+	struct lk_key key = lk_key_keyspace_by_id(tenant, id);
 	if (!find_number(txn, LK_TABLE_KEYSPACE_BY_ID, &key, sizeof(uint32_t), &number)) {
 		return NULL;
 	}
@@ -71,9 +82,12 @@ Latchkey__Store__KeyspaceRecord *lk_find_keyspace(
 
 bool lk_find_has_keyspace(struct lk_txn *txn, uint32_t tenant, const char *id)
 {
-	struct lk_key key = lk_key_keyspace_by_id(tenant, id);
 	struct lk_value value = {0};
 
+	if (!lk_text_is_id(id)) {
+		return false;
+	}
+	struct lk_key key = lk_key_keyspace_by_id(tenant, id);
 	return lk_txn_get(txn, LK_TABLE_KEYSPACE_BY_ID, &key, &value);
 }
 
@@ -126,10 +140,13 @@ static bool holds_name(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot
 
 bool lk_find_name_taken(struct lk_txn *txn, uint32_t keyspace, const char *name)
 {
-	struct lk_key prefix = lk_key_by_name_prefix(keyspace, name);
 	struct lk_arena arena = {0};
 	bool taken = false;
 
+	if (strlen(name) > NAME_MAX_BYTES) {
+		return false;
+	}
+	struct lk_key prefix = lk_key_by_name_prefix(keyspace, name);
 	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_KEY_BY_NAME);
 	if (walk == NULL) {
 		return false;
