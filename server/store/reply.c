@@ -91,8 +91,12 @@ static void purge(struct lk_txn *txn, int64_t now_us)
 	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_REPLY);
 	for (bool more = lk_walk_seek(walk, &first); more && count < PURGE_MOST; more = lk_walk_next(walk)) {
 		struct lk_value key = lk_walk_key(walk);
+		if (key.len != sizeof(uint64_t) + LK_DIGEST_LEN) {
+			lk_txn_fail(txn, LK_CORRUPT);
+			break;
+		}
 		int64_t time_ms = (int64_t)lk_read_u64(key.data);
-		if (time_ms + LK_REPLY_KEEP_MS > now_us / LK_US_PER_MS || key.len > LK_KEY_MAX) {
+		if (time_ms > now_us / LK_US_PER_MS - LK_REPLY_KEEP_MS) {
 			break;
 		}
 		memcpy(over[count].data, key.data, key.len);
