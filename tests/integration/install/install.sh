@@ -1,0 +1,62 @@
+#!/bin/sh
+# What `meson install` puts down is enough for a program outside of the tree: it is compiled against the installed copy alone,
+# with the shared and with the static library, and verifies a key of a running daemon.
+# Usage: install.sh BUILD_DIR LATCHKEYD CC
+set -eu
+
+build=$1 latchkeyd=$(realpath "$2") cc=$3
+here=$(cd "$(dirname "$0")" && pwd)
+dir=$(mktemp -d)
+daemon=
+stop() {
+	[ -z "$daemon" ] || { kill "$daemon" && wait "$daemon"; } 2>/dev/null || true
+	rm -rf "$dir"
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+fail() {
+	echo "install.sh: $1" >&2
+	[ ! -s "$dir/log" ] || tail -n 5 "$dir/log" >&2
+	exit 1
+}
+
+# DESTDIR, as a packager does it; pkg-config is told where the prefix has come to lie.
+DESTDIR=$dir/root meson install -C "$build" --no-rebuild --quiet || fail 'meson install failed'
+pc=$(find "$dir/root" -name latchkey.pc)
+[ -n "$pc" ] || fail 'there is no latchkey.pc'
+prefix=$dir/root$(sed -n 's/^prefix=//p' "$pc")
+export PKG_CONFIG_PATH="${pc%/*}"
+flags() {
+	pkg-config --define-variable=prefix="$prefix" "$@" latchkey
+}
+
+cp "$here/create.c" "$here/verify.c" "$dir"
+cd "$dir"
+warnings='-std=c17 -Wall -Wextra -Werror'
+# shellcheck disable=SC2046,SC2086
+{
+	$cc $warnings create.c -o create $(flags --cflags --libs) || fail 'create.c does not compile'
+	$cc $warnings verify.c -o verify $(flags --cflags --libs) || fail 'verify.c does not compile'
+	$cc $warnings verify.c -o verify-static $(flags --cflags --libs --static | sed 's/-llatchkey/-l:liblatchkey.a/') ||
+		fail 'verify.c does not link with the static library'
+}
+libdir=$(flags --variable=libdir)
+export LD_LIBRARY_PATH="$libdir"
+ldd verify | grep -q "$libdir/liblatchkey.so.0" || fail 'verify does not use the installed liblatchkey.so.0'
+ldd verify-static | grep -q liblatchkey && fail 'verify-static uses the shared library'
+
+protos=$prefix/share/latchkey/proto
+(cd "$protos" && protoc -I. -I/usr/include --descriptor_set_out=/dev/null latchkey/v1/*.proto) ||
+	fail 'the installed .proto files do not compile'
+[ -f "$protos/latchkey/v1/calls.proto" ] || fail 'there is no calls.proto'
+
+"$latchkeyd" --data "$dir/data" 2>log &
+daemon=$!
+url=ipc://$dir/data/latchkey.sock
+# The channel waits for the daemon.
+./create "$url" >token || fail 'no key could be made'
+for program in ./verify ./verify-static; do
+	[ "$($program "$url" <token)" = VALID ] || fail "$program does not say VALID"
+done
+[ "$(tr 'A-Za-z' 'B-ZAb-za' <token | ./verify "$url")" = 'not valid' ] || fail 'a token that is none is not refused'
