@@ -159,9 +159,6 @@ static void check_urls(struct config_load *load)
 
 		if (lk_url_parse(text, &url, fault) != LK_OK)
 			config_fault(load, &from_flag, NULL, NULL, "cannot listen on \"%s\": %s", text, fault);
-		else if (url.scheme == LK_SCHEME_INPROC)
-			config_fault(load, &from_flag, NULL, NULL,
-				"cannot listen on \"%s\": nobody else could reach it", text);
 		else if (!url.loopback && !load->config.allow_plaintext)
 			config_fault(load, &from_flag, NULL, NULL,
 				"will not listen on \"%s\": tcp is not encrypted, so beyond 127.0.0.0/8, [::1] and "
@@ -171,15 +168,14 @@ static void check_urls(struct config_load *load)
 	}
 }
 
-static void check_contexts(struct config_load *load)
+static void check_exchanges(struct config_load *load)
 {
 	const struct lk_config *config = &load->config;
 
-	if (config->contexts_low > config->contexts_receiving || config->contexts_receiving > config->contexts_max)
+	if (config->exchanges_reserved >= config->exchanges_max)
 		config_fault(load, &from_flag, NULL, NULL,
-			"limits: contexts_low (%llu), contexts_receiving (%llu) and contexts_max (%llu) must not fall",
-			(unsigned long long)config->contexts_low, (unsigned long long)config->contexts_receiving,
-			(unsigned long long)config->contexts_max);
+			"limits: exchanges_reserved (%llu) must be less than exchanges_max (%llu)",
+			(unsigned long long)config->exchanges_reserved, (unsigned long long)config->exchanges_max);
 }
 
 static enum lk_err load_all(struct config_load *load, int argc, char *const argv[])
@@ -199,7 +195,7 @@ static enum lk_err load_all(struct config_load *load, int argc, char *const argv
 		apply(load, &line, overridden);
 		complete_paths(load);
 		check_urls(load);
-		check_contexts(load);
+		check_exchanges(load);
 	}
 	err = load->faulty && load->config.action == LK_CONFIG_RUN ? LK_INVALID_ARGUMENT : LK_OK;
 out:

@@ -33,10 +33,9 @@ struct lk_config {
 	size_t n_listen;
 	bool allow_plaintext;
 	enum lk_log_level log_level;
-	/* Contexts that wait for a request; how far they may sink before a spare one joins them; the most there may be. */
-	uint64_t contexts_receiving;
-	uint64_t contexts_low;
-	uint64_t contexts_max;
+	/* Requests under way in all; and how many of those places writes and scans never take. */
+	uint64_t exchanges_max;
+	uint64_t exchanges_reserved;
 	uint64_t connections_max;
 	/* Of one connection: requests that were received and are not yet answered. */
 	uint64_t in_flight_max;

@@ -25,8 +25,8 @@
 
 enum {
 	EXIT_USAGE = 2,
-	/* nng's close can hang. */
-	CLOSE_MS = 500,
+	/* Until the last connection is gone. */
+	CLOSE_MS = 1000,
 	/* Scans that wait for the scanner's thread. */
 	SCAN_QUEUE = 256,
 };
@@ -82,9 +82,8 @@ static enum lk_err open_transport(struct daemon *daemon, char *ret_message)
 		.handler = lk_dispatcher_handler(daemon->dispatcher),
 		.limits =
 			{
-				.contexts_receiving = (uint32_t)config->contexts_receiving,
-				.contexts_low = (uint32_t)config->contexts_low,
-				.contexts_max = (uint32_t)config->contexts_max,
+				.exchanges_max = (uint32_t)config->exchanges_max,
+				.exchanges_reserved = (uint32_t)config->exchanges_reserved,
 				.connections_max = (uint32_t)config->connections_max,
 				.in_flight_max = (uint32_t)config->in_flight_max,
 			},

@@ -19,6 +19,15 @@ static inline void lk_deadline_init_condition(pthread_cond_t *condition)
 	(void)pthread_condattr_destroy(&attributes);
 }
 
+/* Milliseconds by that clock. */
+static inline uint64_t lk_deadline_now_ms(void)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* The time `timeout_ms` from now. */
 static inline struct timespec lk_deadline_in(uint32_t timeout_ms)
 {

@@ -1,15 +1,20 @@
 /*
- * The transport: where requests come from and replies go to. This one is nng's REP protocol over ipc, tcp and, for tests,
- * inproc; whatever takes its place offers the same few functions and hands out exchanges (exchange.h) in the same way.
+ * The transport: where requests come from and replies go to. This one speaks REP, the protocol of nng and nanomsg, on nng's
+ * streams over ipc and tcp; whatever takes its place offers the same few functions and hands out exchanges (exchange.h) in the
+ * same way.
  *
- * A handler is called on the transport's own threads, several at once, and must not block. Every function here may be called
- * from any thread but those, and one at a time. No fork(2) once a transport was opened: nng does not survive it.
+ * Why not nng's own REP sockets: with 1.5.2 any client that leaves while its requests come in can stop nng's one thread that
+ * frees connections, for good, and one that connects and leaves ends the listener. On nng's streams there is no such thread, each
+ * connection's memory is bounded, and its bytes are ours to wipe.
  *
- * What is bounded: connections (one more is closed), the requests of a connection that are under way (one more is answered
- * RESOURCE_EXHAUSTED; at twice as many the connection is closed), exchanges in all, a request's size (the connection is closed),
- * and the time that a peer may leave a reply unread (LK_TRANSPORT_SEND_MS; then its connection is closed).
+ * A handler is called on nng's threads, several at once, and must not block. Every function here may be called from any thread
+ * but those, and one at a time. No fork(2) once a transport was opened: nng does not survive it.
  *
- * A request's bytes are wiped when it is answered. A reply's are not once it is sent: they are nng's by then.
+ * What is bounded: connections (one more is closed), the time they take to greet, the requests of a connection that are under
+ * way (one more is answered RESOURCE_EXHAUSTED), exchanges in all (the same), a request's size (its connection is closed), the
+ * replies that a peer leaves unread (no more is read from it), and for how long (LK_TRANSPORT_SEND_MS; then it is closed).
+ *
+ * The bytes of requests and replies are wiped when they have served.
  */
 #ifndef LK_SERVER_RPC_TRANSPORT_H
 #define LK_SERVER_RPC_TRANSPORT_H
@@ -31,12 +36,9 @@ struct lk_transport;
 #define LK_TRANSPORT_FAULT_LEN 512
 
 struct lk_transport_limits {
-	/* Exchanges that wait for a request, as a rule. */
-	uint32_t contexts_receiving;
-	/* Where fewer than this are left, further ones join them, as long as there are any. */
-	uint32_t contexts_low;
-	/* Exchanges in all. */
-	uint32_t contexts_max;
+	/* Exchanges in all; and how many of them are never parked. */
+	uint32_t exchanges_max;
+	uint32_t exchanges_reserved;
 	uint32_t connections_max;
 	/* Of one connection: requests that were received and not yet answered. */
 	uint32_t in_flight_max;
@@ -52,15 +54,16 @@ struct lk_transport_options {
 
 /* A snapshot; the numbers need not be of one instant. */
 struct lk_transport_stats {
+	/* Open; and, with those, closed and not yet freed. */
 	size_t connections;
-	/* Requests received and not yet answered. */
+	size_t connections_alive;
+	/* Requests received and not yet answered, and those of them that are parked. */
 	size_t under_way;
-	size_t contexts;
-	size_t contexts_receiving;
-	/* Listeners, those included that were replaced and whose connections live on. */
-	size_t listeners;
-	/* How often a listener was replaced because it had ceased to accept. */
-	uint64_t listeners_replaced;
+	size_t parked;
+	/* Exchanges that were made so far. */
+	size_t exchanges;
+	/* Bytes of replies that wait to be sent. */
+	size_t queued_len;
 };
 
 /*
@@ -84,8 +87,8 @@ LK_MUST_CHECK enum lk_err lk_transport_drain(struct lk_transport *transport, uin
 
 /*
  * Closes all connections, takes the ipc sockets away and frees the transport; takes NULL. The handler must have answered every
- * exchange before. nng's close can hang: where it is not done after `timeout_ms`, LK_DEADLINE_EXCEEDED, nothing is freed, threads
- * may still be running, and the process should end.
+ * exchange before. LK_DEADLINE_EXCEEDED where exchanges or connections are left after `timeout_ms`: nothing is freed then, and it
+ * may be called again.
  */
 enum lk_err lk_transport_close(struct lk_transport *transport, uint32_t timeout_ms);
 

@@ -1,127 +1,88 @@
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/rpc/connection.h"
 #include "server/rpc/deadline.h"
-#include "server/rpc/listeners.h"
-#include "server/rpc/peers.h"
-#include "server/rpc/pool.h"
+#include "server/rpc/listener.h"
 #include "server/rpc/transport.h"
 
+/* How often the housekeeper looks at what nobody tells it of. */
+#define HOUSEKEEPING_MS 200
+
 struct lk_transport {
-	nng_socket socket;
-	bool opened;
-	struct lk_transport_limits limits;
-	struct lk_peers peers;
-	struct lk_pool pool;
-	struct lk_listeners listeners;
-	/* Connections are admitted one by one, so that the cap is exact. */
-	pthread_mutex_t admission;
-	struct lk_log_limit refused_log;
-	/* Of the close: whether its thread is done. */
-	pthread_mutex_t closing;
-	pthread_cond_t closed_changed;
-	bool closed;
+	struct lk_exchanges exchanges;
+	struct lk_connections connections;
+	struct lk_listener *listeners;
+	size_t n_listeners;
+	bool has_housekeeper;
+	pthread_t housekeeper;
+	/* Under the lock of the connections: the housekeeper shall end. */
+	bool end;
 };
 
-static uint32_t pipe_id(nng_pipe pipe)
+/* Waits until there is something to do; false where it is to end. */
+static bool wait_for_work(struct lk_transport *transport)
 {
-	int id = nng_pipe_id(pipe);
+	struct lk_connections *connections = &transport->connections;
+	struct timespec until = lk_deadline_in(HOUSEKEEPING_MS);
+	bool end = false;
+	int waited = 0;
 
-	return id > 0 ? (uint32_t)id : 0;
+	(void)pthread_mutex_lock(&connections->lock);
+	while (connections->dead == NULL && !transport->end && waited == 0)
+		waited = pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
+	end = transport->end;
+	(void)pthread_mutex_unlock(&connections->lock);
+	return !end;
 }
 
-/* Read once, while the connection is certain to be open: of one that is closed, nng says nothing and leaves what it was given. */
-static struct lk_peer read_peer(nng_pipe pipe)
-{
-	uint64_t uid = UINT64_MAX;
-
-	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) != 0 || uid >= UINT32_MAX)
-		return (struct lk_peer){.uid_known = false, .uid = (uid_t)-1};
-	return (struct lk_peer){.uid_known = true, .uid = (uid_t)uid};
-}
-
-static bool admit(struct lk_transport *transport, nng_pipe pipe, bool probing)
-{
-	struct lk_peer peer = read_peer(pipe);
-	size_t max = (size_t)transport->limits.connections_max + (probing ? 1 : 0);
-	bool admitted = false;
-
-	(void)pthread_mutex_lock(&transport->admission);
-	if (lk_peers_count(&transport->peers) < max)
-		admitted = lk_peers_add(&transport->peers, pipe_id(pipe), peer);
-	(void)pthread_mutex_unlock(&transport->admission);
-	return admitted;
-}
-
-/* The watchdog wants its connections to arrive, not to be served: they may be refused like any other. */
-static void on_pipe_added(nng_pipe pipe, nng_pipe_ev event, void *argument)
+static void *keep_house(void *argument)
 {
 	struct lk_transport *transport = argument;
-	int listener = nng_listener_id(nng_pipe_listener(pipe));
-	uint64_t suppressed = 0;
-	bool probing = false;
 
-	(void)event;
-	probing = lk_listeners_arrived(&transport->listeners, listener);
-	if (atomic_load(&transport->pool.draining)) {
-		(void)nng_pipe_close(pipe);
-	} else if (admit(transport, pipe, probing)) {
-		lk_listeners_admitted(&transport->listeners, listener);
-	} else {
-		(void)nng_pipe_close(pipe);
-		if (lk_log_allow(&transport->refused_log, &suppressed))
-			LK_LOG(LK_LOG_WARN, "connection refused", LK_STR("reason", "there are too many"),
-				LK_UINT("connections_max", transport->limits.connections_max),
-				LK_UINT("suppressed", suppressed));
+	while (wait_for_work(transport)) {
+		lk_connections_tend(&transport->connections);
+		for (size_t i = 0; i < transport->n_listeners; i++)
+			lk_listener_tend(&transport->listeners[i]);
 	}
-}
-
-static void on_pipe_removed(nng_pipe pipe, nng_pipe_ev event, void *argument)
-{
-	struct lk_transport *transport = argument;
-
-	(void)event;
-	if (lk_peers_remove(&transport->peers, pipe_id(pipe)))
-		lk_listeners_gone(&transport->listeners, nng_listener_id(nng_pipe_listener(pipe)));
-}
-
-static int open_socket(struct lk_transport *transport)
-{
-	int rv = nng_rep0_open(&transport->socket);
-
-	if (rv != 0)
-		return rv;
-	transport->opened = true;
-	/* Listeners take it over when they are created. */
-	rv = nng_socket_set_size(transport->socket, NNG_OPT_RECVMAXSZ, LK_TRANSPORT_MESSAGE_MAX);
-	if (rv == 0)
-		rv = nng_pipe_notify(transport->socket, NNG_PIPE_EV_ADD_PRE, on_pipe_added, transport);
-	if (rv == 0)
-		rv = nng_pipe_notify(transport->socket, NNG_PIPE_EV_REM_POST, on_pipe_removed, transport);
-	return rv;
+	return NULL;
 }
 
 static enum lk_err open_all(struct lk_transport *transport, const struct lk_transport_options *options, char *ret_fault)
 {
-	enum lk_err err = lk_peers_init(&transport->peers, (size_t)options->limits.connections_max + 1);
-	int rv = 0;
+	enum lk_err err = lk_exchanges_init(&transport->exchanges, &options->handler, options->limits.exchanges_max,
+		options->limits.exchanges_reserved);
 
-	if (err == LK_OK)
-		err = lk_listeners_init(&transport->listeners, options->n_urls);
-	if (err != LK_OK)
-		return err;
-	rv = open_socket(transport);
-	if (rv != 0) {
-		(void)snprintf(ret_fault, LK_TRANSPORT_FAULT_LEN, "cannot open a socket: %s", nng_strerror(rv));
-		return LK_IO;
+	transport->listeners = calloc(options->n_urls, sizeof(*transport->listeners));
+	if (err != LK_OK || transport->listeners == NULL)
+		return LK_NO_MEMORY;
+	for (size_t i = 0; i < options->n_urls && err == LK_OK; i++) {
+		transport->n_listeners++;
+		err = lk_listener_open(&transport->listeners[i], options->urls[i], &transport->connections, ret_fault);
 	}
-	err = lk_pool_init(&transport->pool, transport->socket, &transport->peers, &options->handler, &options->limits);
 	if (err != LK_OK)
 		return err;
-	lk_pool_start(&transport->pool);
-	return lk_listeners_open(&transport->listeners, transport->socket, options->urls, options->n_urls, ret_fault);
+	transport->has_housekeeper = pthread_create(&transport->housekeeper, NULL, keep_house, transport) == 0;
+	return transport->has_housekeeper ? LK_OK : LK_NO_MEMORY;
+}
+
+/* Once nothing is alive. */
+static void free_all(struct lk_transport *transport)
+{
+	struct lk_connections *connections = &transport->connections;
+
+	(void)pthread_mutex_lock(&connections->lock);
+	transport->end = true;
+	(void)pthread_cond_broadcast(&connections->changed);
+	(void)pthread_mutex_unlock(&connections->lock);
+	if (transport->has_housekeeper)
+		(void)pthread_join(transport->housekeeper, NULL);
+	for (size_t i = 0; i < transport->n_listeners; i++)
+		lk_listener_done(&transport->listeners[i]);
+	free(transport->listeners);
+	lk_connections_done(connections);
+	lk_exchanges_done(&transport->exchanges);
+	free(transport);
 }
 
 enum lk_err lk_transport_open(const struct lk_transport_options *options, struct lk_transport **ret,
@@ -133,10 +94,7 @@ enum lk_err lk_transport_open(const struct lk_transport_options *options, struct
 	(void)snprintf(ret_fault, LK_TRANSPORT_FAULT_LEN, "cannot open the transport: out of memory");
 	if (transport == NULL)
 		return err;
-	transport->limits = options->limits;
-	(void)pthread_mutex_init(&transport->admission, NULL);
-	(void)pthread_mutex_init(&transport->closing, NULL);
-	lk_deadline_init_condition(&transport->closed_changed);
+	lk_connections_init(&transport->connections, &transport->exchanges, &options->limits);
 	err = open_all(transport, options, ret_fault);
 	if (err == LK_OK)
 		*ret = transport;
@@ -147,86 +105,55 @@ enum lk_err lk_transport_open(const struct lk_transport_options *options, struct
 
 const char *lk_transport_url(const struct lk_transport *transport, size_t index)
 {
-	return index < transport->listeners.count ? transport->listeners.items[index].served : NULL;
+	return index < transport->n_listeners ? transport->listeners[index].served : NULL;
 }
 
 void lk_transport_stats(struct lk_transport *transport, struct lk_transport_stats *ret)
 {
-	struct lk_listeners *listeners = &transport->listeners;
-
-	*ret = (struct lk_transport_stats){
-		.connections = lk_peers_count(&transport->peers),
-		.under_way = atomic_load(&transport->pool.under_way),
-		.contexts_receiving = atomic_load(&transport->pool.receiving),
-	};
-	(void)pthread_mutex_lock(&transport->pool.lock);
-	ret->contexts = transport->pool.n_contexts;
-	(void)pthread_mutex_unlock(&transport->pool.lock);
-	(void)pthread_mutex_lock(&listeners->lock);
-	ret->listeners_replaced = listeners->replaced;
-	for (size_t i = 0; i < listeners->count; i++)
-		for (size_t n = 0; n < LK_GENERATIONS_MAX; n++)
-			ret->listeners += listeners->items[i].generations[n].used;
-	(void)pthread_mutex_unlock(&listeners->lock);
+	*ret = (struct lk_transport_stats){.under_way = atomic_load(&transport->exchanges.under_way)};
+	(void)pthread_mutex_lock(&transport->connections.lock);
+	ret->connections = transport->connections.n_open;
+	ret->connections_alive = transport->connections.alive;
+	(void)pthread_mutex_unlock(&transport->connections.lock);
+	(void)pthread_mutex_lock(&transport->exchanges.lock);
+	ret->exchanges = transport->exchanges.count;
+	ret->parked = transport->exchanges.parked;
+	(void)pthread_mutex_unlock(&transport->exchanges.lock);
+	ret->queued_len = atomic_load(&transport->connections.queued);
 }
 
 enum lk_err lk_transport_drain(struct lk_transport *transport, uint32_t timeout_ms)
 {
-	return lk_pool_drain(&transport->pool, timeout_ms);
+	return lk_exchanges_drain(&transport->exchanges, timeout_ms);
 }
 
-static void *close_socket(void *argument)
+/* Where no housekeeper was started, nobody else frees what has ended. */
+static bool wait_for_connections(struct lk_transport *transport, uint32_t timeout_ms)
 {
-	struct lk_transport *transport = argument;
-
-	(void)nng_close(transport->socket);
-	(void)pthread_mutex_lock(&transport->closing);
-	transport->closed = true;
-	(void)pthread_cond_broadcast(&transport->closed_changed);
-	(void)pthread_mutex_unlock(&transport->closing);
-	return NULL;
-}
-
-/* nng_close() on a thread of its own, for it can hang. */
-static bool close_in_time(struct lk_transport *transport, uint32_t timeout_ms)
-{
+	struct lk_connections *connections = &transport->connections;
 	struct timespec until = lk_deadline_in(timeout_ms);
-	pthread_t closer;
-	bool closed = false;
+	bool gone = false;
 	int waited = 0;
 
-	if (pthread_create(&closer, NULL, close_socket, transport) != 0)
-		return false;
-	(void)pthread_mutex_lock(&transport->closing);
-	while (!transport->closed && waited == 0)
-		waited = pthread_cond_timedwait(&transport->closed_changed, &transport->closing, &until);
-	closed = transport->closed;
-	(void)pthread_mutex_unlock(&transport->closing);
-	if (closed)
-		(void)pthread_join(closer, NULL);
-	else
-		(void)pthread_detach(closer);
-	return closed;
+	if (!transport->has_housekeeper)
+		lk_connections_tend(connections);
+	(void)pthread_mutex_lock(&connections->lock);
+	while (connections->alive > 0 && waited == 0)
+		waited = pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
+	gone = connections->alive == 0;
+	(void)pthread_mutex_unlock(&connections->lock);
+	return gone;
 }
 
 enum lk_err lk_transport_close(struct lk_transport *transport, uint32_t timeout_ms)
 {
 	if (transport == NULL)
 		return LK_OK;
-	lk_pool_stop(&transport->pool);
-	if (!lk_listeners_stop(&transport->listeners, timeout_ms))
+	for (size_t i = 0; i < transport->n_listeners; i++)
+		lk_listener_close(&transport->listeners[i]);
+	lk_connections_end(&transport->connections);
+	if (!wait_for_connections(transport, timeout_ms))
 		return LK_DEADLINE_EXCEEDED;
-	if (transport->opened && !close_in_time(transport, timeout_ms))
-		return LK_DEADLINE_EXCEEDED;
-	/* What is not answered by now would be answered into freed memory. */
-	if (atomic_load(&transport->pool.under_way) > 0)
-		return LK_DEADLINE_EXCEEDED;
-	lk_pool_done(&transport->pool);
-	lk_listeners_done(&transport->listeners);
-	lk_peers_done(&transport->peers);
-	(void)pthread_cond_destroy(&transport->closed_changed);
-	(void)pthread_mutex_destroy(&transport->closing);
-	(void)pthread_mutex_destroy(&transport->admission);
-	free(transport);
+	free_all(transport);
 	return LK_OK;
 }

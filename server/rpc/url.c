@@ -89,14 +89,6 @@ static enum lk_err parse_tcp(struct lk_url *url, char *ret_fault)
 	return LK_OK;
 }
 
-static enum lk_err parse_inproc(struct lk_url *url, char *ret_fault)
-{
-	if (url->rest[0] == '\0')
-		return fault(ret_fault, "an inproc URL has a name: inproc://test");
-	url->loopback = true;
-	return LK_OK;
-}
-
 enum lk_err lk_url_parse(const char *text, struct lk_url *ret, char ret_fault[static LK_URL_FAULT_LEN])
 {
 	static const struct {
@@ -106,7 +98,6 @@ enum lk_err lk_url_parse(const char *text, struct lk_url *ret, char ret_fault[st
 	} schemes[] = {
 		{"ipc://", LK_SCHEME_IPC, parse_ipc},
 		{"tcp://", LK_SCHEME_TCP, parse_tcp},
-		{"inproc://", LK_SCHEME_INPROC, parse_inproc},
 	};
 
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {

@@ -12,7 +12,7 @@
 /* The longest path that a Unix socket can have: sun_path, but for its NUL. */
 #define LK_URL_PATH_MAX 107
 
-/* A listener is bound to "DIR/.lk-" and eight digits, and then renamed (listener_ipc.c): DIR must leave room for that too. */
+/* A listener is bound to "DIR/.lk-" and eight digits, and then renamed (listener.h): DIR must leave room for that too. */
 #define LK_URL_PRIVATE_NAME_LEN 12
 
 #define LK_URL_FAULT_LEN 256
@@ -20,8 +20,6 @@
 enum lk_scheme {
 	LK_SCHEME_IPC,
 	LK_SCHEME_TCP,
-	/* Within one process: for tests. */
-	LK_SCHEME_INPROC,
 };
 
 struct lk_url {
@@ -36,7 +34,7 @@ struct lk_url {
 };
 
 /*
- * Takes `text` apart: ipc:///absolute/path, tcp://host:port, tcp://[address]:port, inproc://name.
+ * Takes `text` apart: ipc:///absolute/path, tcp://host:port, tcp://[address]:port.
  * LK_INVALID_ARGUMENT, with what is wrong and what would be right in `ret_fault`; `*ret` is then untouched.
  */
 LK_MUST_CHECK enum lk_err lk_url_parse(const char *text, struct lk_url *ret, char ret_fault[static LK_URL_FAULT_LEN]);

@@ -105,20 +105,40 @@ void sp_raw_close(struct sp_raw raw)
 		(void)close(raw.fd);
 }
 
-bool sp_raw_send_header(struct sp_raw raw, uint64_t len)
+/* Writes the header of a message of `len` bytes; returns where it ends. */
+static uint8_t *put_header(struct sp_raw raw, uint64_t len, uint8_t *out)
 {
-	uint8_t header[9] = {1};
 	uint64_t big = htobe64(len);
 
-	memcpy(header + 1, &big, sizeof(big));
-	return raw.ipc ? sp_raw_write(raw, header, 9) : sp_raw_write(raw, header + 1, 8);
+	if (raw.ipc)
+		*out++ = 1;
+	memcpy(out, &big, sizeof(big));
+	return out + sizeof(big);
+}
+
+bool sp_raw_send_header(struct sp_raw raw, uint64_t len)
+{
+	uint8_t header[9];
+
+	return sp_raw_write(raw, header, (size_t)(put_header(raw, len, header) - header));
 }
 
 bool sp_raw_send(struct sp_raw raw, uint32_t id, const void *data, size_t len)
 {
 	uint32_t big = htobe32(id | 0x80000000u);
+	uint8_t first[512];
+	uint8_t *at = put_header(raw, len + 4, first);
+	size_t room = 0;
 
-	return sp_raw_send_header(raw, len + 4) && sp_raw_write(raw, &big, 4) && sp_raw_write(raw, data, len);
+	memcpy(at, &big, 4);
+	at += 4;
+	/* A small message in one piece, as clients send it. */
+	room = sizeof(first) - (size_t)(at - first);
+	if (len <= room) {
+		memcpy(at, data, len);
+		return sp_raw_write(raw, first, (size_t)(at - first) + len);
+	}
+	return sp_raw_write(raw, first, (size_t)(at - first)) && sp_raw_write(raw, data, len);
 }
 
 ssize_t sp_raw_receive(struct sp_raw raw, uint32_t *ret_id, void *out, size_t size)

@@ -176,18 +176,24 @@ int harness_set_up(void **state)
 	return 0;
 }
 
+struct lk_rpc_handler harness_handler(struct harness *harness)
+{
+	return (struct lk_rpc_handler){
+		.open = handler_open,
+		.close = handler_close,
+		.handle = handle,
+		.context = harness,
+	};
+}
+
 void harness_open(struct harness *harness, const struct lk_transport_limits *limits)
 {
 	const char *const urls[] = {harness->ipc, "tcp://127.0.0.1:0"};
 	struct lk_transport_options options = {
 		.urls = urls,
 		.n_urls = 2,
-		.handler = {.open = handler_open, .close = handler_close, .handle = handle, .context = harness},
-		.limits = {.contexts_receiving = 8,
-			.contexts_low = 4,
-			.contexts_max = 256,
-			.connections_max = 64,
-			.in_flight_max = 32},
+		.handler = harness_handler(harness),
+		.limits = {.exchanges_max = 256, .exchanges_reserved = 8, .connections_max = 64, .in_flight_max = 32},
 	};
 	char fault[LK_TRANSPORT_FAULT_LEN] = "";
 
@@ -312,5 +318,5 @@ bool harness_is_idle(struct harness *harness)
 	struct lk_transport_stats stats = {0};
 
 	lk_transport_stats(harness->transport, &stats);
-	return stats.connections == 0 && stats.under_way == 0;
+	return stats.connections_alive == 0 && stats.under_way == 0 && stats.queued_len == 0;
 }

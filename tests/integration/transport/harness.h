@@ -47,7 +47,10 @@ int harness_set_up(void **state);
 /* Drains and closes, and sees that nothing is left. */
 int harness_tear_down(void **state);
 
-/* Opens with small numbers where `limits` is NULL: 8 receiving, low water 4, 256 in all, 64 connections, 32 in flight. */
+/* The handler that is described above. */
+struct lk_rpc_handler harness_handler(struct harness *harness);
+
+/* Opens with small numbers where `limits` is NULL: 256 exchanges, 8 of them reserved, 64 connections, 32 in flight. */
 void harness_open(struct harness *harness, const struct lk_transport_limits *limits);
 enum lk_err harness_close(struct harness *harness);
 

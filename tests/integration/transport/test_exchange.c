@@ -114,13 +114,12 @@ static bool has_parked(struct harness *harness)
 	return harness_parked(harness) >= parked_target;
 }
 
-/* 4 receive, low water is 2, 16 in all: 14 can be parked, and reads go on. */
-static void test_exchange_parks_as_long_as_enough_receive(void **state)
+/* 16 in all, 2 reserved: 14 can be parked, and reads go on. */
+static void test_exchange_parks_as_long_as_enough_are_left(void **state)
 {
 	static const struct lk_transport_limits limits = {
-		.contexts_receiving = 4,
-		.contexts_low = 2,
-		.contexts_max = 16,
+		.exchanges_max = 16,
+		.exchanges_reserved = 2,
 		.connections_max = 16,
 		.in_flight_max = 64,
 	};
@@ -139,8 +138,7 @@ static void test_exchange_parks_as_long_as_enough_receive(void **state)
 		assert_true(sp_raw_send(writer, i, "P", 1));
 	assert_true(harness_wait(harness, has_parked, 2000));
 	lk_transport_stats(harness->transport, &stats);
-	assert_int_equal(stats.contexts, 16);
-	assert_int_equal(stats.contexts_receiving, 2);
+	assert_int_equal(stats.parked, 14);
 	assert_int_equal(stats.under_way, 14);
 	for (int i = 0; i < 100; i++)
 		assert_string_equal(harness_ask(reader, "Echo", out, sizeof(out)), "Echo");
@@ -164,17 +162,16 @@ static void test_exchange_parks_as_long_as_enough_receive(void **state)
 	sp_raw_close(reader);
 	assert_true(harness_wait(harness, harness_is_idle, 2000));
 	lk_transport_stats(harness->transport, &stats);
-	assert_int_equal(stats.contexts, 16);
-	assert_int_equal(stats.contexts_receiving, 4);
+	assert_int_equal(stats.parked, 0);
+	assert_true(stats.exchanges <= 16);
 }
 
-/* 8 may be under way; the ninth is refused without the handler, and a flood of them ends the connection. */
+/* 8 may be under way; the ninth is refused without the handler. */
 static void test_exchange_bounds_the_requests_of_a_connection(void **state)
 {
 	static const struct lk_transport_limits limits = {
-		.contexts_receiving = 8,
-		.contexts_low = 4,
-		.contexts_max = 64,
+		.exchanges_max = 64,
+		.exchanges_reserved = 4,
 		.connections_max = 16,
 		.in_flight_max = 8,
 	};
@@ -214,9 +211,8 @@ static void test_exchange_bounds_the_requests_of_a_connection(void **state)
 static void test_exchange_refuses_connections_past_the_cap(void **state)
 {
 	static const struct lk_transport_limits limits = {
-		.contexts_receiving = 4,
-		.contexts_low = 2,
-		.contexts_max = 16,
+		.exchanges_max = 16,
+		.exchanges_reserved = 2,
 		.connections_max = 4,
 		.in_flight_max = 8,
 	};
@@ -230,9 +226,8 @@ static void test_exchange_refuses_connections_past_the_cap(void **state)
 		raws[i] = sp_raw_open(i % 2 == 0 ? harness->ipc : harness->tcp);
 		assert_string_equal(harness_ask(raws[i], "Echo", out, sizeof(out)), "Echo");
 	}
-	/* By tcp, where the watchdog never needs room for a connection of its own. */
 	for (int i = 0; i < 10; i++) {
-		struct sp_raw raw = sp_raw_open(harness->tcp);
+		struct sp_raw raw = sp_raw_connect(i % 2 == 0 ? harness->tcp : harness->ipc);
 
 		cut += sp_raw_is_cut(raw, 2000);
 		sp_raw_close(raw);
@@ -264,7 +259,7 @@ static void test_exchange_drains(void **state)
 	/* Whoever is connected is told so; whoever comes is sent away. */
 	assert_string_equal(harness_ask(other, "A", out, sizeof(out)), "draining");
 	for (int i = 0; i < 3; i++) {
-		struct sp_raw late = sp_raw_open(i == 0 ? harness->tcp : harness->ipc);
+		struct sp_raw late = sp_raw_connect(i == 0 ? harness->tcp : harness->ipc);
 
 		assert_true(sp_raw_is_cut(late, 2000));
 		sp_raw_close(late);
@@ -311,7 +306,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_exchange_closes_where_there_is_no_reply, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_exchange_parks_as_long_as_enough_receive, harness_set_up, harness_tear_down),
+			test_exchange_parks_as_long_as_enough_are_left, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_exchange_bounds_the_requests_of_a_connection, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -86,9 +86,8 @@ static void test_config_has_defaults(void **state)
 	assert_string_equal(config->listen[0], "ipc:///var/lib/lk/latchkey.sock");
 	assert_false(config->allow_plaintext);
 	assert_int_equal(config->log_level, LK_LOG_INFO);
-	assert_int_equal(config->contexts_receiving, 64);
-	assert_int_equal(config->contexts_low, 32);
-	assert_int_equal(config->contexts_max, 1024);
+	assert_int_equal(config->exchanges_max, 1024);
+	assert_int_equal(config->exchanges_reserved, 32);
 	assert_int_equal(config->connections_max, 1024);
 	assert_int_equal(config->in_flight_max, 256);
 	assert_int_equal(config->writer_queue, 1024);
@@ -132,7 +131,7 @@ static void test_config_reads_a_file(void **state)
 	write_file(fixture,
 		"; a comment\n# another\n\n[server]\n  data = /var/lib/lk\n  listen = ipc:///run/a  ; first\n"
 		"listen=ipc:///run/b\r\n\tlog_level = warn\nallow_plaintext = true\n"
-		"[limits]\ncontexts_receiving = 8\ncontexts_low = 4\ncontexts_max = 16\nin_flight_max = 9\n"
+		"[limits]\nexchanges_max = 8\nexchanges_reserved = 4\nin_flight_max = 9\n"
 		"[store]\nmap_size = 1TiB\nslots_sync_s = 1");
 	assert_int_equal(LOAD(fixture, "--config", fixture->path), LK_OK);
 	assert_string_equal(config->data_dir, "/var/lib/lk");
@@ -141,7 +140,8 @@ static void test_config_reads_a_file(void **state)
 	assert_string_equal(config->listen[1], "ipc:///run/b");
 	assert_int_equal(config->log_level, LK_LOG_WARN);
 	assert_true(config->allow_plaintext);
-	assert_int_equal(config->contexts_receiving, 8);
+	assert_int_equal(config->exchanges_max, 8);
+	assert_int_equal(config->exchanges_reserved, 4);
 	assert_int_equal(config->in_flight_max, 9);
 	assert_int_equal(config->map_size, 1ull << 40);
 	assert_int_equal(config->slots_sync_s, 1);
@@ -167,7 +167,7 @@ static void test_config_reports_all_faults_of_a_file(void **state)
 	const char *f = fixture->path;
 
 	write_file(fixture, "data = /d\n[server]\nbogus = 1\ndata = /a\ndata = /b\n[wrong]\nx = 1\ny = 2\n[empty]\n"
-			    "[limits]\ncontexts_max = 99999\nin_flight_max = -1\ndrain_ms = 10s\nconnections_max =\n"
+			    "[limits]\nexchanges_max = 99999\nin_flight_max = -1\ndrain_ms = 10s\nconnections_max =\n"
 			    "[store]\nmap_size = 64GB\nmap_size = 1\nslots_max = 18446744073709551617\n");
 	assert_int_equal(LOAD(fixture, "--config", f), LK_INVALID_ARGUMENT);
 	(void)snprintf(expected, sizeof(expected),
@@ -176,7 +176,7 @@ static void test_config_reports_all_faults_of_a_file(void **state)
 		"%s:5: server.data: is given twice; first in line 4\n"
 		"%s:6: there is no section [wrong]: give [server], [store] or [limits]\n"
 		"%s:9: there is no section [empty]: give [server], [store] or [limits]\n"
-		"%s:11: limits.contexts_max: \"99999\": give 2 to 16384\n"
+		"%s:11: limits.exchanges_max: \"99999\": give 2 to 16384\n"
 		"%s:12: limits.in_flight_max: \"-1\": give a whole number\n"
 		"%s:13: limits.drain_ms: \"10s\": give a whole number\n"
 		"%s:14: limits.connections_max: \"\": give a whole number\n"
@@ -232,7 +232,7 @@ static void test_config_reports_all_faults_of_a_command_line(void **state)
 			       "will not listen on \"tcp://10.0.0.1:1\": tcp is not encrypted, so beyond 127.0.0.0/8, "
 			       "[::1] and localhost it "
 			       "needs --allow-plaintext\n"
-			       "cannot listen on \"inproc://x\": nobody else could reach it");
+			       "cannot listen on \"inproc://x\": the schemes are ipc:// and tcp://");
 	assert_int_equal(LOAD(fixture, "--data", "/d", "start"), LK_INVALID_ARGUMENT);
 	assert_faults(fixture, "\"start\" stands behind no option");
 	assert_int_equal(LOAD(fixture, "--data", ""), LK_INVALID_ARGUMENT);
@@ -253,14 +253,13 @@ static void test_config_refuses_a_socket_path_that_is_too_long(void **state)
 	assert_int_equal(LOAD(fixture, "--data", directory, "--listen", "ipc:///run/s"), LK_OK);
 }
 
-static void test_config_refuses_contexts_that_do_not_fit(void **state)
+static void test_config_refuses_a_reserve_that_does_not_fit(void **state)
 {
 	struct fixture *fixture = *state;
 
-	write_file(fixture, "[limits]\ncontexts_low = 65\n");
+	write_file(fixture, "[limits]\nexchanges_reserved = 1024\n");
 	assert_int_equal(LOAD(fixture, "--data", "/d", "--config", fixture->path), LK_INVALID_ARGUMENT);
-	assert_faults(
-		fixture, "limits: contexts_low (65), contexts_receiving (64) and contexts_max (1024) must not fall");
+	assert_faults(fixture, "limits: exchanges_reserved (1024) must be less than exchanges_max (1024)");
 }
 
 static void test_config_reports_a_file_that_cannot_be_read(void **state)
@@ -302,7 +301,7 @@ int main(void)
 			test_config_checks_an_overridden_line_only_for_its_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_config_reports_all_faults_of_a_command_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_config_refuses_a_socket_path_that_is_too_long, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_config_refuses_contexts_that_do_not_fit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_config_refuses_a_reserve_that_does_not_fit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_config_reports_a_file_that_cannot_be_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_config_asks_for_help_whatever_else_is_wrong, set_up, tear_down),
 	};
