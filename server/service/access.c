@@ -54,13 +54,13 @@ enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field,
 	return LK_OK;
 }
 
-enum lk_err lk_access_key(struct lk_request *request, const char *given, const char *key,
-	Latchkey__Store__KeyRecord **ret_key, Latchkey__Store__KeyspaceRecord **ret_keyspace)
+enum lk_err lk_access_key(
+	struct lk_request *request, const char *given, const char *key, struct lk_located_key *ret_located)
 {
-	Latchkey__Store__TenantRecord *tenant = NULL;
+	struct lk_located_key located = {0};
 	uint64_t number = 0;
 
-	enum lk_err err = lk_access_tenant(request, given, &tenant);
+	enum lk_err err = lk_access_tenant(request, given, &located.tenant);
 	if (err != LK_OK) {
 		return err;
 	}
@@ -73,19 +73,15 @@ enum lk_err lk_access_key(struct lk_request *request, const char *given, const c
 	if (err != LK_OK) {
 		return err;
 	}
-	if (tenant == NULL) {
+	if (located.tenant != NULL) {
+		located.key = lk_find_key(request->txn, request->arena, located.tenant->number, key);
+	}
+	if (located.key != NULL) {
+		located.keyspace = lk_find_keyspace_by_number(request->txn, request->arena, located.key->keyspace);
+	}
+	if (located.keyspace == NULL || !lk_grant_allows_keyspace(request->caller.grant, located.keyspace->id)) {
 		return lk_request_not_found(request, "key", key);
 	}
-	Latchkey__Store__KeyRecord *record = lk_find_key(request->txn, request->arena, tenant->number, key);
-	Latchkey__Store__KeyspaceRecord *keyspace = record == NULL ? NULL
-								   : lk_find_keyspace_by_number(request->txn,
-									     request->arena, record->keyspace);
-	if (keyspace == NULL || !lk_grant_allows_keyspace(request->caller.grant, keyspace->id)) {
-		return lk_request_not_found(request, "key", key);
-	}
-	*ret_key = record;
-	if (ret_keyspace != NULL) {
-		*ret_keyspace = keyspace;
-	}
+	*ret_located = located;
 	return LK_OK;
 }

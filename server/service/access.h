@@ -22,11 +22,18 @@ LK_MUST_CHECK enum lk_err lk_access_tenant(
 /* Checks the id of a keyspace, and that the caller is granted it. A malformed one is a fault of `field`. */
 LK_MUST_CHECK enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field, const char *keyspace);
 
+/* A key, and where it belongs. */
+struct lk_located_key {
+	Latchkey__Store__KeyRecord *key;
+	Latchkey__Store__KeyspaceRecord *keyspace;
+	Latchkey__Store__TenantRecord *tenant;
+};
+
 /*
- * The key that `key`, an id or a number, names in the tenant that `given` names, and its keyspace where `ret_keyspace` is not
- * NULL. Every fault so far is reported first. LK_INVALID_ARGUMENT, LK_PERMISSION_DENIED, LK_NOT_FOUND.
+ * The key that `key`, an id or a number, names in the tenant that `given` names. Every fault so far is reported first.
+ * LK_INVALID_ARGUMENT, LK_PERMISSION_DENIED, LK_NOT_FOUND.
  */
-LK_MUST_CHECK enum lk_err lk_access_key(struct lk_request *request, const char *given, const char *key,
-	Latchkey__Store__KeyRecord **ret_key, Latchkey__Store__KeyspaceRecord **ret_keyspace);
+LK_MUST_CHECK enum lk_err lk_access_key(
+	struct lk_request *request, const char *given, const char *key, struct lk_located_key *ret_located);
 
 #endif

@@ -11,23 +11,13 @@
 
 #define REASON_MAX 256
 
-/* A key that is to change, and where it belongs. */
-struct subject {
-	Latchkey__Store__KeyRecord *key;
-	Latchkey__Store__KeyspaceRecord *keyspace;
-	const char *tenant;
-};
-
 /* Finds the key that is to end, and sees that a caller ends no root key that exceeds its own grant. */
 static enum lk_err find_subject(
-	struct lk_request *request, const char *tenant, const char *key, struct subject *ret_subject)
+	struct lk_request *request, const char *tenant, const char *key, struct lk_located_key *ret_subject)
 {
 	request->urgent = true;
-	enum lk_err err = lk_access_tenant_id(request, tenant, &ret_subject->tenant);
+	enum lk_err err = lk_access_key(request, tenant, key, ret_subject);
 
-	if (err == LK_OK) {
-		err = lk_access_key(request, tenant, key, &ret_subject->key, &ret_subject->keyspace);
-	}
 	if (err == LK_OK && ret_subject->key->grant != NULL &&
 		!lk_grant_within(ret_subject->key->grant, request->caller.grant)) {
 		err = lk_request_fail(request, LK_PERMISSION_DENIED,
@@ -55,7 +45,7 @@ static enum lk_err transition(struct lk_request *request, const Latchkey__Store_
 enum lk_err lk_key_revoke_build(struct lk_request *request, const Latchkey__V1__RevokeKeyRequest *message,
 	Latchkey__Store__Change *change, Latchkey__V1__Key *response)
 {
-	struct subject subject = {0};
+	struct lk_located_key subject = {0};
 	bool changes = false;
 
 	const char *reason = lk_text_check(&request->faults, "reason", message->reason, REASON_MAX, false);
@@ -79,7 +69,7 @@ enum lk_err lk_key_revoke_build(struct lk_request *request, const Latchkey__V1__
 			lk_build_put_key(request, change, subject.key);
 		}
 	}
-	lk_view_key(request, subject.key, subject.tenant, subject.keyspace->id, response);
+	lk_view_key(request, subject.key, subject.tenant->id, subject.keyspace->id, response);
 	return lk_request_check(request);
 }
 
@@ -96,7 +86,7 @@ void lk_key_revoke_reply(struct lk_request *request, const Latchkey__V1__RevokeK
 enum lk_err lk_key_delete_build(struct lk_request *request, const Latchkey__V1__DeleteKeyRequest *message,
 	Latchkey__Store__Change *change, Latchkey__V1__DeleteKeyResponse *response)
 {
-	struct subject subject = {0};
+	struct lk_located_key subject = {0};
 	bool changes = false;
 
 	(void)response;

@@ -7,24 +7,17 @@
 #include "server/service/view.h"
 #include "server/store/find.h"
 #include "server/store/scan.h"
-#include "server/store/verdict_record.h"
 
 enum lk_err lk_key_get(
 	struct lk_request *request, const Latchkey__V1__GetKeyRequest *message, Latchkey__V1__Key *response)
 {
-	Latchkey__Store__KeyRecord *record = NULL;
-	struct lk_gate gate = {0};
+	struct lk_located_key located = {0};
 
-	enum lk_err err = lk_access_key(request, message->tenant, message->key, &record, NULL);
-	if (err != LK_OK) {
-		return err;
+	enum lk_err err = lk_access_key(request, message->tenant, message->key, &located);
+	if (err == LK_OK) {
+		lk_view_key(request, located.key, located.tenant->id, located.keyspace->id, response);
 	}
-	if (lk_gate_get(request->txn, record->keyspace, &gate)) {
-		char *tenant = lk_arena_text(request->arena, gate.tenant_id, strlen(gate.tenant_id));
-		char *keyspace = lk_arena_text(request->arena, gate.keyspace_id, strlen(gate.keyspace_id));
-		lk_view_key(request, record, tenant, keyspace, response);
-	}
-	return lk_request_check(request);
+	return err;
 }
 
 /* The keyspaces that a List walks: their numbers, and by the same index their ids. */

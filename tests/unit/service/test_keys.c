@@ -211,6 +211,33 @@ static void test_create_reports_all_faults_together(void **state)
 	loop_answer_done(&answer);
 }
 
+/* How often `text` stands in `where`. */
+static size_t count_of(const char *where, const char *text)
+{
+	size_t count = 0;
+
+	for (const char *at = strstr(where, text); at != NULL; at = strstr(at + 1, text)) {
+		count++;
+	}
+	return count;
+}
+
+static void test_revoke_reports_each_fault_once(void **state)
+{
+	Latchkey__V1__RevokeKeyRequest request = LATCHKEY__V1__REVOKE_KEY_REQUEST__INIT;
+
+	(void)state;
+	/* The operator is granted every tenant, so that there is none that it could default to. */
+	request.key = TEXT("no key");
+	request.reason = TEXT("\x01");
+	struct loop_answer answer = fixture_call(&latchkey_v1_key_revoke_method, &request.base, LK_INVALID_ARGUMENT);
+	assert_int_equal(count_of(answer.violations, "\n"), 3);
+	assert_non_null(strstr(answer.violations, "reason: "));
+	assert_non_null(strstr(answer.violations, "\ntenant: "));
+	assert_non_null(strstr(answer.violations, "\nkey: "));
+	loop_answer_done(&answer);
+}
+
 static void test_name_is_unique_among_those_not_revoked(void **state)
 {
 	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
@@ -359,6 +386,7 @@ int main(void)
 		TEST(test_verify_looks_at_the_clock),
 		TEST(test_key_of_the_tenant_is_good_in_each_keyspace),
 		TEST(test_create_reports_all_faults_together),
+		TEST(test_revoke_reports_each_fault_once),
 		TEST(test_name_is_unique_among_those_not_revoked),
 		TEST(test_revoke_deletes_where_the_policy_says_so),
 		TEST(test_validate_only_changes_nothing),
