@@ -81,6 +81,7 @@ static enum lk_err identify_root_key(struct lk_request *request, struct lk_span 
 	request->caller = (struct lk_caller){
 		.kind = LATCHKEY__V1__CALLER_KIND__CALLER_KIND_ROOT_KEY,
 		.name = name,
+		.slot = verdict.head.slot,
 		.grant = grant,
 	};
 	lk_slots_use(lk_store_slots(request->store), verdict.head.slot, request->now_us);

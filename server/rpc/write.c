@@ -6,6 +6,8 @@
 #include "server/core/time.h"
 #include "server/log.h"
 #include "server/rpc/job.h"
+#include "server/service/build.h"
+#include "server/store/find.h"
 
 static struct lk_job *job_of(struct lk_write *write)
 {
@@ -15,6 +17,31 @@ static struct lk_job *job_of(struct lk_write *write)
 static char *borrow(const char *text)
 {
 	return (char *)(uintptr_t)text;
+}
+
+/*
+ * Lets the Change depend on the root key that asks for it, like on all else that was read: a write waits for its turn, and what
+ * a key asked for is not done any more once the key's own Revoke has returned.
+ */
+static enum lk_err expect_caller(struct lk_job *job)
+{
+	struct lk_request *request = &job->request;
+	uint64_t slot = request->caller.slot;
+
+	if (slot == 0 || job->change.n_mutations == 0) {
+		return LK_OK;
+	}
+	const Latchkey__Store__KeyRecord *key = lk_find_key_by_slot(request->txn, request->arena, slot);
+	enum lk_err err = lk_request_check(request);
+	if (err != LK_OK) {
+		return err;
+	}
+	if (key == NULL || key->state != LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE) {
+		return lk_request_fail(
+			request, LK_UNAUTHENTICATED, "the credential was revoked while the change waited for its turn");
+	}
+	lk_build_expect_key(request, &job->change, slot, key->revision);
+	return LK_OK;
 }
 
 /* Builds the Change on `txn`, from nothing: whatever an earlier run left is gone. */
@@ -46,6 +73,9 @@ static enum lk_err build(struct lk_write *write, struct lk_txn *txn)
 	}
 	enum lk_err err = job->route->server->build(
 		job->route->handlers, request, job->message, &job->change, job->response);
+	if (err == LK_OK) {
+		err = expect_caller(job);
+	}
 	return err == LK_OK && job->arena.exhausted ? LK_NO_MEMORY : err;
 }
 

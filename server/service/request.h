@@ -25,6 +25,8 @@ struct lk_caller {
 	Latchkey__V1__CallerKind kind;
 	/* As audit records name it: "uid:1000", "key:key_...", "" for nobody. */
 	const char *name;
+	/* The slot of a root key; 0 of anyone else. */
+	uint64_t slot;
 	/* What the caller may do. Never NULL: nobody's is empty, an operator's is everything. */
 	const Latchkey__Store__GrantRecord *grant;
 };

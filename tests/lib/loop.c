@@ -13,8 +13,11 @@
 #include "tests/lib/check.h"
 
 /* An exchange whose transport is the caller, waiting. */
-struct wait {
+struct loop_pending {
 	struct lk_exchange exchange;
+	struct lk_rpc_handler handler;
+	const struct lk_method *method;
+	uint8_t *request;
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
 	bool done;
@@ -22,9 +25,9 @@ struct wait {
 	size_t reply_len;
 };
 
-static struct wait *wait_of(struct lk_exchange *exchange)
+static struct loop_pending *pending_of(struct lk_exchange *exchange)
 {
-	return (struct wait *)(void *)exchange;
+	return (struct loop_pending *)(void *)exchange;
 }
 
 static bool park(struct lk_exchange *exchange)
@@ -35,22 +38,22 @@ static bool park(struct lk_exchange *exchange)
 
 static uint8_t *reply_alloc(struct lk_exchange *exchange, size_t len)
 {
-	struct wait *wait = wait_of(exchange);
+	struct loop_pending *pending = pending_of(exchange);
 
-	free(wait->reply);
-	wait->reply = malloc(len + 1);
-	wait->reply_len = len;
-	return wait->reply;
+	free(pending->reply);
+	pending->reply = malloc(len + 1);
+	pending->reply_len = len;
+	return pending->reply;
 }
 
 static void reply_send(struct lk_exchange *exchange)
 {
-	struct wait *wait = wait_of(exchange);
+	struct loop_pending *pending = pending_of(exchange);
 
-	pthread_mutex_lock(&wait->lock);
-	wait->done = true;
-	pthread_cond_signal(&wait->answered);
-	pthread_mutex_unlock(&wait->lock);
+	pthread_mutex_lock(&pending->lock);
+	pending->done = true;
+	pthread_cond_signal(&pending->answered);
+	pthread_mutex_unlock(&pending->lock);
 }
 
 static void peer_text(struct lk_exchange *exchange, char ret_text[static LK_PEER_TEXT_LEN])
@@ -133,13 +136,13 @@ static char *join_violations(struct lk_span rest)
 	return text;
 }
 
-static struct loop_answer read_answer(const struct wait *wait, const struct lk_method *method)
+static struct loop_answer read_answer(const struct loop_pending *pending)
 {
 	struct lk_response_envelope response = {0};
 	struct loop_answer answer = {0};
 
-	CHECK(wait->reply != NULL);
-	CHECK(lk_envelope_scan_response(wait->reply, wait->reply_len, &response) == LK_OK);
+	CHECK(pending->reply != NULL);
+	CHECK(lk_envelope_scan_response(pending->reply, pending->reply_len, &response) == LK_OK);
 	answer.code = response.code;
 	answer.message = copy_span(response.message);
 	answer.violations = join_violations(response.violations);
@@ -147,35 +150,58 @@ static struct loop_answer read_answer(const struct wait *wait, const struct lk_m
 	answer.retry_after_ms = response.retry_after_ms;
 	answer.payload = (uint8_t *)copy_span(response.payload);
 	answer.payload_len = response.payload.len;
-	if (answer.code == 0 && method != NULL) {
-		answer.response = protobuf_c_message_unpack(method->response, NULL, answer.payload_len, answer.payload);
+	if (answer.code == 0 && pending->method != NULL) {
+		answer.response = protobuf_c_message_unpack(
+			pending->method->response, NULL, answer.payload_len, answer.payload);
 		CHECK(answer.response != NULL);
 	}
+	return answer;
+}
+
+/* Hands `bytes`, which are free()d when it is answered, to the dispatcher. */
+static struct loop_pending *hand_over(
+	struct loop *loop, const struct loop_call *how, const struct lk_method *method, uint8_t *bytes, size_t len)
+{
+	struct loop_pending *pending = calloc(1, sizeof *pending);
+
+	CHECK(pending != NULL);
+	pending->handler = lk_dispatcher_handler(loop->dispatcher);
+	pending->method = method;
+	pending->request = bytes;
+	pending->exchange = (struct lk_exchange){.ops = &ops, .request = bytes, .request_len = len, .accepting = true};
+	pending->exchange.peer = (struct lk_peer){.uid_known = !how->anonymous, .uid = geteuid()};
+	pthread_mutex_init(&pending->lock, NULL);
+	pthread_cond_init(&pending->answered, NULL);
+	CHECK(pending->handler.open(pending->handler.context, &pending->exchange) == LK_OK);
+	pending->handler.handle(pending->handler.context, &pending->exchange);
+	return pending;
+}
+
+struct loop_answer loop_end(struct loop_pending *pending)
+{
+	pthread_mutex_lock(&pending->lock);
+	while (!pending->done) {
+		pthread_cond_wait(&pending->answered, &pending->lock);
+	}
+	pthread_mutex_unlock(&pending->lock);
+	pending->handler.close(pending->handler.context, &pending->exchange);
+	struct loop_answer answer = read_answer(pending);
+	pthread_cond_destroy(&pending->answered);
+	pthread_mutex_destroy(&pending->lock);
+	free(pending->reply);
+	free(pending->request);
+	free(pending);
 	return answer;
 }
 
 struct loop_answer loop_send(struct loop *loop, const struct loop_call *how, const struct lk_method *method,
 	const uint8_t *envelope, size_t len)
 {
-	struct lk_rpc_handler handler = lk_dispatcher_handler(loop->dispatcher);
-	struct wait wait = {.exchange = {.ops = &ops, .request = envelope, .request_len = len, .accepting = true}};
+	uint8_t *bytes = malloc(len + 1);
 
-	wait.exchange.peer = (struct lk_peer){.uid_known = !how->anonymous, .uid = geteuid()};
-	pthread_mutex_init(&wait.lock, NULL);
-	pthread_cond_init(&wait.answered, NULL);
-	CHECK(handler.open(handler.context, &wait.exchange) == LK_OK);
-	handler.handle(handler.context, &wait.exchange);
-	pthread_mutex_lock(&wait.lock);
-	while (!wait.done) {
-		pthread_cond_wait(&wait.answered, &wait.lock);
-	}
-	pthread_mutex_unlock(&wait.lock);
-	handler.close(handler.context, &wait.exchange);
-	struct loop_answer answer = read_answer(&wait, method);
-	free(wait.reply);
-	pthread_cond_destroy(&wait.answered);
-	pthread_mutex_destroy(&wait.lock);
-	return answer;
+	CHECK(bytes != NULL);
+	memcpy(bytes, envelope, len);
+	return loop_end(hand_over(loop, how, method, bytes, len));
 }
 
 static struct lk_span span_of(const char *text)
@@ -183,7 +209,7 @@ static struct lk_span span_of(const char *text)
 	return text == NULL ? (struct lk_span){0} : (struct lk_span){(const uint8_t *)text, strlen(text)};
 }
 
-struct loop_answer loop_call(
+struct loop_pending *loop_begin(
 	struct loop *loop, const struct loop_call *how, const struct lk_method *method, const ProtobufCMessage *request)
 {
 	struct lk_request_envelope envelope = {
@@ -201,9 +227,13 @@ struct loop_answer loop_call(
 	CHECK(bytes != NULL);
 	(void)lk_envelope_request_pack(&envelope, bytes);
 	(void)protobuf_c_message_pack(request, bytes + head_len);
-	struct loop_answer answer = loop_send(loop, how, method, bytes, len);
-	free(bytes);
-	return answer;
+	return hand_over(loop, how, method, bytes, len);
+}
+
+struct loop_answer loop_call(
+	struct loop *loop, const struct loop_call *how, const struct lk_method *method, const ProtobufCMessage *request)
+{
+	return loop_end(loop_begin(loop, how, method, request));
 }
 
 void loop_answer_done(struct loop_answer *answer)

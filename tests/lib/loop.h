@@ -64,4 +64,11 @@ struct loop_answer loop_send(struct loop *loop, const struct loop_call *how, con
 	const uint8_t *envelope, size_t len);
 void loop_answer_done(struct loop_answer *answer);
 
+/* A call whose answer is yet to be waited for: the request is read, and a write waits for the writer. */
+struct loop_pending;
+struct loop_pending *loop_begin(struct loop *loop, const struct loop_call *how, const struct lk_method *method,
+	const ProtobufCMessage *request);
+/* Waits for the answer, and frees the call. */
+struct loop_answer loop_end(struct loop_pending *pending);
+
 #endif

@@ -1,5 +1,9 @@
 #include "tests/unit/service/service_fixture.h"
 
+#include "server/store/apply.h"
+#include "server/store/find.h"
+#include "tests/lib/draft.h"
+
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* Makes a call as somebody, and returns the code of the answer. */
@@ -81,6 +85,44 @@ static void test_revoked_root_key_is_refused_at_once(void **state)
 	assert_int_equal(get_tenant_as(&how, "acme"), LK_UNAUTHENTICATED);
 	how.credential = "lkr_nonsense";
 	assert_int_equal(get_tenant_as(&how, "acme"), LK_UNAUTHENTICATED);
+	fixture_key_done(&root);
+}
+
+/* Revokes a key in a write transaction of the test's own, and commits it. */
+static void revoke_in(struct lk_txn *txn, const char *id)
+{
+	struct lk_arena arena = {0};
+
+	assert_int_equal(lk_arena_init(&arena, 1 << 12, 1 << 20), LK_OK);
+	const Latchkey__Store__TenantRecord *tenant = lk_find_tenant(txn, &arena, "system");
+	assert_non_null(tenant);
+	Latchkey__Store__KeyRecord *key = lk_find_key(txn, &arena, tenant->number, id);
+	assert_non_null(key);
+	key->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED;
+	Latchkey__Store__Change *change = lk_draft_new(&arena);
+	lk_draft_put_key_again(&arena, change, key);
+	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
+	assert_int_equal(lk_write_commit(txn), LK_OK);
+	lk_arena_done(&arena);
+}
+
+static void test_write_of_a_key_that_was_revoked_meanwhile_is_refused(void **state)
+{
+	struct fixture_key root = fixture_make_root_key(LIST("*"), LIST("*"), LIST("*"));
+	struct loop_call how = {.anonymous = true, .credential = root.token};
+	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+	struct lk_txn *txn = NULL;
+
+	(void)state;
+	request.tenant = TEXT("acme");
+	request.keyspace = TEXT("prod");
+	/* The writer waits for this transaction to end, and the Create, which was allowed, for the writer. */
+	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
+	struct loop_pending *pending = loop_begin(&fixture_loop, &how, &latchkey_v1_key_create_method, &request.base);
+	revoke_in(txn, root.id);
+	struct loop_answer answer = loop_end(pending);
+	assert_int_equal(lk_err_from_wire(answer.code), LK_UNAUTHENTICATED);
+	loop_answer_done(&answer);
 	fixture_key_done(&root);
 }
 
@@ -189,6 +231,7 @@ int main(void)
 		TEST(test_root_key_may_do_what_its_grant_says),
 		TEST(test_star_is_not_the_system_tenant),
 		TEST(test_revoked_root_key_is_refused_at_once),
+		TEST(test_write_of_a_key_that_was_revoked_meanwhile_is_refused),
 		TEST(test_key_of_a_tenant_is_no_credential),
 		TEST(test_verify_tells_nothing_of_keys_out_of_reach),
 		TEST(test_nobody_grants_more_than_he_has),
