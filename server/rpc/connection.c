@@ -191,6 +191,16 @@ static bool resume(struct lk_connection *connection)
 	return resumed;
 }
 
+/* Whoever waits for the last reply is told. */
+static void sent_some(struct lk_connections *all, size_t size)
+{
+	if (atomic_fetch_sub(&all->queued, size) != size || !atomic_load(&all->exchanges->draining))
+		return;
+	(void)pthread_mutex_lock(&all->lock);
+	(void)pthread_cond_broadcast(&all->changed);
+	(void)pthread_mutex_unlock(&all->lock);
+}
+
 static void on_sent(void *argument)
 {
 	struct lk_connection *connection = argument;
@@ -209,7 +219,7 @@ static void on_sent(void *argument)
 		resumed = resume(connection);
 	}
 	(void)pthread_mutex_unlock(&connection->lock);
-	atomic_fetch_sub(&connection->all->queued, size);
+	sent_some(connection->all, size);
 	lk_reply_free(sent);
 	/* Who was paused has kept its reference. */
 	if (resumed)
@@ -413,6 +423,17 @@ void lk_connections_tend(struct lk_connections *connections)
 		lk_connection_release(late);
 	}
 	free_dead(connections);
+}
+
+bool lk_connections_flush(struct lk_connections *connections, const struct timespec *until)
+{
+	int waited = 0;
+
+	(void)pthread_mutex_lock(&connections->lock);
+	while (atomic_load(&connections->queued) > 0 && waited == 0)
+		waited = pthread_cond_timedwait(&connections->changed, &connections->lock, until);
+	(void)pthread_mutex_unlock(&connections->lock);
+	return atomic_load(&connections->queued) == 0;
 }
 
 void lk_connections_end(struct lk_connections *connections)

@@ -55,6 +55,9 @@ void lk_connection_begin(struct lk_connections *connections, nng_stream *stream,
 /* The housekeeper's: frees those that have ended, and ends those that have not greeted in time. */
 void lk_connections_tend(struct lk_connections *connections);
 
+/* Waits until all replies are sent, or their connections closed; false where some are not by then. */
+bool lk_connections_flush(struct lk_connections *connections, const struct timespec *until);
+
 /* Ends them all, and those that are still to come. */
 void lk_connections_end(struct lk_connections *connections);
 

@@ -125,15 +125,14 @@ bool lk_exchanges_park(struct lk_turn *turn)
 	return turn->parked;
 }
 
-enum lk_err lk_exchanges_drain(struct lk_exchanges *exchanges, uint32_t timeout_ms)
+bool lk_exchanges_drain(struct lk_exchanges *exchanges, const struct timespec *until)
 {
-	struct timespec until = lk_deadline_in(timeout_ms);
 	int waited = 0;
 
 	atomic_store(&exchanges->draining, true);
 	(void)pthread_mutex_lock(&exchanges->lock);
 	while (atomic_load(&exchanges->accepted) > 0 && waited == 0)
-		waited = pthread_cond_timedwait(&exchanges->drained, &exchanges->lock, &until);
+		waited = pthread_cond_timedwait(&exchanges->drained, &exchanges->lock, until);
 	(void)pthread_mutex_unlock(&exchanges->lock);
-	return atomic_load(&exchanges->accepted) > 0 ? LK_DEADLINE_EXCEEDED : LK_OK;
+	return atomic_load(&exchanges->accepted) == 0;
 }

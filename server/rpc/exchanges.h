@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "server/rpc/exchange.h"
 #include "server/rpc/sp.h"
@@ -69,7 +70,7 @@ void lk_exchanges_give_back(struct lk_turn *turn);
 /* As lk_transport_ops.park. */
 bool lk_exchanges_park(struct lk_turn *turn);
 
-/* As lk_transport_drain(). */
-enum lk_err lk_exchanges_drain(struct lk_exchanges *exchanges, uint32_t timeout_ms);
+/* Accepts no more, and waits until those accepted before are answered; false where some are not by then. */
+bool lk_exchanges_drain(struct lk_exchanges *exchanges, const struct timespec *until);
 
 #endif

@@ -81,7 +81,7 @@ void lk_transport_stats(struct lk_transport *transport, struct lk_transport_stat
 
 /*
  * Begins to stop: new connections are refused, and requests get exchanges that say accepting = false. Waits until every request
- * that was accepted before is answered. LK_DEADLINE_EXCEEDED where some are not after `timeout_ms`.
+ * that was accepted before is answered, and its reply sent. LK_DEADLINE_EXCEEDED where some are not after `timeout_ms`.
  */
 LK_MUST_CHECK enum lk_err lk_transport_drain(struct lk_transport *transport, uint32_t timeout_ms);
 

@@ -124,7 +124,12 @@ void lk_transport_stats(struct lk_transport *transport, struct lk_transport_stat
 
 enum lk_err lk_transport_drain(struct lk_transport *transport, uint32_t timeout_ms)
 {
-	return lk_exchanges_drain(&transport->exchanges, timeout_ms);
+	struct timespec until = lk_deadline_in(timeout_ms);
+
+	if (!lk_exchanges_drain(&transport->exchanges, &until) ||
+		!lk_connections_flush(&transport->connections, &until))
+		return LK_DEADLINE_EXCEEDED;
+	return LK_OK;
 }
 
 /* Where no housekeeper was started, nobody else frees what has ended. */

@@ -276,6 +276,41 @@ static void test_exchange_drains(void **state)
 	sp_raw_close(other);
 }
 
+static void *stop_transport(void *argument)
+{
+	(void)harness_close(argument);
+	return NULL;
+}
+
+/* 3 MB under way to a client that reads slowly: a stop waits until it has them. */
+static void test_exchange_sends_what_is_queued_before_it_closes(void **state)
+{
+	enum {
+		REPLIES = 30,
+		LEN = 100000
+	};
+	struct harness *harness = *state;
+	char *out = malloc(LEN);
+	pthread_t stopper;
+	uint32_t id = 0;
+
+	assert_non_null(out);
+	harness_open(harness, NULL);
+	struct sp_raw raw = sp_raw_open(harness->ipc);
+
+	for (uint32_t i = 0; i < REPLIES; i++)
+		assert_true(sp_raw_send(raw, i, "L100000", 7));
+	while (atomic_load(&harness->handled) < REPLIES)
+		(void)usleep(1000);
+	assert_int_equal(pthread_create(&stopper, NULL, stop_transport, harness), 0);
+	for (int i = 0; i < REPLIES; i++)
+		assert_int_equal(sp_raw_receive(raw, &id, out, LEN), LEN);
+	(void)pthread_join(stopper, NULL);
+	assert_null(harness->transport);
+	free(out);
+	sp_raw_close(raw);
+}
+
 static void test_exchange_is_never_freed_under_the_handler(void **state)
 {
 	struct harness *harness = *state;
@@ -312,6 +347,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_exchange_refuses_connections_past_the_cap, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(test_exchange_drains, harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_exchange_sends_what_is_queued_before_it_closes, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_exchange_is_never_freed_under_the_handler, harness_set_up, harness_tear_down),
 	};
