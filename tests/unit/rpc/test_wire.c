@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "client/varint.h"
+#include "latchkey/v1/key.wire.h"
 #include "sample.pb-c.h"
 #include "server/rpc/wire.h"
 
@@ -439,6 +440,50 @@ static void test_wire_refuses_even_without_memory_for_the_fault(void **state)
 	assert_int_equal(lk_wire_check(&sample_rules, BYTES("\x0a\x01\xff"), &fixture->faults), LK_INVALID_ARGUMENT);
 }
 
+/* The generator's own tables, on requests as protobuf-c packs them. */
+static void test_wire_knows_the_generated_rules(void **state)
+{
+	enum {
+		ENTRIES = 17
+	};
+	struct fixture *fixture = *state;
+	Latchkey__V1__CreateKeyRequest__MetadataEntry entries[ENTRIES];
+	Latchkey__V1__CreateKeyRequest__MetadataEntry *pointers[ENTRIES];
+	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+	Latchkey__V1__Grant grant = LATCHKEY__V1__GRANT__INIT;
+	char keys[ENTRIES][4];
+	char long_text[130];
+	uint8_t out[4096];
+	size_t len = 0;
+
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = '\0';
+	for (size_t i = 0; i < ENTRIES; i++) {
+		(void)snprintf(keys[i], sizeof(keys[i]), "%zu", i);
+		latchkey__v1__create_key_request__metadata_entry__init(&entries[i]);
+		entries[i].key = keys[i];
+		entries[i].value = "";
+		pointers[i] = &entries[i];
+	}
+	request.tenant = "acme";
+	request.metadata = pointers;
+	request.n_metadata = 16;
+	request.grant = &grant;
+	len = latchkey__v1__create_key_request__pack(&request, out);
+	assert_int_equal(lk_wire_check(&latchkey__v1__create_key_request__wire, out, len, &fixture->faults), LK_OK);
+	request.owner = long_text;
+	request.n_metadata = ENTRIES;
+	grant.n_methods = 1;
+	grant.methods = &request.owner;
+	len = latchkey__v1__create_key_request__pack(&request, out);
+	assert_int_equal(lk_wire_check(&latchkey__v1__create_key_request__wire, out, len, &fixture->faults),
+		LK_INVALID_ARGUMENT);
+	assert_int_equal(fixture->faults.count, 3);
+	assert_fault(fixture, 0, "owner", "has 129 characters; at most 128");
+	assert_fault(fixture, 1, "grant.methods[0]", "has 129 characters; at most 64");
+	assert_fault(fixture, 2, "metadata", "has 17 entries; at most 16");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -454,6 +499,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wire_compares_the_keys_of_a_large_map, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_bounds_entries_without_a_rule, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_bounds_nesting, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_knows_the_generated_rules, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_refuses_even_without_memory_for_the_fault, set_up, tear_down),
 	};
 
