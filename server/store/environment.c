@@ -52,6 +52,7 @@ static bool settle_dir(int dir)
 static enum lk_err open_dir(struct lk_opening *opening)
 {
 	const char *dir = opening->options->dir;
+	struct stat status = {0};
 	bool made = mkdir(dir, 0750) == 0;
 
 	if (!made && errno != EEXIST) {
@@ -63,9 +64,15 @@ static enum lk_err open_dir(struct lk_opening *opening)
 		return lk_opening_fail(
 			opening, lk_err_from_errno(errno), "cannot open the data directory: %s", strerror(errno));
 	}
-	if (made && !settle_dir(opening->store->dir)) {
+	if ((made && !settle_dir(opening->store->dir)) || fstat(opening->store->dir, &status) != 0) {
 		return lk_opening_fail(
 			opening, lk_err_from_errno(errno), "cannot make the data directory last: %s", strerror(errno));
+	}
+	/* Whoever may write in it may put other keys in the place of ours. */
+	if ((status.st_mode & 0022) != 0) {
+		return lk_opening_fail(opening, LK_FAILED_PRECONDITION,
+			"the mode %04o of the data directory lets others change it: chmod 0750",
+			(unsigned)(status.st_mode & 07777));
 	}
 	return LK_OK;
 }
@@ -98,6 +105,10 @@ enum lk_err lk_opening_lock_dir(struct lk_opening *opening)
 	}
 	opening->store->pid_file = file;
 	if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK) {
+			return lk_opening_fail(
+				opening, lk_err_from_errno(errno), "cannot lock %s: %s", PID_FILE, strerror(errno));
+		}
 		ssize_t len = pread(file, pid, sizeof pid - 1, 0);
 		pid[len > 0 ? strcspn(pid, "\n") : 0] = '\0';
 		return lk_opening_fail(opening, LK_HELD,
@@ -131,11 +142,46 @@ static enum lk_err open_env(struct lk_opening *opening)
 	if (rc != MDB_SUCCESS) {
 		return lk_opening_fail(opening, lk_err_from_lmdb(rc), "data.mdb: %s", mdb_strerror(rc));
 	}
+	return LK_OK;
+}
+
+/* Every store has the table `meta` from its first commit on: where it is missing among others, they are not ours to touch. */
+static enum lk_err check_ours(struct lk_opening *opening)
+{
+	MDB_txn *txn = NULL;
+	MDB_stat entries = {0};
+	MDB_dbi table = 0;
+	int rc = mdb_txn_begin(opening->store->env, NULL, MDB_RDONLY, &txn);
+
+	if (rc == MDB_SUCCESS) {
+		rc = mdb_dbi_open(txn, NULL, 0, &table);
+	}
+	if (rc == MDB_SUCCESS) {
+		rc = mdb_stat(txn, table, &entries);
+	}
+	if (rc == MDB_SUCCESS && entries.ms_entries > 0) {
+		rc = mdb_dbi_open(txn, lk_tables[LK_TABLE_META].name, 0, &table);
+	}
+	if (txn != NULL) {
+		mdb_txn_abort(txn);
+	}
+	if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE) {
+		return lk_opening_fail(
+			opening, LK_FAILED_PRECONDITION, "data.mdb holds another program's data: use another --data");
+	}
+	return rc == MDB_SUCCESS ? LK_OK
+				 : lk_opening_fail(opening, lk_err_from_lmdb(rc), "data.mdb: %s", mdb_strerror(rc));
+}
+
+static enum lk_err tidy_env(struct lk_opening *opening)
+{
+	struct lk_store *store = opening->store;
+	int dead = 0;
+
 	/* LMDB gives both of its files one mode. */
 	if (fchmodat(store->dir, "data.mdb", 0640, 0) != 0 || fchmodat(store->dir, "lock.mdb", 0660, 0) != 0) {
-		return lk_opening_fail(opening, LK_IO, "data.mdb: %s", strerror(errno));
+		return lk_opening_fail(opening, lk_err_from_errno(errno), "data.mdb: %s", strerror(errno));
 	}
-	int dead = 0;
 	(void)mdb_reader_check(store->env, &dead);
 	return LK_OK;
 }
@@ -176,6 +222,12 @@ enum lk_err lk_opening_environment(struct lk_opening *opening)
 {
 	enum lk_err err = open_env(opening);
 
+	if (err == LK_OK) {
+		err = check_ours(opening);
+	}
+	if (err == LK_OK) {
+		err = tidy_env(opening);
+	}
 	return err != LK_OK ? err : open_tables(opening, LK_TABLE_META, LK_TABLE_META + 1);
 }
 

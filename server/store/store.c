@@ -137,6 +137,9 @@ static enum lk_err look(struct lk_opening *opening)
 		return lk_opening_fail(opening, err, "data.mdb: %s", lk_err_text(err));
 	}
 	err = read_record(opening);
+	if (lk_txn_err(opening->txn) != LK_OK) {
+		err = lk_opening_fail(opening, lk_txn_err(opening->txn), "data.mdb: %s", lk_err_text(err));
+	}
 	lk_write_abort(opening->txn);
 	opening->txn = NULL;
 	return err;
