@@ -10,30 +10,6 @@
 #include "tests/unit/store/world.h"
 #include <cmocka.h>
 
-/* Recomputes the chain from the table as it lies. The number of records that follow from one another, from the first on. */
-static uint64_t chain_length(struct world *world, struct lk_txn *txn, uint8_t ret_hash[static LK_DIGEST_LEN])
-{
-	uint8_t key[LK_SECRET_KEY_LEN];
-	uint8_t hash[LK_DIGEST_LEN] = {0};
-	struct lk_key first = lk_key_u64(0);
-	uint64_t length = 0;
-
-	lk_seal_subkey(lk_store_keyring(world->fixture->store), LK_SEAL_AUDIT, NULL, 0, key);
-	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_AUDIT);
-	for (bool more = lk_walk_seek(walk, &first); more; more = lk_walk_next(walk)) {
-		struct lk_value value = lk_walk_value(walk);
-		assert_true(value.len > LK_DIGEST_LEN);
-		lk_audit_hash(key, hash, value.data + LK_DIGEST_LEN, value.len - LK_DIGEST_LEN, hash);
-		if (memcmp(hash, value.data, LK_DIGEST_LEN) != 0 || lk_read_u64(lk_walk_key(walk).data) != length + 1) {
-			break;
-		}
-		length++;
-	}
-	lk_walk_free(walk);
-	memcpy(ret_hash, hash, LK_DIGEST_LEN);
-	return length;
-}
-
 static Latchkey__Store__AuditRecord *record_at(struct world *world, uint64_t number)
 {
 	struct lk_key where = lk_key_u64(number);
@@ -68,7 +44,7 @@ static void test_audit_chain_can_be_recomputed_from_its_table(void **state)
 	const struct lk_head *head = lk_txn_head(txn);
 	/* system, root, acme, prod, and what became of 20 keys. */
 	assert_int_equal(head->last_audit, 4 + 20 + 20 + 10);
-	assert_int_equal(chain_length(&world, txn, hash), head->last_audit);
+	assert_int_equal(world_chain_length(&world, txn, hash), head->last_audit);
 	assert_memory_equal(hash, head->audit_hash, sizeof hash);
 }
 
@@ -90,7 +66,7 @@ static void test_audit_chain_shows_what_was_altered(void **state)
 		copy[i] ^= 0x10;
 		assert_int_equal(lk_write_begin(world.fixture->store, &txn), LK_OK);
 		lk_txn_put(txn, LK_TABLE_AUDIT, &where, copy, len, 0);
-		assert_int_equal(chain_length(&world, txn, hash), 2);
+		assert_int_equal(world_chain_length(&world, txn, hash), 2);
 		lk_write_abort(txn);
 		copy[i] ^= 0x10;
 	}
@@ -106,7 +82,7 @@ static void test_audit_chain_shows_what_was_taken_out(void **state)
 		struct lk_key where = lk_key_u64(number);
 		assert_int_equal(lk_write_begin(world.fixture->store, &txn), LK_OK);
 		lk_txn_delete(txn, LK_TABLE_AUDIT, &where);
-		assert_int_equal(chain_length(&world, txn, hash), number - 1);
+		assert_int_equal(world_chain_length(&world, txn, hash), number - 1);
 		/* The last one, too: the head tells. */
 		assert_memory_not_equal(hash, lk_txn_head(txn)->audit_hash, sizeof hash);
 		lk_write_abort(txn);
@@ -232,7 +208,7 @@ static void test_audit_chain_goes_on_after_a_restart(void **state)
 	lk_fixture_close(world.fixture);
 	assert_int_equal(lk_fixture_open(world.fixture), LK_OK);
 	world_key(&world, "two");
-	assert_int_equal(chain_length(&world, lk_fixture_snapshot(world.fixture), hash), 6);
+	assert_int_equal(world_chain_length(&world, lk_fixture_snapshot(world.fixture), hash), 6);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lk_fixture_setup, lk_fixture_teardown)

@@ -2,7 +2,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
+#include "server/core/secret.h"
 #include "server/store/find.h"
 #include "server/store/verdict_record.h"
 #include "tests/lib/draft.h"
@@ -112,4 +114,27 @@ void world_assert_consistent(struct lk_fixture *fixture)
 	/* No two of these tests' digests begin alike. */
 	assert_int_equal(lk_fixture_count(txn, LK_TABLE_VERDICT), keys);
 	assert_int_equal(lk_txn_err(txn), LK_OK);
+}
+
+uint64_t world_chain_length(struct world *world, struct lk_txn *txn, uint8_t ret_hash[static LK_DIGEST_LEN])
+{
+	uint8_t key[LK_SECRET_KEY_LEN];
+	uint8_t hash[LK_DIGEST_LEN] = {0};
+	struct lk_key first = lk_key_u64(0);
+	uint64_t length = 0;
+
+	lk_seal_subkey(lk_store_keyring(world->fixture->store), LK_SEAL_AUDIT, NULL, 0, key);
+	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_AUDIT);
+	for (bool more = lk_walk_seek(walk, &first); more; more = lk_walk_next(walk)) {
+		struct lk_value value = lk_walk_value(walk);
+		assert_true(value.len > LK_DIGEST_LEN);
+		lk_audit_hash(key, hash, value.data + LK_DIGEST_LEN, value.len - LK_DIGEST_LEN, hash);
+		if (memcmp(hash, value.data, LK_DIGEST_LEN) != 0 || lk_read_u64(lk_walk_key(walk).data) != length + 1) {
+			break;
+		}
+		length++;
+	}
+	lk_walk_free(walk);
+	memcpy(ret_hash, hash, LK_DIGEST_LEN);
+	return length;
 }

@@ -40,4 +40,10 @@ void world_assert_indexed(struct lk_txn *txn, const Latchkey__Store__KeyRecord *
 /* That indexes and verdicts say what the key records say, and nothing more. */
 void world_assert_consistent(struct lk_fixture *fixture);
 
+/*
+ * Recomputes the audit chain from the table as it lies: how many records follow from one another, from the first on, and the
+ * hash of the last of them.
+ */
+uint64_t world_chain_length(struct world *world, struct lk_txn *txn, uint8_t ret_hash[static LK_DIGEST_LEN]);
+
 #endif
