@@ -7,8 +7,9 @@
 #include "server/core/time.h"
 #include "server/store/apply.h"
 
-/* The most writes of one commit: bounds how long the first of them waits for the last. */
-#define GROUP_MOST 128
+/* The most writes of one commit, and mutations of all of them: bounds how long the first of them waits for the last. */
+#define GROUP_MOST     128
+#define MUTATIONS_MOST 2000
 
 struct queue {
 	struct lk_write *first;
@@ -47,17 +48,12 @@ static void queue_push(struct queue *queue, struct lk_write *write)
 	queue->end = &write->next;
 }
 
-static struct lk_write *queue_pop(struct queue *queue)
+static void queue_pop(struct queue *queue)
 {
-	struct lk_write *write = queue->first;
-
-	if (write != NULL) {
-		queue->first = write->next;
-		if (queue->first == NULL) {
-			queue->end = &queue->first;
-		}
+	queue->first = queue->first->next;
+	if (queue->first == NULL) {
+		queue->end = &queue->first;
 	}
-	return write;
 }
 
 static int64_t monotonic_us(void)
@@ -158,19 +154,36 @@ static void run_group(struct lk_store *store, struct group *group)
 	}
 }
 
+/* Takes the next write that is queued into the group; false where there is none, or no room for it. */
+static bool take_write(struct lk_writer *writer, struct group *group, size_t *mutations)
+{
+	struct queue *queue = writer->urgent.first != NULL ? &writer->urgent : &writer->ordinary;
+	struct lk_write *write = queue->first;
+
+	if (write == NULL || group->count == GROUP_MOST) {
+		return false;
+	}
+	/* One that is too large for any group is a group of its own. */
+	*mutations += write->change->n_mutations;
+	if (*mutations > MUTATIONS_MOST && group->count > 0) {
+		return false;
+	}
+	queue_pop(queue);
+	group->writes[group->count++] = write;
+	return true;
+}
+
 /* Waits for writes and takes a group of them; an empty one when all is done. */
 static void take_group(struct lk_writer *writer, struct group *ret_group)
 {
-	struct lk_write *write = NULL;
+	size_t mutations = 0;
 
 	ret_group->count = 0;
 	pthread_mutex_lock(&writer->lock);
 	while (writer->queued == 0 && !writer->stopping) {
 		pthread_cond_wait(&writer->wake, &writer->lock);
 	}
-	while (ret_group->count < GROUP_MOST &&
-		((write = queue_pop(&writer->urgent)) != NULL || (write = queue_pop(&writer->ordinary)) != NULL)) {
-		ret_group->writes[ret_group->count++] = write;
+	while (take_write(writer, ret_group, &mutations)) {
 	}
 	writer->queued -= ret_group->count;
 	pthread_mutex_unlock(&writer->lock);

@@ -326,6 +326,63 @@ static void test_writer_lets_revocations_go_first(void **state)
 	free_jobs(jobs, COUNT(jobs));
 }
 
+/* How many keys there were when each write was answered: nothing of the next group is done by then. */
+static uint64_t keys_when_answered[8];
+
+static void count_keys(struct lk_write *write, enum lk_err err, const struct lk_kept_reply *reply)
+{
+	struct job *job = (struct job *)(void *)((char *)write - offsetof(struct job, write));
+	struct bench *bench = job->bench;
+	struct lk_txn *snapshot = NULL;
+
+	(void)reply;
+	if (lk_snapshot_new(bench->world.fixture->store, &snapshot) != LK_OK || lk_snapshot_begin(snapshot) != LK_OK) {
+		abort();
+	}
+	uint64_t keys = lk_txn_head(snapshot)->last_slot;
+	lk_snapshot_free(snapshot);
+	pthread_mutex_lock(&bench->lock);
+	job->err = err;
+	keys_when_answered[bench->done++] = keys;
+	pthread_cond_broadcast(&bench->changed);
+	pthread_mutex_unlock(&bench->lock);
+}
+
+static enum lk_err make_many(struct job *job, struct lk_txn *txn)
+{
+	(void)txn;
+	for (size_t i = 0; i < job->slot; i++) {
+		lk_draft_put_key(&job->arena, job->write.change, job->bench->world.tenant, job->keyspace, "");
+	}
+	return LK_OK;
+}
+
+static void test_writer_group_has_no_more_mutations_than_bounds_its_time(void **state)
+{
+	static const uint64_t sizes[] = {1, 500, 500, 500, 499, 1, 500, 500};
+	static const uint64_t expected[] = {2000, 2000, 2000, 2000, 2000, 3001, 3001, 3001};
+	struct job *jobs[COUNT(sizes)];
+	struct bench bench;
+
+	bench_start(&bench, state, QUEUE_MAX);
+	bench_hold(&bench);
+	for (size_t i = 0; i < COUNT(jobs); i++) {
+		jobs[i] = new_job(&bench, "");
+		jobs[i]->make = make_many;
+		jobs[i]->slot = sizes[i];
+		jobs[i]->write.done = count_keys;
+		submit(jobs[i]);
+	}
+	bench_release(&bench);
+	bench_wait(&bench, COUNT(jobs));
+	for (size_t i = 0; i < COUNT(jobs); i++) {
+		assert_int_equal(jobs[i]->err, LK_OK);
+		assert_int_equal(keys_when_answered[i], expected[i]);
+	}
+	bench_stop(&bench);
+	free_jobs(jobs, COUNT(jobs));
+}
+
 static void *stop_writer(void *argument)
 {
 	lk_writer_stop(argument);
@@ -393,6 +450,7 @@ int main(void)
 		TEST(test_writer_drops_what_is_past_its_deadline),
 		TEST(test_writer_refuses_what_its_queue_does_not_hold),
 		TEST(test_writer_lets_revocations_go_first),
+		TEST(test_writer_group_has_no_more_mutations_than_bounds_its_time),
 		TEST(test_writer_stop_finishes_what_is_queued_and_takes_no_more),
 		TEST(test_writer_that_is_stopped_at_once_ends),
 	};
