@@ -82,29 +82,33 @@ enum lk_err lk_reply_find(
 	return open_reply(txn, arena, id, hash, record, ret_reply);
 }
 
-static void purge(struct lk_txn *txn, int64_t now_us)
+/* The key of the first reply whose time is over; false where there is none. */
+static bool find_over(struct lk_txn *txn, int64_t now_us, struct lk_key *ret_key)
 {
 	struct lk_key first = lk_key_u64(0);
-	struct lk_key over[PURGE_MOST];
-	size_t count = 0;
-
 	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_REPLY);
-	for (bool more = lk_walk_seek(walk, &first); more && count < PURGE_MOST; more = lk_walk_next(walk)) {
+	bool over = false;
+
+	if (lk_walk_seek(walk, &first)) {
 		struct lk_value key = lk_walk_key(walk);
 		if (key.len != sizeof(uint64_t) + LK_DIGEST_LEN) {
 			lk_txn_fail(txn, LK_CORRUPT);
-			break;
+		} else {
+			over = (int64_t)lk_read_u64(key.data) <= now_us / LK_US_PER_MS - LK_REPLY_KEEP_MS;
+			memcpy(ret_key->data, key.data, key.len);
+			ret_key->len = key.len;
 		}
-		int64_t time_ms = (int64_t)lk_read_u64(key.data);
-		if (time_ms > now_us / LK_US_PER_MS - LK_REPLY_KEEP_MS) {
-			break;
-		}
-		memcpy(over[count].data, key.data, key.len);
-		over[count++].len = key.len;
 	}
 	lk_walk_free(walk);
-	for (size_t i = 0; i < count; i++) {
-		lk_txn_delete(txn, LK_TABLE_REPLY, &over[i]);
+	return over;
+}
+
+void lk_reply_purge(struct lk_txn *txn, int64_t now_us, size_t most)
+{
+	struct lk_key over = {0};
+
+	for (size_t i = 0; i < most && find_over(txn, now_us, &over); i++) {
+		lk_txn_delete(txn, LK_TABLE_REPLY, &over);
 	}
 }
 
@@ -132,5 +136,5 @@ void lk_reply_keep(struct lk_txn *txn, struct lk_arena *arena, const struct lk_r
 	record.revision = reply->revision;
 	struct lk_key where = lk_key_reply(id->time_ms, hash);
 	lk_txn_put_record(txn, LK_TABLE_REPLY, &where, &record.base, MDB_NOOVERWRITE);
-	purge(txn, now_us);
+	lk_reply_purge(txn, now_us, PURGE_MOST);
 }

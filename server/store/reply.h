@@ -58,4 +58,7 @@ LK_MUST_CHECK enum lk_err lk_reply_find(
 void lk_reply_keep(struct lk_txn *txn, struct lk_arena *arena, const struct lk_reply_id *id,
 	const struct lk_kept_reply *reply, int64_t now_us);
 
+/* Lets go of replies whose time is over, at most `most` of them. Errors stick to `txn`. */
+void lk_reply_purge(struct lk_txn *txn, int64_t now_us, size_t most);
+
 #endif

@@ -11,6 +11,10 @@
 #define GROUP_MOST     128
 #define MUTATIONS_MOST 2000
 
+/* How often replies whose time is over go where no write takes them along, and the most that go at a time. */
+#define PURGE_EVERY_US INT64_C(60000000)
+#define PURGE_MOST     2000
+
 struct queue {
 	struct lk_write *first;
 	struct lk_write **end;
@@ -20,7 +24,7 @@ struct lk_writer {
 	struct lk_store *store;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	/* Something was queued, or the writer is stopping. */
+	/* Something was queued, or the writer is stopping. Waits go by CLOCK_MONOTONIC. */
 	pthread_cond_t wake;
 	/* Under the lock. */
 	struct queue urgent;
@@ -56,11 +60,11 @@ static void queue_pop(struct queue *queue)
 	}
 }
 
-static int64_t monotonic_us(void)
+static int64_t clock_us(clockid_t clock)
 {
 	struct timespec now = {0};
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * LK_US_PER_SECOND + now.tv_nsec / 1000;
 }
 
@@ -105,7 +109,7 @@ static enum lk_err apply(struct lk_write *write, struct lk_txn *txn)
 /* Runs one write. An error that sticks to `txn` is the environment's; any other is the write's own. */
 static enum lk_err run(struct lk_write *write, struct lk_txn *txn)
 {
-	if (monotonic_us() > write->deadline_us) {
+	if (clock_us(CLOCK_MONOTONIC) > write->deadline_us) {
 		return LK_DEADLINE_EXCEEDED;
 	}
 	if (write->reply_id != NULL) {
@@ -140,7 +144,7 @@ static enum lk_err commit(struct lk_store *store, struct lk_write **writes, size
 
 static void run_group(struct lk_store *store, struct group *group)
 {
-	enum lk_err err = commit(store, group->writes, group->count);
+	enum lk_err err = group->count == 0 ? LK_OK : commit(store, group->writes, group->count);
 
 	for (size_t i = 0; err != LK_OK && i < group->count; i++) {
 		struct lk_write *write = group->writes[i];
@@ -173,31 +177,70 @@ static bool take_write(struct lk_writer *writer, struct group *group, size_t *mu
 	return true;
 }
 
-/* Waits for writes and takes a group of them; an empty one when all is done. */
-static void take_group(struct lk_writer *writer, struct group *ret_group)
+/*
+ * Waits for writes until `until_us` and takes a group of them, an empty one where none came. False when all is done and the
+ * writer is to stop.
+ */
+static bool take_group(struct lk_writer *writer, int64_t until_us, struct group *ret_group)
 {
+	struct timespec until = {
+		.tv_sec = until_us / LK_US_PER_SECOND, .tv_nsec = (long)(until_us % LK_US_PER_SECOND) * 1000};
 	size_t mutations = 0;
+	int rc = 0;
 
 	ret_group->count = 0;
 	pthread_mutex_lock(&writer->lock);
-	while (writer->queued == 0 && !writer->stopping) {
-		pthread_cond_wait(&writer->wake, &writer->lock);
+	while (rc == 0 && writer->queued == 0 && !writer->stopping) {
+		rc = pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
 	}
 	while (take_write(writer, ret_group, &mutations)) {
 	}
 	writer->queued -= ret_group->count;
+	bool more = ret_group->count > 0 || !writer->stopping;
 	pthread_mutex_unlock(&writer->lock);
+	return more;
+}
+
+/* False where it failed; the next time will do: these replies open to nobody who has not their request_id. */
+static bool purge(struct lk_store *store)
+{
+	struct lk_txn *txn = NULL;
+
+	if (lk_write_begin(store, &txn) != LK_OK) {
+		return false;
+	}
+	lk_reply_purge(txn, clock_us(CLOCK_REALTIME), PURGE_MOST);
+	return lk_write_commit(txn) == LK_OK;
 }
 
 static void *run_writer(void *argument)
 {
 	struct lk_writer *writer = argument;
-	struct group group;
+	struct group group = {0};
+	/* What went over while no daemon ran goes at once. */
+	int64_t purge_us = 0;
 
-	for (take_group(writer, &group); group.count > 0; take_group(writer, &group)) {
+	do {
 		run_group(writer->store, &group);
-	}
+		int64_t now_us = clock_us(CLOCK_MONOTONIC);
+		if (now_us >= purge_us) {
+			(void)purge(writer->store);
+			purge_us = now_us + PURGE_EVERY_US;
+		}
+	} while (take_group(writer, purge_us, &group));
 	return NULL;
+}
+
+/* Makes what the writer's threads meet at. */
+static void init_wake(struct lk_writer *writer)
+{
+	pthread_condattr_t attributes;
+
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&writer->wake, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	(void)pthread_mutex_init(&writer->lock, NULL);
 }
 
 enum lk_err lk_writer_start(struct lk_store *store, size_t queue_max, struct lk_writer **ret_writer)
@@ -211,8 +254,7 @@ enum lk_err lk_writer_start(struct lk_store *store, size_t queue_max, struct lk_
 	writer->queue_max = queue_max;
 	queue_init(&writer->urgent);
 	queue_init(&writer->ordinary);
-	pthread_mutex_init(&writer->lock, NULL);
-	pthread_cond_init(&writer->wake, NULL);
+	init_wake(writer);
 	if (pthread_create(&writer->thread, NULL, run_writer, writer) != 0) {
 		pthread_cond_destroy(&writer->wake);
 		pthread_mutex_destroy(&writer->lock);

@@ -9,6 +9,7 @@
 #include "client/uuid7.h"
 #include "latchkey/store/record.pb-c.h"
 #include "server/core/time.h"
+#include "server/store/writer.h"
 #include "tests/unit/store/world.h"
 #include <cmocka.h>
 
@@ -184,6 +185,42 @@ static void test_reply_table_shrinks_to_what_is_needed(void **state)
 	assert_int_equal(kept(fixture), 30);
 }
 
+static void test_reply_goes_without_another_that_takes_it_along(void **state)
+{
+	struct lk_fixture *fixture = *state;
+	int64_t over_us = LK_FIXTURE_TIME_US + LK_REPLY_KEEP_MS * LK_US_PER_MS;
+	struct request request;
+	struct lk_txn *txn = NULL;
+
+	for (int i = 0; i < 10; i++) {
+		make_request(&request, "uid:1000", NOW_MS + i, "request");
+		keep(fixture, &request, "r", LK_FIXTURE_TIME_US);
+	}
+	assert_int_equal(lk_write_begin(fixture->store, &txn), LK_OK);
+	lk_reply_purge(txn, over_us - 1, 100);
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_REPLY), 10);
+	lk_reply_purge(txn, over_us + 4 * LK_US_PER_MS, 3);
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_REPLY), 7);
+	lk_reply_purge(txn, over_us + 4 * LK_US_PER_MS, 100);
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_REPLY), 5);
+	assert_int_equal(lk_write_commit(txn), LK_OK);
+}
+
+/* The fixture's time is long past. */
+static void test_reply_that_outlived_its_daemon_goes_when_the_writer_starts(void **state)
+{
+	struct lk_fixture *fixture = *state;
+	struct request request;
+	struct lk_writer *writer = NULL;
+
+	make_request(&request, "uid:1000", NOW_MS, "request");
+	keep(fixture, &request, "the response", LK_FIXTURE_TIME_US);
+	assert_int_equal(kept(fixture), 1);
+	assert_int_equal(lk_writer_start(fixture->store, 1, &writer), LK_OK);
+	lk_writer_stop(writer);
+	assert_int_equal(kept(fixture), 0);
+}
+
 static void test_reply_leaves_neither_id_nor_response_in_the_file(void **state)
 {
 	struct lk_fixture *fixture = *state;
@@ -323,6 +360,8 @@ int main(void)
 		TEST(test_reply_of_an_id_that_differs_in_one_bit_is_not_there),
 		TEST(test_reply_goes_when_its_time_is_over_and_not_before),
 		TEST(test_reply_table_shrinks_to_what_is_needed),
+		TEST(test_reply_goes_without_another_that_takes_it_along),
+		TEST(test_reply_that_outlived_its_daemon_goes_when_the_writer_starts),
 		TEST(test_reply_leaves_neither_id_nor_response_in_the_file),
 		TEST(test_reply_that_was_altered_is_corrupt),
 		TEST(test_reply_in_anothers_place_is_corrupt),
