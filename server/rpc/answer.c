@@ -1,15 +1,11 @@
 #include <string.h>
 
-#include "server/log.h"
 #include "server/rpc/job.h"
 
-/* Where not even an error can be packed, the connection is closed: its peer then sees that there is no answer. */
-static void give_up(struct lk_job *job)
-{
-	job->exchange->ops->reply_send(job->exchange);
-}
-
-/* The arena and the snapshot are ready for the next request before the exchange is the transport's again. */
+/*
+ * The arena and the snapshot are ready for the next request before the exchange is the transport's again. Where there is no
+ * buffer, since not even an error could be packed, the transport closes the connection: the peer sees that there is no answer.
+ */
 static void send_reply(struct lk_job *job)
 {
 	lk_snapshot_end(job->snapshot);
@@ -55,11 +51,9 @@ void lk_answer_error(struct lk_job *job, enum lk_err err, uint32_t retry_after_m
 		response.violations = pack_violations(job);
 	}
 	uint8_t *reply = job->exchange->ops->reply_alloc(job->exchange, lk_envelope_response_size(&response));
-	if (reply == NULL) {
-		give_up(job);
-		return;
+	if (reply != NULL) {
+		lk_envelope_response_pack(&response, reply);
 	}
-	lk_envelope_response_pack(&response, reply);
 	send_reply(job);
 }
 
