@@ -91,7 +91,7 @@ bool lk_find_has_keyspace(struct lk_txn *txn, uint32_t tenant, const char *id)
 	return lk_txn_get(txn, LK_TABLE_KEYSPACE_BY_ID, &key, &value);
 }
 
-static Latchkey__Store__KeyRecord *get_key(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot)
+Latchkey__Store__KeyRecord *lk_find_key_by_slot(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot)
 {
 	struct lk_key where = lk_key_u64(slot);
 	Latchkey__Store__KeyRecord *key = lk_txn_record(
@@ -103,11 +103,6 @@ static Latchkey__Store__KeyRecord *get_key(struct lk_txn *txn, struct lk_arena *
 		return NULL;
 	}
 	return key;
-}
-
-Latchkey__Store__KeyRecord *lk_find_key_by_slot(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot)
-{
-	return get_key(txn, arena, slot);
 }
 
 Latchkey__Store__KeyRecord *lk_find_key(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *key)
@@ -126,41 +121,19 @@ Latchkey__Store__KeyRecord *lk_find_key(struct lk_txn *txn, struct lk_arena *are
 	if (!found) {
 		return NULL;
 	}
-	Latchkey__Store__KeyRecord *record = expected(txn, get_key(txn, arena, slot));
+	Latchkey__Store__KeyRecord *record = expected(txn, lk_find_key_by_slot(txn, arena, slot));
 	return record != NULL && record->tenant == tenant ? record : NULL;
-}
-
-/* Whether the key in `slot` holds its name: a revoked one no longer does. */
-static bool holds_name(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot)
-{
-	const Latchkey__Store__KeyRecord *key = expected(txn, get_key(txn, arena, slot));
-
-	return key != NULL && key->state != LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED;
 }
 
 bool lk_find_name_taken(struct lk_txn *txn, uint32_t keyspace, const char *name)
 {
-	struct lk_arena arena = {0};
-	bool taken = false;
-
 	if (strlen(name) > NAME_MAX_BYTES) {
 		return false;
 	}
-	struct lk_key prefix = lk_key_by_name_prefix(keyspace, name);
+	struct lk_key prefix = lk_key_by_name_prefix(keyspace, name, false);
 	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_KEY_BY_NAME);
-	if (walk == NULL) {
-		return false;
-	}
-	if (lk_arena_init(&arena, 8 << 10, 1 << 20) != LK_OK) {
-		lk_txn_fail(txn, LK_NO_MEMORY);
-	}
-	for (bool more = lk_walk_seek(walk, &prefix); more && !taken && lk_walk_in(walk, &prefix);
-		more = lk_walk_next(walk)) {
-		struct lk_value key = lk_walk_key(walk);
-		taken = holds_name(txn, &arena, lk_read_u64(key.data + prefix.len));
-		lk_arena_reset(&arena);
-	}
-	lk_arena_done(&arena);
+	bool taken = lk_walk_seek(walk, &prefix) && lk_walk_in(walk, &prefix);
+
 	lk_walk_free(walk);
-	return taken && lk_txn_err(txn) == LK_OK;
+	return taken;
 }

@@ -60,23 +60,29 @@ uint64_t lk_index_next_key_number(struct lk_txn *txn, uint32_t tenant)
 	return number;
 }
 
-static bool same_name(const Latchkey__Store__KeyRecord *before, const Latchkey__Store__KeyRecord *after)
+static bool is_revoked(const Latchkey__Store__KeyRecord *key)
 {
-	return before != NULL && after != NULL && strcmp(before->name, after->name) == 0;
+	return key->state == LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED;
+}
+
+static bool same_place_by_name(const Latchkey__Store__KeyRecord *before, const Latchkey__Store__KeyRecord *after)
+{
+	return before != NULL && after != NULL && strcmp(before->name, after->name) == 0 &&
+	       is_revoked(before) == is_revoked(after);
 }
 
 static void move_name(
 	struct lk_txn *txn, const Latchkey__Store__KeyRecord *before, const Latchkey__Store__KeyRecord *after)
 {
-	if (same_name(before, after)) {
+	if (same_place_by_name(before, after)) {
 		return;
 	}
 	if (before != NULL && before->name[0] != '\0') {
-		struct lk_key key = lk_key_by_name(before->keyspace, before->name, before->slot);
+		struct lk_key key = lk_key_by_name(before->keyspace, before->name, is_revoked(before), before->slot);
 		lk_txn_delete(txn, LK_TABLE_KEY_BY_NAME, &key);
 	}
 	if (after != NULL && after->name[0] != '\0') {
-		struct lk_key key = lk_key_by_name(after->keyspace, after->name, after->slot);
+		struct lk_key key = lk_key_by_name(after->keyspace, after->name, is_revoked(after), after->slot);
 		lk_txn_put(txn, LK_TABLE_KEY_BY_NAME, &key, NULL, 0, MDB_NOOVERWRITE);
 	}
 }
@@ -107,8 +113,7 @@ static void remove_fixed(struct lk_txn *txn, const Latchkey__Store__KeyRecord *k
 static void count(struct lk_gate *gate, const Latchkey__Store__KeyRecord *key, uint64_t change)
 {
 	if (key != NULL) {
-		bool revoked = key->state == LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED;
-		*(revoked ? &gate->revoked : &gate->active) += change;
+		*(is_revoked(key) ? &gate->revoked : &gate->active) += change;
 	}
 }
 

@@ -102,18 +102,20 @@ struct lk_key lk_key_by_number(uint32_t tenant, uint64_t number)
 	return key;
 }
 
-struct lk_key lk_key_by_name_prefix(uint32_t keyspace, const char *name)
+struct lk_key lk_key_by_name_prefix(uint32_t keyspace, const char *name, bool revoked)
 {
 	struct lk_key key = lk_key_u32(keyspace);
+	uint8_t last = revoked ? 1 : 0;
 
 	/* The NUL ends the name, so that no name is the beginning of another's. */
 	append(&key, name, strlen(name) + 1);
+	append(&key, &last, sizeof last);
 	return key;
 }
 
-struct lk_key lk_key_by_name(uint32_t keyspace, const char *name, uint64_t slot)
+struct lk_key lk_key_by_name(uint32_t keyspace, const char *name, bool revoked, uint64_t slot)
 {
-	struct lk_key key = lk_key_by_name_prefix(keyspace, name);
+	struct lk_key key = lk_key_by_name_prefix(keyspace, name, revoked);
 
 	append_u64(&key, slot);
 	return key;

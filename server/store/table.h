@@ -2,11 +2,12 @@
  * The tables of the store, and the typed codec of their keys.
  *
  * Keys are big-endian, so that their order is their meaning; the integer key of `verdict` alone is native, as LMDB's
- * MDB_INTEGERKEY wants it. Every key stays far under LMDB's 511 bytes: the longest, a name of 100 characters of 4 bytes, has 412.
+ * MDB_INTEGERKEY wants it. Every key stays far under LMDB's 511 bytes: the longest, a name of 100 characters of 4 bytes, has 414.
  */
 #ifndef LK_SERVER_STORE_TABLE_H
 #define LK_SERVER_STORE_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,7 +36,10 @@ enum lk_table {
 	LK_TABLE_KEY_BY_ID,
 	/* tenant number, key number -> slot */
 	LK_TABLE_KEY_BY_NUMBER,
-	/* keyspace number, name, slot -> nothing; keys without a name are not in it */
+	/*
+	 * keyspace number, name, whether it is revoked, slot -> nothing; keys without a name are not in it. Revoked keys stand
+	 * behind the others of their name: whether a name is taken is one seek, however many have had it.
+	 */
 	LK_TABLE_KEY_BY_NAME,
 	/* keyspace number, create_us, slot -> nothing; a list of a whole tenant merges its keyspaces (scan.h) */
 	LK_TABLE_KEY_BY_CREATE,
@@ -71,9 +75,9 @@ struct lk_key lk_key_id(const char *id);
 struct lk_key lk_key_keyspace_by_id(uint32_t tenant, const char *id);
 struct lk_key lk_key_verdict(const uint8_t digest[static LK_DIGEST_LEN]);
 struct lk_key lk_key_by_number(uint32_t tenant, uint64_t number);
-struct lk_key lk_key_by_name(uint32_t keyspace, const char *name, uint64_t slot);
-/* The part of lk_key_by_name() that all keys of one name share. */
-struct lk_key lk_key_by_name_prefix(uint32_t keyspace, const char *name);
+struct lk_key lk_key_by_name(uint32_t keyspace, const char *name, bool revoked, uint64_t slot);
+/* The part of lk_key_by_name() that the keys of one name share: those that are revoked, or those that are not. */
+struct lk_key lk_key_by_name_prefix(uint32_t keyspace, const char *name, bool revoked);
 struct lk_key lk_key_by_create(uint32_t keyspace, int64_t create_us, uint64_t slot);
 struct lk_key lk_key_reply(uint64_t time_ms, const uint8_t hash[static LK_DIGEST_LEN]);
 

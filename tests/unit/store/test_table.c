@@ -71,9 +71,10 @@ static void test_table_keys_have_the_bytes_that_are_on_disks(void **state)
 	assert_bytes(lk_key_id("acme"), "61636d65");
 	assert_bytes(lk_key_keyspace_by_id(7, "prod"), "0000000770726f64");
 	assert_bytes(lk_key_by_number(7, 258), "000000070000000000000102");
-	assert_bytes(lk_key_by_name(7, "ci", 9), "00000007636900"
-						 "0000000000000009");
-	assert_bytes(lk_key_by_name_prefix(7, "ci"), "00000007636900");
+	assert_bytes(lk_key_by_name(7, "ci", false, 9), "0000000763690000"
+							"0000000000000009");
+	assert_bytes(lk_key_by_name_prefix(7, "ci", false), "0000000763690000");
+	assert_bytes(lk_key_by_name_prefix(7, "ci", true), "0000000763690001");
 	assert_bytes(lk_key_by_create(7, 258, 9), "00000007"
 						  "0000000000000102"
 						  "0000000000000009");
@@ -102,22 +103,23 @@ static void test_table_keys_by_creation_sort_by_keyspace_then_time_then_slot(voi
 	assert_int_equal(keys[0].len, LK_KEY_BY_CREATE_LEN);
 }
 
-/* One name's keys stand together, and none of another's among them, even where that begins with it. */
+/* One name's keys stand together, the revoked ones last, and none of another's among them, even where that begins with it. */
 static void test_table_keys_of_one_name_stand_together(void **state)
 {
 	(void)state;
 	const struct lk_key keys[] = {
-		lk_key_by_name(1, "", 1),
-		lk_key_by_name(1, "ci", 1),
-		lk_key_by_name(1, "ci", UINT64_MAX),
-		lk_key_by_name(1, "ci\x01", 1),
-		lk_key_by_name(1, "ci ", 1),
-		lk_key_by_name(1, "cia", 1),
-		lk_key_by_name(1, "d", 1),
-		lk_key_by_name(1, "\xc3\xa9", 1),
-		lk_key_by_name(2, "a", 1),
+		lk_key_by_name(1, "", false, 1),
+		lk_key_by_name(1, "ci", false, 1),
+		lk_key_by_name(1, "ci", false, UINT64_MAX),
+		lk_key_by_name(1, "ci", true, 1),
+		lk_key_by_name(1, "ci\x01", false, 1),
+		lk_key_by_name(1, "ci ", false, 1),
+		lk_key_by_name(1, "cia", false, 1),
+		lk_key_by_name(1, "d", false, 1),
+		lk_key_by_name(1, "\xc3\xa9", false, 1),
+		lk_key_by_name(2, "a", false, 1),
 	};
-	struct lk_key prefix = lk_key_by_name_prefix(1, "ci");
+	struct lk_key prefix = lk_key_by_name_prefix(1, "ci", false);
 
 	assert_ascending(keys, COUNT(keys));
 	for (size_t i = 0; i < COUNT(keys); i++) {
@@ -138,7 +140,7 @@ static void test_table_longest_texts_fit(void **state)
 	name[sizeof name - 1] = '\0';
 	memset(id, 'z', LK_ID_MAX);
 	id[LK_ID_MAX] = '\0';
-	assert_int_equal(lk_key_by_name(UINT32_MAX, name, UINT64_MAX).len, 4 + 400 + 1 + 8);
+	assert_int_equal(lk_key_by_name(UINT32_MAX, name, true, UINT64_MAX).len, 4 + 400 + 1 + 1 + 8);
 	assert_int_equal(lk_key_keyspace_by_id(UINT32_MAX, id).len, 4 + 63);
 	assert_true(LK_KEY_MAX < 511);
 }

@@ -69,7 +69,7 @@ void world_assert_indexed(struct lk_txn *txn, const Latchkey__Store__KeyRecord *
 		world_index_has(txn, LK_TABLE_KEY_BY_NUMBER, lk_key_by_number(key->tenant, key->number), key->slot));
 	assert_true(world_index_has(
 		txn, LK_TABLE_KEY_BY_CREATE, lk_key_by_create(key->keyspace, key->create_us, key->slot), 0));
-	struct lk_key by_name = lk_key_by_name(key->keyspace, key->name, key->slot);
+	struct lk_key by_name = lk_key_by_name(key->keyspace, key->name, key->state == LK_REVOKED, key->slot);
 	assert_int_equal(lk_txn_get(txn, LK_TABLE_KEY_BY_NAME, &by_name, &value), key->name[0] != '\0');
 	assert_true(lk_verdict_find(txn, key->digest.data, &verdict));
 	assert_int_equal(verdict.head.slot, key->slot);
