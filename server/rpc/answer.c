@@ -2,6 +2,9 @@
 
 #include "server/rpc/job.h"
 
+/* When to try again where a queue is full: several commits later. */
+#define RETRY_AFTER_MS 100
+
 /*
  * The arena and the snapshot are ready for the next request before the exchange is the transport's again. Where there is no
  * buffer, since not even an error could be packed, the transport closes the connection: the peer sees that there is no answer.
@@ -55,6 +58,17 @@ void lk_answer_error(struct lk_job *job, enum lk_err err, uint32_t retry_after_m
 		lk_envelope_response_pack(&response, reply);
 	}
 	send_reply(job);
+}
+
+void lk_answer_not_taken(struct lk_job *job, enum lk_err err, const char *what)
+{
+	if (err == LK_UNAVAILABLE) {
+		lk_request_fail(&job->request, err, "the daemon is stopping");
+		lk_answer_error(job, err, 0);
+	} else {
+		lk_request_fail(&job->request, err, "too many %s are waiting: try again shortly", what);
+		lk_answer_error(job, err, RETRY_AFTER_MS);
+	}
 }
 
 /* A buffer with the head of a good answer; the payload goes to what is returned. NULL without memory, or where it is too large. */

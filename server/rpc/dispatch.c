@@ -195,8 +195,7 @@ static void scan(struct lk_job *job)
 		err = lk_scanner_submit(job->dispatcher->scanner, job);
 	}
 	if (err != LK_OK) {
-		lk_request_fail(&job->request, err, "too many long reads are waiting: try again shortly");
-		lk_answer_error(job, err, 100);
+		lk_answer_not_taken(job, err, "long reads");
 	}
 }
 
@@ -230,8 +229,7 @@ static void handle(void *context, struct lk_exchange *exchange)
 	};
 	lk_faults_init(&job->request.faults, &job->arena);
 	if (!exchange->accepting) {
-		lk_request_fail(&job->request, LK_UNAVAILABLE, "the daemon is stopping");
-		lk_answer_error(job, LK_UNAVAILABLE, 0);
+		lk_answer_not_taken(job, LK_UNAVAILABLE, "requests");
 		return;
 	}
 	enum lk_err err = route(job);

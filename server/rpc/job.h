@@ -51,6 +51,12 @@ struct lk_job {
 /* Answers with an error: its code, what the request's message says of it, and all faults. */
 void lk_answer_error(struct lk_job *job, enum lk_err err, uint32_t retry_after_ms);
 
+/*
+ * Answers that the request was not taken: LK_RESOURCE_EXHAUSTED, that too many of `what` ("changes") are waiting, or
+ * LK_UNAVAILABLE, that the daemon is stopping.
+ */
+void lk_answer_not_taken(struct lk_job *job, enum lk_err err, const char *what);
+
 /* Answers with the job's response, packed straight into the reply. */
 void lk_answer_response(struct lk_job *job, uint64_t revision);
 

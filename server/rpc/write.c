@@ -170,8 +170,7 @@ static enum lk_err find_kept(struct lk_job *job, struct lk_kept_reply *ret_reply
 	if (job->write.reply_id == NULL) {
 		return LK_NOT_FOUND;
 	}
-	enum lk_err err = lk_reply_find(job->snapshot, &job->arena, &job->reply_id, ret_reply);
-	return err;
+	return lk_reply_find(job->snapshot, &job->arena, &job->reply_id, ret_reply);
 }
 
 /* Everything but the decision is made: hands the write over, to be answered by done(). */
@@ -187,8 +186,8 @@ static void submit(struct lk_job *job, struct lk_writer *writer)
 		err = lk_writer_submit(writer, &job->write);
 	}
 	if (err != LK_OK) {
-		lk_request_fail(&job->request, err, "too many changes are waiting: try again shortly");
-		lk_answer_error(job, err, 100);
+		log_call(job, err);
+		lk_answer_not_taken(job, err, "changes");
 	}
 }
 
@@ -210,6 +209,7 @@ void lk_job_write(struct lk_job *job, struct lk_writer *writer)
 	if (err == LK_OK) {
 		err = find_kept(job, &kept);
 		if (err == LK_OK) {
+			log_call(job, err);
 			lk_answer_packed(job, kept.response, kept.response_len, kept.revision);
 			return;
 		}
@@ -218,6 +218,7 @@ void lk_job_write(struct lk_job *job, struct lk_writer *writer)
 	if (err != LK_OK) {
 		refuse(job, err);
 	} else if (job->change.n_mutations == 0) {
+		log_call(job, err);
 		lk_answer_response(job, lk_txn_head(job->snapshot)->revision);
 	} else {
 		submit(job, writer);

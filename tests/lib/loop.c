@@ -18,6 +18,7 @@ struct loop_pending {
 	struct lk_rpc_handler handler;
 	const struct lk_method *method;
 	uint8_t *request;
+	bool no_spare;
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
 	bool done;
@@ -32,8 +33,7 @@ static struct loop_pending *pending_of(struct lk_exchange *exchange)
 
 static bool park(struct lk_exchange *exchange)
 {
-	(void)exchange;
-	return true;
+	return !pending_of(exchange)->no_spare;
 }
 
 static uint8_t *reply_alloc(struct lk_exchange *exchange, size_t len)
@@ -168,7 +168,9 @@ static struct loop_pending *hand_over(
 	pending->handler = lk_dispatcher_handler(loop->dispatcher);
 	pending->method = method;
 	pending->request = bytes;
-	pending->exchange = (struct lk_exchange){.ops = &ops, .request = bytes, .request_len = len, .accepting = true};
+	pending->no_spare = how->no_spare;
+	pending->exchange = (struct lk_exchange){
+		.ops = &ops, .request = bytes, .request_len = len, .accepting = !how->stopping};
 	pending->exchange.peer = (struct lk_peer){.uid_known = !how->anonymous, .uid = geteuid()};
 	pthread_mutex_init(&pending->lock, NULL);
 	pthread_cond_init(&pending->answered, NULL);

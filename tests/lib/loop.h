@@ -32,6 +32,10 @@ struct loop_call {
 	const uint8_t *request_id;
 	uint64_t min_revision;
 	uint32_t timeout_ms;
+	/* The transport has no spare exchange left: nothing can be parked. */
+	bool no_spare;
+	/* The daemon is going down. */
+	bool stopping;
 };
 
 /* What was answered. Freed with loop_answer_done(). */

@@ -101,6 +101,34 @@ static void test_request_may_have_its_size_and_no_more(void **state)
 	loop_answer_done(&answer);
 }
 
+static void test_request_that_is_not_taken_says_why(void **state)
+{
+	struct loop_call no_spare = {.no_spare = true};
+	struct loop_call stopping = {.stopping = true};
+	Latchkey__V1__CreateTenantRequest create = LATCHKEY__V1__CREATE_TENANT_REQUEST__INIT;
+	Latchkey__V1__ListTenantsRequest list = LATCHKEY__V1__LIST_TENANTS_REQUEST__INIT;
+
+	(void)state;
+	create.tenant = TEXT("other");
+	struct loop_answer answer = loop_call(
+		&fixture_loop, &no_spare, &latchkey_v1_tenant_create_method, &create.base);
+	assert_int_equal(answer.code, LK_RESOURCE_EXHAUSTED);
+	assert_non_null(strstr(answer.message, "changes"));
+	assert_true(answer.retry_after_ms > 0);
+	loop_answer_done(&answer);
+	answer = loop_call(&fixture_loop, &no_spare, &latchkey_v1_tenant_list_method, &list.base);
+	assert_int_equal(answer.code, LK_RESOURCE_EXHAUSTED);
+	assert_non_null(strstr(answer.message, "long reads"));
+	assert_true(answer.retry_after_ms > 0);
+	loop_answer_done(&answer);
+	answer = loop_call(&fixture_loop, &stopping, &latchkey_v1_tenant_list_method, &list.base);
+	assert_int_equal(answer.code, LK_UNAVAILABLE);
+	assert_non_null(strstr(answer.message, "stopping"));
+	loop_answer_done(&answer);
+	/* Nothing of it happened, and nothing is stuck. */
+	fixture_make_tenant("other");
+}
+
 static void test_descriptors_are_all_there(void **state)
 {
 	Latchkey__V1__GetDescriptorsRequest request = LATCHKEY__V1__GET_DESCRIPTORS_REQUEST__INIT;
@@ -121,6 +149,7 @@ int main(void)
 		TEST(test_payload_is_checked_before_it_is_unpacked),
 		TEST(test_min_revision_waits_for_nobody),
 		TEST(test_request_may_have_its_size_and_no_more),
+		TEST(test_request_that_is_not_taken_says_why),
 		TEST(test_descriptors_are_all_there),
 	};
 
