@@ -86,3 +86,17 @@ void lk_cursor_open(struct lk_request *request, const char *token, const char *f
 	memcpy(ret_position, plain, len);
 	*ret_len = len;
 }
+
+char *lk_cursor_fill(struct lk_request *request, struct lk_id_scan *scan, size_t page_size, const char *filter,
+	const struct lk_id_rows *rows)
+{
+	const char *last = NULL;
+	uint32_t number = 0;
+	bool more = true;
+
+	for (size_t examined = 0; more && *rows->count < page_size && examined < LK_PAGE_EXAMINE_MAX; examined++) {
+		more = lk_id_scan_next(scan, &number) && rows->add(request, rows->context, number, &last);
+	}
+	lk_id_scan_free(scan);
+	return more && last != NULL ? lk_cursor_seal(request, filter, last, strlen(last)) : NULL;
+}

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "server/service/request.h"
+#include "server/store/scan.h"
 
 #define LK_PAGE_DEFAULT 100
 #define LK_PAGE_MAX     1000
@@ -30,5 +31,24 @@ char *lk_cursor_seal(struct lk_request *request, const char *filter, const void 
  */
 void lk_cursor_open(struct lk_request *request, const char *token, const char *filter, void *ret_position, size_t size,
 	size_t *ret_len);
+
+/* The rows of a list by id, as one service makes them. */
+struct lk_id_rows {
+	/*
+	 * Reads the record of this number, stores its id, and where the caller is granted it adds its row to the response.
+	 * False: it failed, and the error sticks to the transaction or the arena.
+	 */
+	bool (*add)(struct lk_request *request, void *context, uint32_t number, const char **ret_id);
+	void *context;
+	/* How many rows the response has. */
+	const size_t *count;
+};
+
+/*
+ * Fills a page from `scan`, which it frees: `page_size` rows, or fewer where the list ends or LK_PAGE_EXAMINE_MAX were looked at.
+ * Returns the cursor of the next page; NULL at the end, and where it failed.
+ */
+char *lk_cursor_fill(struct lk_request *request, struct lk_id_scan *scan, size_t page_size, const char *filter,
+	const struct lk_id_rows *rows);
 
 #endif

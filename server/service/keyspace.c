@@ -9,7 +9,6 @@
 #include "server/service/services.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
-#include "server/store/scan.h"
 
 /* The record of the keyspace that the request asks for, every fault of it gathered. NULL where the arena is exhausted. */
 static Latchkey__Store__KeyspaceRecord *draft(
@@ -106,35 +105,33 @@ static enum lk_err get(
 	return LK_OK;
 }
 
-/* Fills the page; stores in `*ret_last` the id behind which the next begins, or NULL at the end. */
-static void fill_page(struct lk_request *request, const Latchkey__Store__TenantRecord *tenant, const char *after,
-	size_t page_size, Latchkey__V1__ListKeyspacesResponse *response, const char **ret_last)
-{
-	struct lk_id_scan *scan = lk_keyspace_scan_new(request->txn, tenant->number, after);
-	const Latchkey__Store__KeyspaceRecord *record = NULL;
-	uint32_t number = 0;
-	size_t examined = 0;
-	bool more = true;
+/* A page of a tenant's keyspaces. */
+struct page {
+	const Latchkey__Store__TenantRecord *tenant;
+	Latchkey__V1__ListKeyspacesResponse *response;
+};
 
-	while (response->n_keyspaces < page_size && examined < LK_PAGE_EXAMINE_MAX) {
-		more = lk_id_scan_next(scan, &number);
-		record = more ? lk_find_keyspace_by_number(request->txn, request->arena, number) : NULL;
-		Latchkey__V1__Keyspace *view = record == NULL ? NULL : lk_arena_alloc(request->arena, sizeof *view);
-		if (view == NULL) {
-			break;
-		}
-		*ret_last = record->id;
-		examined++;
-		if (lk_grant_allows_keyspace(request->caller.grant, record->id)) {
-			latchkey__v1__keyspace__init(view);
-			lk_view_keyspace(request, record, tenant->id, view);
-			response->keyspaces[response->n_keyspaces++] = view;
-		}
+static bool add_row(struct lk_request *request, void *context, uint32_t number, const char **ret_id)
+{
+	const struct page *page = context;
+	const Latchkey__Store__KeyspaceRecord *record = lk_find_keyspace_by_number(
+		request->txn, request->arena, number);
+
+	if (record == NULL) {
+		return false;
 	}
-	lk_id_scan_free(scan);
-	if (!more) {
-		*ret_last = NULL;
+	*ret_id = record->id;
+	if (!lk_grant_allows_keyspace(request->caller.grant, record->id)) {
+		return true;
 	}
+	Latchkey__V1__Keyspace *view = lk_arena_alloc(request->arena, sizeof *view);
+	if (view == NULL) {
+		return false;
+	}
+	latchkey__v1__keyspace__init(view);
+	lk_view_keyspace(request, record, page->tenant->id, view);
+	page->response->keyspaces[page->response->n_keyspaces++] = view;
+	return true;
 }
 
 static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListKeyspacesRequest *message,
@@ -143,7 +140,6 @@ static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListKeys
 	Latchkey__Store__TenantRecord *tenant = NULL;
 	char after[LK_ID_MAX + 1] = "";
 	size_t after_len = 0;
-	const char *last = NULL;
 
 	enum lk_err err = lk_access_tenant(request, message->tenant, &tenant);
 	if (err != LK_OK) {
@@ -163,10 +159,10 @@ static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListKeys
 	if (response->keyspaces == NULL) {
 		return LK_NO_MEMORY;
 	}
-	fill_page(request, tenant, after, page_size, response, &last);
-	if (last != NULL) {
-		response->next_page_token = lk_cursor_seal(request, filter, last, strlen(last));
-	}
+	struct page page = {tenant, response};
+	const struct lk_id_rows rows = {add_row, &page, &response->n_keyspaces};
+	response->next_page_token = lk_cursor_fill(
+		request, lk_keyspace_scan_new(request->txn, tenant->number, after), page_size, filter, &rows);
 	return lk_request_check(request);
 }
 

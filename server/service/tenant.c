@@ -8,7 +8,6 @@
 #include "server/service/services.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
-#include "server/store/scan.h"
 
 static void check_new_id(struct lk_request *request, const char *id)
 {
@@ -76,35 +75,26 @@ static enum lk_err get(
 	return err;
 }
 
-/* Fills the page; returns how many tenants it has, and in `*ret_last` the id behind which the next begins, or NULL at the end. */
-static void fill_page(struct lk_request *request, const char *after, size_t page_size,
-	Latchkey__V1__ListTenantsResponse *response, const char **ret_last)
+static bool add_row(struct lk_request *request, void *context, uint32_t number, const char **ret_id)
 {
-	struct lk_id_scan *scan = lk_tenant_scan_new(request->txn, after);
-	const Latchkey__Store__TenantRecord *record = NULL;
-	uint32_t number = 0;
-	size_t examined = 0;
-	bool more = true;
+	Latchkey__V1__ListTenantsResponse *response = context;
+	const Latchkey__Store__TenantRecord *record = lk_find_tenant_by_number(request->txn, request->arena, number);
 
-	while (response->n_tenants < page_size && examined < LK_PAGE_EXAMINE_MAX) {
-		more = lk_id_scan_next(scan, &number);
-		record = more ? lk_find_tenant_by_number(request->txn, request->arena, number) : NULL;
-		Latchkey__V1__Tenant *view = record == NULL ? NULL : lk_arena_alloc(request->arena, sizeof *view);
-		if (view == NULL) {
-			break;
-		}
-		*ret_last = record->id;
-		examined++;
-		if (lk_grant_allows_tenant(request->caller.grant, record->id)) {
-			latchkey__v1__tenant__init(view);
-			lk_view_tenant(request, record, view);
-			response->tenants[response->n_tenants++] = view;
-		}
+	if (record == NULL) {
+		return false;
 	}
-	lk_id_scan_free(scan);
-	if (!more) {
-		*ret_last = NULL;
+	*ret_id = record->id;
+	if (!lk_grant_allows_tenant(request->caller.grant, record->id)) {
+		return true;
 	}
+	Latchkey__V1__Tenant *view = lk_arena_alloc(request->arena, sizeof *view);
+	if (view == NULL) {
+		return false;
+	}
+	latchkey__v1__tenant__init(view);
+	lk_view_tenant(request, record, view);
+	response->tenants[response->n_tenants++] = view;
+	return true;
 }
 
 static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListTenantsRequest *message,
@@ -112,7 +102,7 @@ static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListTena
 {
 	char after[LK_ID_MAX + 1] = "";
 	size_t after_len = 0;
-	const char *last = NULL;
+	const struct lk_id_rows rows = {add_row, response, &response->n_tenants};
 
 	size_t page_size = lk_cursor_page_size(request, message->page_size);
 	lk_cursor_open(request, message->page_token, "", after, LK_ID_MAX, &after_len);
@@ -124,10 +114,8 @@ static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListTena
 	if (response->tenants == NULL) {
 		return LK_NO_MEMORY;
 	}
-	fill_page(request, after, page_size, response, &last);
-	if (last != NULL) {
-		response->next_page_token = lk_cursor_seal(request, "", last, strlen(last));
-	}
+	response->next_page_token = lk_cursor_fill(
+		request, lk_tenant_scan_new(request->txn, after), page_size, "", &rows);
 	return lk_request_check(request);
 }
 

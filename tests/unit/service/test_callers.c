@@ -1,5 +1,7 @@
 #include "tests/unit/service/service_fixture.h"
 
+#include <stdio.h>
+
 #include "server/store/apply.h"
 #include "server/store/find.h"
 #include "tests/lib/draft.h"
@@ -223,6 +225,61 @@ static void test_cursor_is_its_callers_own(void **state)
 	fixture_key_done(&root);
 }
 
+/* Lists the keyspaces of acme page by page, one each, and joins their ids. */
+static void list_keyspaces_as(const struct loop_call *how, size_t size, char *ret_ids)
+{
+	Latchkey__V1__ListKeyspacesRequest request = LATCHKEY__V1__LIST_KEYSPACES_REQUEST__INIT;
+	char token[512] = "";
+	size_t len = 0;
+
+	request.tenant = TEXT("acme");
+	request.page_size = 1;
+	do {
+		request.page_token = token;
+		struct loop_answer answer = loop_call(
+			&fixture_loop, how, &latchkey_v1_keyspace_list_method, &request.base);
+		assert_int_equal(answer.code, 0);
+		const Latchkey__V1__ListKeyspacesResponse *page = (const Latchkey__V1__ListKeyspacesResponse *)
+									  answer.response;
+		for (size_t i = 0; i < page->n_keyspaces; i++) {
+			len += (size_t)snprintf(ret_ids + len, size - len, "%s ", page->keyspaces[i]->id);
+			assert_true(len < size);
+		}
+		(void)snprintf(token, sizeof token, "%s", page->next_page_token);
+		loop_answer_done(&answer);
+	} while (token[0] != '\0');
+}
+
+static void test_lists_show_what_is_granted_alone(void **state)
+{
+	struct fixture_key root = fixture_make_root_key(
+		LIST("tenants.list", "keyspaces.list"), LIST("acme"), LIST("b", "d"));
+	struct loop_call how = {.anonymous = true, .credential = root.token};
+	Latchkey__V1__ListTenantsRequest tenants = LATCHKEY__V1__LIST_TENANTS_REQUEST__INIT;
+	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
+	static const char *const keyspaces[] = {"d", "a", "b", "c"};
+	char ids[64] = "";
+
+	(void)state;
+	policy.token_prefix = TEXT("x-");
+	for (size_t i = 0; i < 4; i++) {
+		fixture_make_keyspace("acme", keyspaces[i], &policy);
+	}
+	fixture_make_tenant("other");
+	fixture_make_keyspace("other", "b", &policy);
+	list_keyspaces_as(&how, sizeof ids, ids);
+	assert_string_equal(ids, "b d ");
+	list_keyspaces_as(&fixture_operator, sizeof ids, ids);
+	assert_string_equal(ids, "a b c d prod ");
+	struct loop_answer answer = loop_call(&fixture_loop, &how, &latchkey_v1_tenant_list_method, &tenants.base);
+	const Latchkey__V1__ListTenantsResponse *page = (const Latchkey__V1__ListTenantsResponse *)answer.response;
+	assert_int_equal(page->n_tenants, 1);
+	assert_string_equal(page->tenants[0]->id, "acme");
+	assert_string_equal(page->next_page_token, "");
+	loop_answer_done(&answer);
+	fixture_key_done(&root);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -235,6 +292,7 @@ int main(void)
 		TEST(test_key_of_a_tenant_is_no_credential),
 		TEST(test_verify_tells_nothing_of_keys_out_of_reach),
 		TEST(test_nobody_grants_more_than_he_has),
+		TEST(test_lists_show_what_is_granted_alone),
 		TEST(test_cursor_is_its_callers_own),
 	};
 
