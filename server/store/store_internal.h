@@ -19,6 +19,8 @@ struct lk_store {
 	/* In memory that is locked and kept out of core files. */
 	struct lk_keyring *keyring;
 	struct lk_slots *slots;
+	/* How far data.mdb has disk, SIZE_MAX where that cannot be set aside, 0 where nobody has looked. The writer's (room.h). */
+	size_t disk_end;
 };
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "server/core/time.h"
 #include "server/store/apply.h"
+#include "server/store/room.h"
 
 /* The most writes of one commit, and mutations of all of them: bounds how long the first of them waits for the last. */
 #define GROUP_MOST     128
@@ -82,11 +83,18 @@ static enum lk_err settle(struct lk_write *write, struct lk_txn *txn)
 	return err != LK_OK ? err : lk_apply_check(txn, write->arena, write->change);
 }
 
-static enum lk_err apply(struct lk_write *write, struct lk_txn *txn)
+/* `mutations` counts those of the transaction so far. */
+static enum lk_err apply(struct lk_write *write, struct lk_txn *txn, size_t *mutations)
 {
 	enum lk_err err = LK_OK;
 
 	if (write->change->n_mutations > 0) {
+		size_t with_these = *mutations + write->change->n_mutations;
+		/* What is held back is for what goes first. */
+		if (!write->urgent && !lk_room_left(lk_txn_store(txn), with_these)) {
+			return LK_FULL;
+		}
+		*mutations = with_these;
 		/* Numbers are assigned in place, so that the change is good for this transaction alone. */
 		write->stale = true;
 		err = lk_apply_do(txn, write->arena, write->change);
@@ -107,7 +115,7 @@ static enum lk_err apply(struct lk_write *write, struct lk_txn *txn)
 }
 
 /* Runs one write. An error that sticks to `txn` is the environment's; any other is the write's own. */
-static enum lk_err run(struct lk_write *write, struct lk_txn *txn)
+static enum lk_err run(struct lk_write *write, struct lk_txn *txn, size_t *mutations)
 {
 	if (clock_us(CLOCK_MONOTONIC) > write->deadline_us) {
 		return LK_DEADLINE_EXCEEDED;
@@ -119,20 +127,21 @@ static enum lk_err run(struct lk_write *write, struct lk_txn *txn)
 		}
 	}
 	enum lk_err err = settle(write, txn);
-	return err != LK_OK ? err : apply(write, txn);
+	return err != LK_OK ? err : apply(write, txn, mutations);
 }
 
 /* Runs writes in one transaction. LK_OK: it is committed, and each write has its own outcome. Else none of it happened. */
 static enum lk_err commit(struct lk_store *store, struct lk_write **writes, size_t count)
 {
 	struct lk_txn *txn = NULL;
+	size_t mutations = 0;
 	enum lk_err err = lk_write_begin(store, &txn);
 
 	if (err != LK_OK) {
 		return err;
 	}
 	for (size_t i = 0; i < count; i++) {
-		writes[i]->err = run(writes[i], txn);
+		writes[i]->err = run(writes[i], txn, &mutations);
 		if (lk_txn_err(txn) != LK_OK) {
 			err = lk_txn_err(txn);
 			lk_write_abort(txn);

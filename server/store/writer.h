@@ -5,6 +5,7 @@
  * A write is submitted with its Change already built on a snapshot. Where what it read has moved by the time it is its turn,
  * the writer has it built anew, on the write transaction; so no client is told to try again. Where the environment fails a
  * group (a full disk, say), the group is dropped and each write runs alone, so that one large Change does not fail the others.
+ * LK_FULL comes before the store is: what is not urgent is refused while there is room left for what is.
  */
 #ifndef LK_SERVER_STORE_WRITER_H
 #define LK_SERVER_STORE_WRITER_H
@@ -33,7 +34,7 @@ struct lk_write {
 	Latchkey__Store__Change *change;
 	/* The request's idempotency, or NULL. */
 	const struct lk_reply_id *reply_id;
-	/* Revocations, which go first. */
+	/* Revocations and deletions, which go first, and may use the room that is held back (room.h). */
 	bool urgent;
 	/* On CLOCK_MONOTONIC: past it the write is dropped unapplied. */
 	int64_t deadline_us;
