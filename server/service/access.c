@@ -7,12 +7,18 @@
 #include "server/core/text.h"
 #include "server/store/find.h"
 
+/* Whether it names no tenant itself, but the one that the caller is granted. */
+static bool is_default(const char *given)
+{
+	return given[0] == '\0' || strcmp(given, LK_TENANT_ACTIVE) == 0;
+}
+
 enum lk_err lk_access_tenant_id(struct lk_request *request, const char *given, const char **ret_tenant)
 {
 	const char *tenant = given;
 
 	*ret_tenant = NULL;
-	if (given[0] == '\0' || strcmp(given, LK_TENANT_ACTIVE) == 0) {
+	if (is_default(given)) {
 		tenant = lk_grant_single_tenant(request->caller.grant);
 		if (tenant == NULL) {
 			lk_fault_add(&request->faults, "tenant",
@@ -40,6 +46,13 @@ enum lk_err lk_access_tenant(struct lk_request *request, const char *given, Latc
 		*ret_tenant = lk_find_tenant(request->txn, request->arena, id);
 	}
 	return err;
+}
+
+enum lk_err lk_access_no_tenant(struct lk_request *request, const char *given)
+{
+	const char *single = is_default(given) ? lk_grant_single_tenant(request->caller.grant) : NULL;
+
+	return lk_request_not_found(request, "tenant", single != NULL ? single : given);
 }
 
 enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field, const char *keyspace)

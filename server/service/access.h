@@ -19,6 +19,9 @@ LK_MUST_CHECK enum lk_err lk_access_tenant_id(struct lk_request *request, const 
 LK_MUST_CHECK enum lk_err lk_access_tenant(
 	struct lk_request *request, const char *given, Latchkey__Store__TenantRecord **ret_tenant);
 
+/* LK_NOT_FOUND, naming the tenant that `given` names; or the faults so far, or what sticks to the transaction. */
+enum lk_err lk_access_no_tenant(struct lk_request *request, const char *given);
+
 /* Checks the id of a keyspace, and that the caller is granted it. A malformed one is a fault of `field`. */
 LK_MUST_CHECK enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field, const char *keyspace);
 

@@ -47,7 +47,7 @@ static enum lk_err check(struct lk_request *request, const Latchkey__V1__CreateK
 		return err;
 	}
 	if (place->tenant == NULL) {
-		return lk_request_not_found(request, "tenant", message->tenant);
+		return lk_access_no_tenant(request, message->tenant);
 	}
 	if (place->keyspace == NULL) {
 		return lk_request_not_found(request, "keyspace", message->keyspace);

@@ -164,7 +164,7 @@ enum lk_err lk_key_list(struct lk_request *request, const Latchkey__V1__ListKeys
 	lk_cursor_open(request, message->page_token, filter, &position, sizeof position, &position_len);
 	err = lk_request_check(request);
 	if (err == LK_OK && tenant == NULL) {
-		err = lk_request_not_found(request, "tenant", message->tenant);
+		err = lk_access_no_tenant(request, message->tenant);
 	}
 	if (err == LK_OK) {
 		err = select_keyspaces(request, tenant, keyspace, &selection);

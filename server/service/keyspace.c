@@ -54,7 +54,7 @@ static enum lk_err build_create(struct lk_request *request, const Latchkey__V1__
 		return err;
 	}
 	if (tenant == NULL) {
-		return lk_request_not_found(request, "tenant", message->tenant);
+		return lk_access_no_tenant(request, message->tenant);
 	}
 	if (lk_find_keyspace(request->txn, request->arena, tenant->number, record->id) != NULL) {
 		return lk_request_fail(request, LK_ALREADY_EXISTS, "tenant \"%s\" has a keyspace \"%s\" already",
@@ -153,7 +153,7 @@ static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListKeys
 		return err;
 	}
 	if (tenant == NULL) {
-		return lk_request_not_found(request, "tenant", message->tenant);
+		return lk_access_no_tenant(request, message->tenant);
 	}
 	response->keyspaces = lk_arena_array(request->arena, page_size, sizeof *response->keyspaces);
 	if (response->keyspaces == NULL) {

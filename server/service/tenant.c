@@ -67,7 +67,7 @@ static enum lk_err get(
 
 	enum lk_err err = lk_access_tenant(request, message->tenant, &record);
 	if (err == LK_OK && record == NULL) {
-		err = lk_request_not_found(request, "tenant", message->tenant);
+		err = lk_access_no_tenant(request, message->tenant);
 	}
 	if (err == LK_OK) {
 		lk_view_tenant(request, record, response);

@@ -58,6 +58,25 @@ static void test_root_key_may_do_what_its_grant_says(void **state)
 	fixture_key_done(&root);
 }
 
+static void test_default_tenant_that_is_not_there_is_named(void **state)
+{
+	struct fixture_key root = fixture_make_root_key(LIST("*"), LIST("ghost"), LIST("*"));
+	struct loop_call how = {.anonymous = true, .credential = root.token};
+	Latchkey__V1__GetTenantRequest request = LATCHKEY__V1__GET_TENANT_REQUEST__INIT;
+	Latchkey__V1__ListKeysRequest list = LATCHKEY__V1__LIST_KEYS_REQUEST__INIT;
+
+	(void)state;
+	struct loop_answer answer = loop_call(&fixture_loop, &how, &latchkey_v1_tenant_get_method, &request.base);
+	assert_int_equal(answer.code, LK_NOT_FOUND);
+	assert_string_equal(answer.message, "no tenant \"ghost\"");
+	loop_answer_done(&answer);
+	answer = loop_call(&fixture_loop, &how, &latchkey_v1_key_list_method, &list.base);
+	assert_int_equal(answer.code, LK_NOT_FOUND);
+	assert_string_equal(answer.message, "no tenant \"ghost\"");
+	loop_answer_done(&answer);
+	fixture_key_done(&root);
+}
+
 static void test_star_is_not_the_system_tenant(void **state)
 {
 	struct fixture_key root = fixture_make_root_key(LIST("*"), LIST("*"), LIST("*"));
@@ -286,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_nobody_may_ask_for_health_alone),
 		TEST(test_root_key_may_do_what_its_grant_says),
+		TEST(test_default_tenant_that_is_not_there_is_named),
 		TEST(test_star_is_not_the_system_tenant),
 		TEST(test_revoked_root_key_is_refused_at_once),
 		TEST(test_write_of_a_key_that_was_revoked_meanwhile_is_refused),
