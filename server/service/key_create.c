@@ -40,8 +40,10 @@ static enum lk_err check(struct lk_request *request, const Latchkey__V1__CreateK
 	const struct place *place, Latchkey__Store__KeyRecord *record)
 {
 	const Latchkey__Store__PolicyRecord *policy = place->keyspace == NULL ? NULL : place->keyspace->policy;
+	/* Of a tenant that is not known, nobody can say that its keys have no grant. */
+	bool has_grant = place->tenant == NULL ? message->grant != NULL : place->is_system;
 
-	lk_policy_check_key(&request->faults, message, policy, place->is_system, request->now_us, record);
+	lk_policy_check_key(&request->faults, message, policy, has_grant, request->now_us, record);
 	enum lk_err err = lk_request_check(request);
 	if (err != LK_OK) {
 		return err;

@@ -17,7 +17,7 @@ static void revoke(const char *key, enum lk_err expected)
 	loop_answer_done(&answer);
 }
 
-static void delete (const char *key, enum lk_err expected)
+static void remove_key(const char *key, enum lk_err expected)
 {
 	Latchkey__V1__DeleteKeyRequest request = LATCHKEY__V1__DELETE_KEY_REQUEST__INIT;
 
@@ -40,9 +40,9 @@ static void test_key_lives_and_ends(void **state)
 	revoke(key.id, LK_OK);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(REVOKED));
 	revoke(key.id, LK_OK);
-	delete (key.id, LK_OK);
+	remove_key(key.id, LK_OK);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(NOT_FOUND));
-	delete (key.id, LK_NOT_FOUND);
+	remove_key(key.id, LK_NOT_FOUND);
 	fixture_key_done(&key);
 }
 
@@ -120,7 +120,7 @@ static void test_verify_tells_malformed_from_unknown(void **state)
 	key.token[5] = key.token[5] == 'a' ? 'b' : 'a';
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(MALFORMED));
 	revoke(key.id, LK_OK);
-	delete (key.id, LK_OK);
+	remove_key(key.id, LK_OK);
 	key.token[5] = '\0';
 	free(long_token);
 	fixture_key_done(&key);
@@ -208,6 +208,36 @@ static void test_create_reports_all_faults_together(void **state)
 	assert_non_null(strstr(answer.violations, "keyspace: "));
 	assert_non_null(strstr(answer.violations, "name: "));
 	assert_non_null(strstr(answer.violations, "expire_time: "));
+	loop_answer_done(&answer);
+}
+
+static void test_create_blames_no_grant_where_the_tenant_is_unknown(void **state)
+{
+	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+	Latchkey__V1__Grant grant = LATCHKEY__V1__GRANT__INIT;
+
+	(void)state;
+	request.keyspace = TEXT("root");
+	request.grant = &grant;
+	struct loop_answer answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_INVALID_ARGUMENT);
+	assert_memory_equal(answer.violations, "tenant: ", strlen("tenant: "));
+	assert_null(strstr(answer.violations, "grant: "));
+	loop_answer_done(&answer);
+	request.tenant = TEXT("not-there");
+	answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_NOT_FOUND);
+	loop_answer_done(&answer);
+	request.tenant = TEXT("acme");
+	request.keyspace = TEXT("prod");
+	answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_INVALID_ARGUMENT);
+	assert_non_null(strstr(answer.violations, "grant: "));
+	loop_answer_done(&answer);
+	/* And a key of the system is none without one. */
+	request.tenant = TEXT("system");
+	request.keyspace = TEXT("root");
+	request.name = TEXT("root key");
+	request.grant = NULL;
+	answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_INVALID_ARGUMENT);
+	assert_non_null(strstr(answer.violations, "grant: "));
 	loop_answer_done(&answer);
 }
 
@@ -386,6 +416,7 @@ int main(void)
 		TEST(test_verify_looks_at_the_clock),
 		TEST(test_key_of_the_tenant_is_good_in_each_keyspace),
 		TEST(test_create_reports_all_faults_together),
+		TEST(test_create_blames_no_grant_where_the_tenant_is_unknown),
 		TEST(test_revoke_reports_each_fault_once),
 		TEST(test_name_is_unique_among_those_not_revoked),
 		TEST(test_revoke_deletes_where_the_policy_says_so),
