@@ -240,6 +240,20 @@ static void test_cursor_is_its_callers_own(void **state)
 	struct loop_answer page = fixture_call(&latchkey_v1_key_list_method, &request.base, LK_OK);
 	request.page_token = ((Latchkey__V1__ListKeysResponse *)page.response)->next_page_token;
 	assert_int_equal(call_as(&how, &latchkey_v1_key_list_method, &request.base), LK_INVALID_ARGUMENT);
+	/* Nor is it good for another list, or for the same one of another tenant. */
+	Latchkey__V1__ListKeyspacesRequest keyspaces = LATCHKEY__V1__LIST_KEYSPACES_REQUEST__INIT;
+	keyspaces.tenant = TEXT("acme");
+	keyspaces.page_token = request.page_token;
+	struct loop_answer answer = fixture_call(
+		&latchkey_v1_keyspace_list_method, &keyspaces.base, LK_INVALID_ARGUMENT);
+	loop_answer_done(&answer);
+	fixture_make_tenant("other");
+	request.tenant = TEXT("other");
+	answer = fixture_call(&latchkey_v1_key_list_method, &request.base, LK_INVALID_ARGUMENT);
+	loop_answer_done(&answer);
+	request.tenant = TEXT("acme");
+	answer = fixture_call(&latchkey_v1_key_list_method, &request.base, LK_OK);
+	loop_answer_done(&answer);
 	loop_answer_done(&page);
 	fixture_key_done(&root);
 }
