@@ -1,5 +1,7 @@
 #include "server/service/build.h"
 
+#include <assert.h>
+
 static Latchkey__Store__Expectation *add_expectation(struct lk_request *request, Latchkey__Store__Change *change)
 {
 	Latchkey__Store__Expectation *expectation = lk_arena_alloc(request->arena, sizeof *expectation);
@@ -7,7 +9,8 @@ static Latchkey__Store__Expectation *add_expectation(struct lk_request *request,
 	if (change->expectations == NULL) {
 		change->expectations = lk_arena_array(request->arena, LK_BUILD_MAX, sizeof(void *));
 	}
-	if (expectation == NULL || change->expectations == NULL || change->n_expectations == LK_BUILD_MAX) {
+	assert(change->n_expectations < LK_BUILD_MAX);
+	if (expectation == NULL || change->expectations == NULL) {
 		return NULL;
 	}
 	latchkey__store__expectation__init(expectation);
@@ -22,7 +25,8 @@ static Latchkey__Store__Mutation *add_mutation(struct lk_request *request, Latch
 	if (change->mutations == NULL) {
 		change->mutations = lk_arena_array(request->arena, LK_BUILD_MAX, sizeof(void *));
 	}
-	if (mutation == NULL || change->mutations == NULL || change->n_mutations == LK_BUILD_MAX) {
+	assert(change->n_mutations < LK_BUILD_MAX);
+	if (mutation == NULL || change->mutations == NULL) {
 		return NULL;
 	}
 	latchkey__store__mutation__init(mutation);

@@ -7,7 +7,7 @@
 #include "latchkey/store/change.pb-c.h"
 #include "server/service/request.h"
 
-/* The most expectations and mutations that one change of this room has. */
+/* The most expectations and mutations that one change of this room has; to add more is a fault of the program. */
 #define LK_BUILD_MAX 8
 
 /* Each adds one to `change`. Where the arena is exhausted it adds nothing; arena->exhausted then fails the request. */
