@@ -6,6 +6,7 @@
  * the writer has it built anew, on the write transaction; so no client is told to try again. Where the environment fails a
  * group (a full disk, say), the group is dropped and each write runs alone, so that one large Change does not fail the others.
  * LK_FULL comes before the store is: what is not urgent is refused while there is room left for what is.
+ * When it starts and once a minute the writer also lets go of kept replies whose time is over.
  */
 #ifndef LK_SERVER_STORE_WRITER_H
 #define LK_SERVER_STORE_WRITER_H
