@@ -265,8 +265,8 @@ static enum lk_err answer_read(
 	return err;
 }
 
-/* The flight that waits for the answer with this id, now the caller's; NULL where it came too late. */
-static struct lk_flight *flight_find(struct lk_channel *channel, uint32_t id)
+/* The flight that waits for the answer with this id by this link, now the caller's; NULL where it came too late. */
+static struct lk_flight *flight_find(struct lk_channel *channel, const struct lk_link *link, uint32_t id)
 {
 	size_t place = id & ID_PLACE_MASK;
 	struct lk_flight *flight = NULL;
@@ -274,7 +274,8 @@ static struct lk_flight *flight_find(struct lk_channel *channel, uint32_t id)
 	lk_channel_lock(channel);
 	if (place < channel->n_flights)
 		flight = channel->flights[place];
-	if (flight && (flight->state != LK_FLIGHT_SENT || flight->id != id))
+	/* The count in an id comes round: what another link was asked long ago must not pass for this. */
+	if (flight && (flight->state != LK_FLIGHT_SENT || flight->id != id || flight->link != link))
 		flight = NULL;
 	if (flight) {
 		flight->state = LK_FLIGHT_ANSWERED;
@@ -284,9 +285,10 @@ static struct lk_flight *flight_find(struct lk_channel *channel, uint32_t id)
 	return flight;
 }
 
-void lk_flight_answer(struct lk_channel *channel, uint32_t id, const uint8_t *answer, size_t len)
+void lk_flight_answer(
+	struct lk_channel *channel, const struct lk_link *link, uint32_t id, const uint8_t *answer, size_t len)
 {
-	struct lk_flight *flight = flight_find(channel, id);
+	struct lk_flight *flight = flight_find(channel, link, id);
 	ProtobufCMessage *response = NULL;
 
 	if (!flight)

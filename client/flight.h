@@ -130,7 +130,8 @@ void lk_flight_timer_arrived(void *channel);
 void lk_flight_link_ready(struct lk_channel *channel);
 /* This link is broken, and no answer will come by it. */
 void lk_flight_link_lost(struct lk_channel *channel, const struct lk_link *link);
-/* An answer came. */
-void lk_flight_answer(struct lk_channel *channel, uint32_t id, const uint8_t *answer, size_t len);
+/* An answer came by this link. */
+void lk_flight_answer(
+	struct lk_channel *channel, const struct lk_link *link, uint32_t id, const uint8_t *answer, size_t len);
 
 #endif

@@ -158,7 +158,7 @@ static void message_hand_on(struct lk_link *link, const uint8_t *message, size_t
 {
 	uint32_t id = (uint32_t)message[0] << 24 | (uint32_t)message[1] << 16 | (uint32_t)message[2] << 8 | message[3];
 
-	lk_flight_answer(link->channel, id, message + ID_LEN, len - ID_LEN);
+	lk_flight_answer(link->channel, link, id, message + ID_LEN, len - ID_LEN);
 }
 
 /* Hands on every whole message that has come, and makes room for more. False where what came is none, or without memory. */

@@ -1,6 +1,6 @@
 /*
  * A peer for tests of the channel: a REP of nng's protocol on plain sockets, which answers by a script, rightly or badly, and keeps
- * what it received. Not nng itself: it must be able to misbehave, and survive it (client/redial.h says what nng does not).
+ * what it received. Not nng itself: it must be able to misbehave, and survive it (client/link.h says what nng does not).
  * No assert runs on its threads. Set-up failures end the test.
  */
 #ifndef TESTS_UNIT_CLIENT_PEER_H

@@ -268,6 +268,52 @@ static void test_channel_callback_is_not_called_where_start_failed(void **state)
 	assert_int_equal(tally.total, 0);
 }
 
+/* Where the first request came from, and its id. */
+static struct peer_connection *first_connection;
+static uint8_t first_id[sizeof(((struct peer *)0)->id)];
+static atomic_bool was_forged;
+
+/* Leaves the first request alone, and answers it by another connection as soon as one comes in by that. */
+static void script_forges(struct peer *peer, unsigned index, const struct lk_request_envelope *request)
+{
+	uint8_t own_id[sizeof(first_id)];
+
+	if (index == 0) {
+		first_connection = peer->current;
+		memcpy(first_id, peer->id, sizeof(first_id));
+		return;
+	}
+	if (peer->current != first_connection) {
+		memcpy(own_id, peer->id, sizeof(own_id));
+		memcpy(peer->id, first_id, sizeof(first_id));
+		peer_echo(peer, request);
+		memcpy(peer->id, own_id, sizeof(own_id));
+		atomic_store(&was_forged, true);
+	}
+	peer_echo(peer, request);
+}
+
+static void test_channel_takes_no_answer_by_another_connection(void **state)
+{
+	struct fixture *fixture = *state;
+	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
+
+	atomic_store(&was_forged, false);
+	fixture_start_peer(fixture, script_forges);
+	fixture_open_channel(fixture, 2, NULL);
+	tally.calls[0].timeout_ms = 60000;
+	assert_int_equal(
+		lk_channel_start(fixture->channel, &method_create, &request.base, &tally.calls[0], count, &entries[0]),
+		LK_OK);
+	peer_await(&fixture->peer, 1);
+	while (!atomic_load(&was_forged))
+		assert_int_equal(call_text(fixture, &method_create, "other", NULL), LK_OK);
+	lk_channel_close(fixture->channel);
+	fixture->channel = NULL;
+	assert_int_equal(tally.n_done[0], 1);
+	assert_int_equal(tally.err[0], LK_CANCELLED);
+}
+
 /* What a thread of the next test found wrong. */
 static atomic_uint n_wrong;
 
@@ -322,6 +368,7 @@ int main(void)
 		FIXTURE_TEST(test_channel_calls_from_a_callback),
 		FIXTURE_TEST(test_channel_refuses_calls_while_it_closes),
 		FIXTURE_TEST(test_channel_callback_is_not_called_where_start_failed),
+		FIXTURE_TEST(test_channel_takes_no_answer_by_another_connection),
 		FIXTURE_TEST(test_channel_eight_threads),
 	};
 
