@@ -135,9 +135,10 @@ enum lk_err lk_flight_launch(struct lk_flight *flight)
 {
 	struct lk_channel *channel = flight->channel;
 
-	lk_channel_lock(channel);
+	/* No flight ends here, and others' callbacks are not for the caller's thread: so not lk_channel_unlock(). */
+	pthread_mutex_lock(&channel->lock);
 	enum lk_err err = channel->closing ? LK_CANCELLED : flight_submit(flight, nng_clock());
-	lk_channel_unlock(channel);
+	pthread_mutex_unlock(&channel->lock);
 	return err;
 }
 

@@ -314,6 +314,65 @@ static void test_channel_takes_no_answer_by_another_connection(void **state)
 	assert_int_equal(tally.err[0], LK_CANCELLED);
 }
 
+static pthread_t starter;
+static atomic_uint n_on_starter;
+static bool first_runs, started_another;
+
+/* The first one lasts until its starter has started another call: those that ended beside it wait meanwhile. */
+static void count_on_starter(enum lk_err err, ProtobufCMessage *response, struct lk_call *call, void *context)
+{
+	struct entry *entry = context;
+
+	if (pthread_equal(pthread_self(), starter))
+		atomic_fetch_add(&n_on_starter, 1);
+	pthread_mutex_lock(&entry->tally->lock);
+	if (!first_runs) {
+		first_runs = true;
+		pthread_cond_signal(&entry->tally->told);
+		while (!started_another)
+			pthread_cond_wait(&entry->tally->told, &entry->tally->lock);
+	}
+	pthread_mutex_unlock(&entry->tally->lock);
+	count(err, response, call, context);
+}
+
+static void test_channel_callback_never_runs_inside_of_a_start(void **state)
+{
+	struct fixture *fixture = *state;
+	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
+	const unsigned other = N_CALLS - 1;
+
+	starter = pthread_self();
+	atomic_store(&n_on_starter, 0);
+	first_runs = started_another = false;
+	/* No peer: all end as late, in a few visits of the timer. */
+	fixture_open_channel(fixture, 1, NULL);
+	for (unsigned i = 0; i < other; i++) {
+		tally.calls[i].timeout_ms = 50;
+		assert_int_equal(lk_channel_start(fixture->channel, &method_verify, &request.base, &tally.calls[i],
+					 count_on_starter, &entries[i]),
+			LK_OK);
+	}
+	pthread_mutex_lock(&tally.lock);
+	while (!first_runs)
+		pthread_cond_wait(&tally.told, &tally.lock);
+	pthread_mutex_unlock(&tally.lock);
+	tally.calls[other].timeout_ms = 60000;
+	assert_int_equal(lk_channel_start(fixture->channel, &method_verify, &request.base, &tally.calls[other], count,
+				 &entries[other]),
+		LK_OK);
+	pthread_mutex_lock(&tally.lock);
+	started_another = true;
+	pthread_cond_broadcast(&tally.told);
+	pthread_mutex_unlock(&tally.lock);
+	await(other);
+	assert_int_equal(atomic_load(&n_on_starter), 0);
+	lk_channel_close(fixture->channel);
+	fixture->channel = NULL;
+	for (unsigned i = 0; i < N_CALLS; i++)
+		assert_int_equal(tally.n_done[i], 1);
+}
+
 /* What a thread of the next test found wrong. */
 static atomic_uint n_wrong;
 
@@ -369,6 +428,7 @@ int main(void)
 		FIXTURE_TEST(test_channel_refuses_calls_while_it_closes),
 		FIXTURE_TEST(test_channel_callback_is_not_called_where_start_failed),
 		FIXTURE_TEST(test_channel_takes_no_answer_by_another_connection),
+		FIXTURE_TEST(test_channel_callback_never_runs_inside_of_a_start),
 		FIXTURE_TEST(test_channel_eight_threads),
 	};
 
