@@ -1,11 +1,15 @@
 /* latchkey: the operator's command line. */
+#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "tools/latchkey/command.h"
 #include "tools/latchkey/help.h"
@@ -58,6 +62,21 @@ static void forbid_cores(void)
 #endif
 }
 
+/*
+ * A standard stream that was closed would be the next file or connection that is opened, and be written into. What takes its
+ * place can no more be read, or written, than it could. False: nothing could take its place.
+ */
+static bool hold_standard_streams(void)
+{
+	static const int modes[] = {[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY};
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		/* The lowest number that is free is this one: those below it are taken. */
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", modes[fd]) != fd)
+			return false;
+	return true;
+}
+
 static enum lk_exit help_wanted(FILE *file)
 {
 	lk_help_print(file);
@@ -108,6 +127,8 @@ int main(int argc, char **argv)
 	enum lk_exit code;
 
 	forbid_cores();
+	if (!hold_standard_streams())
+		return (int)LK_EXIT_USAGE;
 	/* A reader that went away is an error of writing, which is said. */
 	signal(SIGPIPE, SIG_IGN);
 	lk_text_init();

@@ -27,6 +27,8 @@ expect 2 lk key list --timeout never
 err_has '--timeout never'
 expect 2 lk key list --limit 0
 err_has '--limit "0"'
+LATCHKEY_CREDENTIAL=$(head -c 5000 /dev/zero | tr '\0' a) expect 2 lk whoami
+err_has 'LATCHKEY_CREDENTIAL is longer than 4096 bytes'
 expect 2 lk key get --key 1 --credential-file "$dir/absent"
 err_has 'cannot read the credential from .*absent: No such file'
 : >"$dir/empty"
@@ -113,3 +115,14 @@ out_has '^Verdict +MALFORMED$'
 	[ "$code" -eq 2 ] || fail "a full disk: exited with $code"
 	err_has 'cannot write the answer'
 }
+
+# Nor what stands where a stream was closed, which is nowhere.
+lk tenant list >&- 2>"$dir/err" && fail "nothing could be printed, and that was fine"
+err_has 'standard output: Bad file descriptor'
+code=0
+lk key verify <&- >"$dir/out" 2>"$dir/err" || code=$?
+[ "$code" -eq 2 ] || fail "no standard input: exited with $code"
+err_has 'cannot read the token from standard input: Bad file descriptor'
+lk keyspace create --tenant acme --keyspace prod --token-prefix sk- >/dev/null
+lk key create --tenant acme --keyspace prod --token-file "$dir/kept" <&- >&- 2>&- && fail "nothing could be printed, and that was fine"
+expect 0 lk key verify <"$dir/kept"
