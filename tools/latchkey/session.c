@@ -36,6 +36,10 @@ static enum lk_exit read_credential(const struct lk_options *options, struct lk_
 	if (!options->credential_file) {
 		if (!said || *said == '\0')
 			return LK_EXIT_OK;
+		if (strlen(said) > CREDENTIAL_MAX) {
+			lk_say("the credential in LATCHKEY_CREDENTIAL is longer than %d bytes", CREDENTIAL_MAX);
+			return LK_EXIT_USAGE;
+		}
 		ret->text = strdup(said);
 		ret->len = strlen(said);
 		return ret->text ? LK_EXIT_OK : lk_say_no_memory();
