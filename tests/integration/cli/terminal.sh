@@ -1,6 +1,10 @@
 #!/bin/sh
 # On a terminal: a token is not shown as it is typed, tables fit, and what strangers wrote moves no cursor.
 . "$(dirname "$0")/lib.sh"
+script --quiet --return --log-out /dev/null --command true >/dev/null 2>&1 </dev/null || {
+	echo "there are no pseudo-terminals here"
+	exit 77
+}
 start_daemon
 
 lk tenant create --tenant acme --display-name 'a rather long name for a company that sells very little' >/dev/null
