@@ -175,8 +175,13 @@ int main(void)
 	for (size_t i = 0; i < KEYS; i++) {
 		use_key(channel, i);
 	}
-	CHECK(search_memory(&daemon) >= 2);
-	CHECK_MSG(names_found >= KEYS, "the search of the memory finds nothing at all");
+	/* The daemon hides its memory from all but root. */
+	if (geteuid() == 0) {
+		CHECK(search_memory(&daemon) >= 2);
+		CHECK_MSG(names_found >= KEYS, "the search of the memory finds nothing at all");
+	} else {
+		(void)fprintf(stderr, "the memory was not searched: run this as root\n");
+	}
 	names_found = 0;
 	CHECK(nftw(daemon.root, search_file, 16, FTW_PHYS) == 0);
 	CHECK_MSG(names_found >= KEYS, "the search of the files finds nothing at all");
