@@ -18,13 +18,11 @@
 
 #include "tests/lib/check.h"
 #include "tests/lib/daemon.h"
+#include "tests/lib/place.h"
 
 #define CLIENTS    8
 #define TIMEOUT_MS 20000
 #define ROUNDS     20
-
-/* Texts of requests are not const in protobuf-c's types; nothing writes to them. */
-#define TEXT(text) ((char *)(uintptr_t)(text))
 
 enum revocation {
 	NOT_REVOKED,
@@ -243,25 +241,6 @@ static void run_round(struct daemon *daemon, struct client *clients, unsigned ki
 	}
 }
 
-static void make_place(struct lk_channel *channel)
-{
-	Latchkey__V1__CreateTenantRequest tenant = LATCHKEY__V1__CREATE_TENANT_REQUEST__INIT;
-	Latchkey__V1__CreateKeyspaceRequest keyspace = LATCHKEY__V1__CREATE_KEYSPACE_REQUEST__INIT;
-	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
-	Latchkey__V1__Tenant *tenant_made = NULL;
-	Latchkey__V1__Keyspace *keyspace_made = NULL;
-
-	tenant.tenant = TEXT("acme");
-	CHECK(latchkey_v1_tenant_create(channel, &tenant, &tenant_made, NULL) == LK_OK);
-	policy.token_prefix = TEXT("sk-");
-	keyspace.tenant = TEXT("acme");
-	keyspace.keyspace = TEXT("prod");
-	keyspace.policy = &policy;
-	CHECK(latchkey_v1_keyspace_create(channel, &keyspace, &keyspace_made, NULL) == LK_OK);
-	latchkey__v1__tenant__free_unpacked(tenant_made, NULL);
-	latchkey__v1__keyspace__free_unpacked(keyspace_made, NULL);
-}
-
 static unsigned long number_of(const char *text)
 {
 	char *end = NULL;
@@ -291,7 +270,7 @@ int main(int argc, char **argv)
 		clients[i].channel = open_channel(daemon.url);
 		clients[i].random = seed + (unsigned)i;
 	}
-	make_place(clients[0].channel);
+	place_make(clients[0].channel);
 	for (unsigned long i = 0; i < rounds; i++) {
 		run_round(&daemon, clients, 1 + (unsigned)rand_r(&seed) % 200);
 	}

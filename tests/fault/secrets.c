@@ -14,11 +14,10 @@
 
 #include "tests/lib/check.h"
 #include "tests/lib/daemon.h"
+#include "tests/lib/place.h"
 
-#define KEYS 8
-
-/* Texts of requests are not const in protobuf-c's types; nothing writes to them. */
-#define TEXT(text) ((char *)(uintptr_t)(text))
+/* The last of them is a root key. */
+#define KEYS 9
 
 /* What is looked for: the random part of each token; and, to see that the search finds what is there, the name of each key. */
 static char secrets[KEYS][33];
@@ -97,25 +96,6 @@ static size_t search_memory(const struct daemon *daemon)
 	return count;
 }
 
-static void make_place(struct lk_channel *channel)
-{
-	Latchkey__V1__CreateTenantRequest tenant = LATCHKEY__V1__CREATE_TENANT_REQUEST__INIT;
-	Latchkey__V1__CreateKeyspaceRequest keyspace = LATCHKEY__V1__CREATE_KEYSPACE_REQUEST__INIT;
-	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
-	Latchkey__V1__Tenant *tenant_made = NULL;
-	Latchkey__V1__Keyspace *keyspace_made = NULL;
-
-	tenant.tenant = TEXT("acme");
-	CHECK(latchkey_v1_tenant_create(channel, &tenant, &tenant_made, NULL) == LK_OK);
-	policy.token_prefix = TEXT("sk-");
-	keyspace.tenant = TEXT("acme");
-	keyspace.keyspace = TEXT("prod");
-	keyspace.policy = &policy;
-	CHECK(latchkey_v1_keyspace_create(channel, &keyspace, &keyspace_made, NULL) == LK_OK);
-	latchkey__v1__tenant__free_unpacked(tenant_made, NULL);
-	latchkey__v1__keyspace__free_unpacked(keyspace_made, NULL);
-}
-
 /* A token in the wrong place: the answer names the field, but not the value. */
 static void misplace(struct lk_channel *channel, char *token, const char *secret)
 {
@@ -129,6 +109,12 @@ static void misplace(struct lk_channel *channel, char *token, const char *secret
 	CHECK(strstr(call.message, "key") != NULL && strstr(call.message, secret) == NULL);
 	CHECK(call.n_violations == 1 && strstr(call.violations[0].description, secret) == NULL);
 	lk_call_done(&call);
+}
+
+/* Without the first characters, which are shown. */
+static void remember(size_t i, const Latchkey__V1__CreateKeyResponse *made)
+{
+	(void)snprintf(secrets[i], sizeof secrets[i], "%s", made->token + strlen(made->key->display_prefix));
 }
 
 /* Makes a key under a request_id, so that its reply is kept, verifies it, and revokes every other one. */
@@ -146,8 +132,7 @@ static void use_key(struct lk_channel *channel, size_t i)
 	create.keyspace = TEXT("prod");
 	create.name = names[i];
 	CHECK(latchkey_v1_key_create(channel, &create, &made, NULL) == LK_OK);
-	/* Without the first characters, which are shown. */
-	(void)snprintf(secrets[i], sizeof secrets[i], "%s", made->token + strlen(made->key->display_prefix));
+	remember(i, made);
 	verify.token = made->token;
 	CHECK(latchkey_v1_key_verify(channel, &verify, &verdict, NULL) == LK_OK && verdict->valid);
 	misplace(channel, made->token, secrets[i]);
@@ -157,6 +142,38 @@ static void use_key(struct lk_channel *channel, size_t i)
 	latchkey__v1__create_key_response__free_unpacked(made, NULL);
 	latchkey__v1__verify_key_response__free_unpacked(verdict, NULL);
 	latchkey__v1__key__free_unpacked(revoked, NULL);
+}
+
+/* Makes a root key, calls with it as the credential, and is refused once with it. */
+static void use_root_key(struct lk_channel *channel, const char *url, size_t i)
+{
+	static char *all[] = {TEXT("*")};
+	Latchkey__V1__CreateKeyRequest create = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+	Latchkey__V1__Grant grant = LATCHKEY__V1__GRANT__INIT;
+	Latchkey__V1__CreateKeyResponse *made = NULL;
+	Latchkey__V1__GetTenantRequest get = LATCHKEY__V1__GET_TENANT_REQUEST__INIT;
+	Latchkey__V1__Tenant *tenant = NULL;
+	struct lk_channel *its_own = NULL;
+
+	(void)snprintf(names[i], sizeof names[i], "name-to-be-found-%zu", i);
+	grant.methods = grant.tenants = grant.keyspaces = all;
+	grant.n_methods = grant.n_tenants = grant.n_keyspaces = 1;
+	create.tenant = TEXT("system");
+	create.keyspace = TEXT("root");
+	create.name = names[i];
+	create.grant = &grant;
+	CHECK(latchkey_v1_key_create(channel, &create, &made, NULL) == LK_OK);
+	remember(i, made);
+	struct lk_channel_options options = {.urls = &url, .n_urls = 1, .credential = made->token};
+	CHECK(lk_channel_open(&options, &its_own) == LK_OK);
+	get.tenant = TEXT("acme");
+	CHECK(latchkey_v1_tenant_get(its_own, &get, &tenant, NULL) == LK_OK);
+	get.tenant = TEXT("system");
+	Latchkey__V1__Tenant *none = NULL;
+	CHECK(latchkey_v1_tenant_get(its_own, &get, &none, NULL) == LK_PERMISSION_DENIED);
+	lk_channel_close(its_own);
+	latchkey__v1__tenant__free_unpacked(tenant, NULL);
+	latchkey__v1__create_key_response__free_unpacked(made, NULL);
 }
 
 int main(void)
@@ -171,10 +188,11 @@ int main(void)
 	const char *url = daemon.url;
 	struct lk_channel_options options = {.urls = &url, .n_urls = 1};
 	CHECK(lk_channel_open(&options, &channel) == LK_OK);
-	make_place(channel);
-	for (size_t i = 0; i < KEYS; i++) {
+	place_make(channel);
+	for (size_t i = 0; i < KEYS - 1; i++) {
 		use_key(channel, i);
 	}
+	use_root_key(channel, url, KEYS - 1);
 	/* The daemon hides its memory from all but root. */
 	if (geteuid() == 0) {
 		CHECK(search_memory(&daemon) >= 2);
