@@ -22,6 +22,7 @@ void lk_reply_request_digest(
 	crypto_generichash_update(&state, (const uint8_t *)method, strlen(method) + 1);
 	crypto_generichash_update(&state, request, request_len);
 	crypto_generichash_final(&state, ret_digest, LK_DIGEST_LEN);
+	sodium_memzero(&state, sizeof state);
 }
 
 void lk_reply_hash(const struct lk_reply_id *id, uint8_t ret_hash[static LK_DIGEST_LEN])
@@ -33,6 +34,8 @@ void lk_reply_hash(const struct lk_reply_id *id, uint8_t ret_hash[static LK_DIGE
 	crypto_generichash_update(&state, id->request_id, LK_REQUEST_ID_LEN);
 	crypto_generichash_update(&state, (const uint8_t *)id->caller, strlen(id->caller));
 	crypto_generichash_final(&state, ret_hash, LK_DIGEST_LEN);
+	/* The whole id, which opens the reply, lies in it. */
+	sodium_memzero(&state, sizeof state);
 }
 
 static void sealing_key(struct lk_txn *txn, const struct lk_reply_id *id, uint8_t *ret_key)

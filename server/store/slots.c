@@ -247,9 +247,21 @@ enum lk_err lk_slots_reserve(struct lk_slots *slots, uint64_t last_slot)
 	return LK_OK;
 }
 
+/* The line of a slot; NULL where none is on the disk: a damaged record must not lead out of the file, or into its header. */
+static struct slot *line_of(const struct lk_slots *slots, uint64_t slot)
+{
+	uint64_t lines = atomic_load_explicit(&slots->allocated, memory_order_relaxed) / sizeof(struct slot);
+
+	return slot > 0 && slot < lines && slot <= slots->max_slots ? &slots->lines[slot] : NULL;
+}
+
 void lk_slots_use(struct lk_slots *slots, uint64_t slot, int64_t now_us)
 {
-	struct slot *line = &slots->lines[slot];
+	struct slot *line = line_of(slots, slot);
+
+	if (line == NULL) {
+		return;
+	}
 	int64_t last = atomic_load_explicit(&line->last_used_us, memory_order_relaxed);
 
 	atomic_fetch_add_explicit(&line->usage_count, 1, memory_order_relaxed);
@@ -261,8 +273,11 @@ void lk_slots_use(struct lk_slots *slots, uint64_t slot, int64_t now_us)
 
 struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot)
 {
-	const struct slot *line = &slots->lines[slot];
+	const struct slot *line = line_of(slots, slot);
 
+	if (line == NULL) {
+		return (struct lk_usage){0};
+	}
 	return (struct lk_usage){
 		.count = atomic_load_explicit(&line->usage_count, memory_order_relaxed),
 		.last_used_us = atomic_load_explicit(&line->last_used_us, memory_order_relaxed),

@@ -48,10 +48,10 @@ void lk_slots_close(struct lk_slots *slots);
  */
 LK_MUST_CHECK enum lk_err lk_slots_reserve(struct lk_slots *slots, uint64_t last_slot);
 
-/* Counts one use of the key in `slot` at `now_us`. Any thread, never blocks. */
+/* Counts one use of the key in `slot` at `now_us`; nothing where there is no such slot. Any thread, never blocks. */
 void lk_slots_use(struct lk_slots *slots, uint64_t slot, int64_t now_us);
 
-/* Reads a slot. Any thread, never blocks. */
+/* Reads a slot; all zero where there is none. Any thread, never blocks. */
 struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot);
 
 /* Writes the slots to the disk. Blocks. LK_IO. */

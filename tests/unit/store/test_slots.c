@@ -125,6 +125,21 @@ static void test_slots_use_counts_in_its_own_line_alone(void **state)
 	assert_usage(fixture, 2, 2, 200);
 }
 
+/* What a damaged record may name: the header, the first line behind the file, and far behind all that is mapped. */
+static void test_slots_that_are_not_there_count_nothing(void **state)
+{
+	static const uint64_t none[] = {0, STEP / LINE, MAX_SLOTS, MAX_SLOTS + 1, UINT64_MAX / LINE, UINT64_MAX};
+	struct slots_fixture *fixture = *state;
+
+	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+		lk_slots_use(fixture->slots, none[i], 100);
+		assert_usage(fixture, none[i], 0, 0);
+	}
+	/* The header is what it was. */
+	reopen(fixture, 1);
+	assert_usage(fixture, 1, 0, 0);
+}
+
 /* A verifier whose clock is behind counts, and does not turn the time back. */
 static void test_slots_last_use_never_goes_back(void **state)
 {
@@ -389,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_slots_fresh_one_was_never_used),
 		TEST(test_slots_use_counts_in_its_own_line_alone),
+		TEST(test_slots_that_are_not_there_count_nothing),
 		TEST(test_slots_last_use_never_goes_back),
 		TEST(test_slots_disk_is_allocated_in_whole_steps),
 		TEST(test_slots_reserve_keeps_what_was_counted),
