@@ -57,10 +57,16 @@ struct lk_call {
 	void *typed_context;
 };
 
+#ifdef __cplusplus
+#define LK_CALL_INIT                                                                                                   \
+	{                                                                                                              \
+	}
+#else
 #define LK_CALL_INIT                                                                                                   \
 	{                                                                                                              \
 		0                                                                                                      \
 	}
+#endif
 
 /* Frees the results and sets them to nothing. Takes NULL. */
 void lk_call_done(struct lk_call *call);

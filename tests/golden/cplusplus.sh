@@ -8,8 +8,12 @@ client=$1 gen=$2
 shift 2
 command -v c++ >/dev/null || exit 77
 
-for file in "$@"; do
-	case $file in
-	*.h) echo "#include \"$(realpath "$file")\"" ;;
-	esac
-done | c++ -std=c++17 -Wall -Wextra -Werror -fsyntax-only -I "$client" -I "$gen" -x c++ -
+{
+	echo '#include <latchkey/latchkey.h>'
+	for file in "$@"; do
+		case $file in
+		*.h) echo "#include \"$(realpath "$file")\"" ;;
+		esac
+	done
+	echo 'struct lk_call call = LK_CALL_INIT;'
+} | c++ -std=c++17 -Wall -Wextra -pedantic -Werror -fsyntax-only -I "$client" -I "$gen" -x c++ -
