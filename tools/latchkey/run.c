@@ -27,10 +27,23 @@ static enum lk_exit read_limit(struct lk_run *run)
 	return LK_EXIT_USAGE;
 }
 
-/* Whether the user turns the pages: then one is asked for, and shown with its next_page_token. */
+/*
+ * Whether the user turns the pages: then one is asked for, and shown with its next_page_token. Who names a limit wants as many as
+ * that, from wherever and in pages however large.
+ */
 static bool is_paged_by_hand(const struct lk_run *run)
 {
-	return json_object_get(run->request, "page_size") || json_object_get(run->request, "page_token");
+	return run->limit == 0 &&
+	       (json_object_get(run->request, "page_size") || json_object_get(run->request, "page_token"));
+}
+
+/* Says how large the pages are to be, unless the user has. False: no memory. */
+static bool set_page_size(const struct lk_run *run)
+{
+	json_int_t size = run->limit > 0 && run->limit < PAGE_SIZE ? (json_int_t)run->limit : PAGE_SIZE;
+
+	return json_object_get(run->request, "page_size") ||
+	       json_object_set_new(run->request, "page_size", json_integer(size)) == 0;
 }
 
 /* Takes the items of one page into `all`. False: that is enough. */
@@ -55,8 +68,7 @@ static enum lk_exit call_all_pages(struct lk_run *run, const struct lk_schema *s
 {
 	json_t *all = json_array(), *page = NULL;
 	enum lk_exit code = LK_EXIT_OK;
-	json_int_t size = run->limit > 0 && run->limit < PAGE_SIZE ? (json_int_t)run->limit : PAGE_SIZE;
-	bool more = all && json_object_set_new(run->request, "page_size", json_integer(size)) == 0;
+	bool more = all && set_page_size(run);
 
 	while (more && code == LK_EXIT_OK) {
 		const json_t *next;

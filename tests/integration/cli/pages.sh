@@ -21,3 +21,9 @@ expect 0 lk tenant list --page-size 5 --page-token "$next" --output json
 json '[.tenants[].id] | join(" ")' "t5 t6 t7"
 expect 0 lk tenant list --page-size 5
 err_has '^\(more with --page-token .+\)$'
+
+# A limit is kept whatever the pages are.
+expect 0 lk tenant list --limit 3 --page-size 2 --output json
+json '[.tenants[].id] | join(" ")' "system t1 t2"
+expect 0 lk tenant list --limit 1 --page-token "$next" --output json
+json '[.tenants[].id] | join(" ")' "t5"
