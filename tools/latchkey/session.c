@@ -94,14 +94,14 @@ void lk_session_close(struct lk_session *session)
 	free(session);
 }
 
-/* Whether `message` is the one violation that there is, so that there is no need to say it again. */
-static bool is_said(const char *message, const struct lk_call *call)
+/* Whether `message` is the first violation, so that there is no need to say it twice. */
+static bool is_first_violation(const char *message, const struct lk_call *call)
 {
-	const struct lk_violation *only = call->violations;
-	size_t len = call->n_violations == 1 ? strlen(only->field) : 0;
+	const struct lk_violation *first = call->violations;
+	size_t len = call->n_violations > 0 ? strlen(first->field) : 0;
 
-	return len > 0 && strncmp(message, only->field, len) == 0 && strncmp(message + len, ": ", 2) == 0 &&
-	       strcmp(message + len + 2, only->description) == 0;
+	return len > 0 && strncmp(message, first->field, len) == 0 && strncmp(message + len, ": ", 2) == 0 &&
+	       strcmp(message + len + 2, first->description) == 0;
 }
 
 /* Says why a call came to nothing, and gives the exit code for it. */
@@ -116,8 +116,12 @@ static enum lk_exit refused(const char *name, enum lk_err err, const struct lk_c
 		lk_say("%s: no answer: %s: %s", name, lk_err_name(err), message);
 		return LK_EXIT_UNREACHABLE;
 	}
-	lk_say("%s refused: %s: %s", name, lk_err_name(err), message);
-	if (!is_said(message, call))
+	bool repeats = is_first_violation(message, call);
+	if (repeats && call->n_violations > 1)
+		lk_say("%s refused: %s: %zu faults", name, lk_err_name(err), call->n_violations);
+	else
+		lk_say("%s refused: %s: %s", name, lk_err_name(err), message);
+	if (!repeats || call->n_violations > 1)
 		for (size_t i = 0; i < call->n_violations; i++)
 			lk_say_line("  %s: %s", call->violations[i].field, call->violations[i].description);
 	if (call->retry_after_ms > 0)

@@ -83,7 +83,7 @@ err_has '^latchkey: tenants\.get refused: NOT_FOUND: '
 quiet
 expect 0 lk tenant create --tenant acme
 expect 3 lk keyspace create --tenant acme --keyspace 'Not Good' --token-prefix 'also wrong'
-err_has '^latchkey: keyspaces\.create refused: INVALID_ARGUMENT: '
+err_has '^latchkey: keyspaces\.create refused: INVALID_ARGUMENT: 2 faults$'
 err_has '^  keyspace: '
 err_has '^  policy\.token_prefix: '
 expect 3 lk tenant create --tenant acme
