@@ -7,6 +7,7 @@
 #include "server/service/view.h"
 #include "server/store/find.h"
 #include "server/store/scan.h"
+#include "server/store/verdict_record.h"
 
 enum lk_err lk_key_get(
 	struct lk_request *request, const Latchkey__V1__GetKeyRequest *message, Latchkey__V1__Key *response)
@@ -28,8 +29,8 @@ struct selection {
 	size_t room;
 };
 
-static bool select_keyspace(
-	struct lk_request *request, struct selection *selection, const Latchkey__Store__KeyspaceRecord *keyspace)
+/* Adds a keyspace. False where the arena is exhausted. */
+static bool select_keyspace(struct lk_request *request, struct selection *selection, uint32_t number, const char *id)
 {
 	if (selection->count == selection->room) {
 		size_t room = selection->room == 0 ? 16 : 2 * selection->room;
@@ -44,27 +45,23 @@ static bool select_keyspace(
 		}
 		*selection = (struct selection){numbers, ids, selection->count, room};
 	}
-	selection->numbers[selection->count] = keyspace->number;
-	selection->ids[selection->count++] = keyspace->id;
-	return true;
+	selection->numbers[selection->count] = number;
+	selection->ids[selection->count] = lk_arena_text(request->arena, id, strlen(id));
+	return selection->ids[selection->count++] != NULL;
 }
 
-/* All keyspaces of the tenant that the caller is granted. */
+/* All keyspaces of the tenant that the caller is granted. There may be many: their gates say what is needed of each. */
 static void select_all(
 	struct lk_request *request, const Latchkey__Store__TenantRecord *tenant, struct selection *ret_selection)
 {
 	struct lk_id_scan *scan = lk_keyspace_scan_new(request->txn, tenant->number, "");
+	struct lk_gate gate = {0};
 	uint32_t number = 0;
 	bool room = true;
 
-	while (room && lk_id_scan_next(scan, &number)) {
-		const Latchkey__Store__KeyspaceRecord *keyspace = lk_find_keyspace_by_number(
-			request->txn, request->arena, number);
-		if (keyspace == NULL) {
-			break;
-		}
-		if (lk_grant_allows_keyspace(request->caller.grant, keyspace->id)) {
-			room = select_keyspace(request, ret_selection, keyspace);
+	while (room && lk_id_scan_next(scan, &number) && lk_gate_get(request->txn, number, &gate)) {
+		if (lk_grant_allows_keyspace(request->caller.grant, gate.keyspace_id)) {
+			room = select_keyspace(request, ret_selection, number, gate.keyspace_id);
 		}
 	}
 	lk_id_scan_free(scan);
@@ -75,14 +72,14 @@ static enum lk_err select_keyspaces(struct lk_request *request, const Latchkey__
 {
 	if (filter[0] == '\0') {
 		select_all(request, tenant, ret_selection);
-		return lk_request_check(request);
+		return request->arena->exhausted ? LK_NO_MEMORY : lk_request_check(request);
 	}
 	const Latchkey__Store__KeyspaceRecord *keyspace = lk_find_keyspace(
 		request->txn, request->arena, tenant->number, filter);
 	if (keyspace == NULL) {
 		return lk_request_not_found(request, "keyspace", filter);
 	}
-	return select_keyspace(request, ret_selection, keyspace) ? LK_OK : LK_NO_MEMORY;
+	return select_keyspace(request, ret_selection, keyspace->number, keyspace->id) ? LK_OK : LK_NO_MEMORY;
 }
 
 static const char *id_of(const struct selection *selection, uint32_t keyspace)

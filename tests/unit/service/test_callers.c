@@ -313,6 +313,45 @@ static void test_lists_show_what_is_granted_alone(void **state)
 	fixture_key_done(&root);
 }
 
+#define MANY 40
+
+static void test_keys_of_many_keyspaces_are_listed_as_they_were_made(void **state)
+{
+	struct fixture_key root = fixture_make_root_key(LIST("keys.list"), LIST("acme"), LIST("k07", "k31"));
+	struct loop_call how = {.anonymous = true, .credential = root.token};
+	Latchkey__V1__ListKeysRequest request = LATCHKEY__V1__LIST_KEYS_REQUEST__INIT;
+	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
+	char id[8] = "";
+
+	(void)state;
+	policy.token_prefix = TEXT("x-");
+	/* Made from the last to the first, so that the order of their ids is not that of their keys. */
+	for (int i = MANY - 1; i >= 0; i--) {
+		(void)snprintf(id, sizeof id, "k%02d", i);
+		fixture_make_keyspace("acme", id, &policy);
+		struct fixture_key key = fixture_make_key("acme", id, id);
+		fixture_key_done(&key);
+	}
+	request.tenant = TEXT("acme");
+	struct loop_answer answer = fixture_call(&latchkey_v1_key_list_method, &request.base, LK_OK);
+	const Latchkey__V1__ListKeysResponse *page = (const Latchkey__V1__ListKeysResponse *)answer.response;
+	assert_int_equal(page->n_keys, MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		(void)snprintf(id, sizeof id, "k%02zu", MANY - 1 - i);
+		assert_string_equal(page->keys[i]->keyspace, id);
+		assert_string_equal(page->keys[i]->name, id);
+	}
+	loop_answer_done(&answer);
+	answer = loop_call(&fixture_loop, &how, &latchkey_v1_key_list_method, &request.base);
+	page = (const Latchkey__V1__ListKeysResponse *)answer.response;
+	assert_int_equal(answer.code, 0);
+	assert_int_equal(page->n_keys, 2);
+	assert_string_equal(page->keys[0]->keyspace, "k31");
+	assert_string_equal(page->keys[1]->keyspace, "k07");
+	loop_answer_done(&answer);
+	fixture_key_done(&root);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -327,6 +366,7 @@ int main(void)
 		TEST(test_verify_tells_nothing_of_keys_out_of_reach),
 		TEST(test_nobody_grants_more_than_he_has),
 		TEST(test_lists_show_what_is_granted_alone),
+		TEST(test_keys_of_many_keyspaces_are_listed_as_they_were_made),
 		TEST(test_cursor_is_its_callers_own),
 	};
 
