@@ -157,7 +157,6 @@ static void run_group(struct lk_store *store, struct group *group)
 
 	for (size_t i = 0; err != LK_OK && i < group->count; i++) {
 		struct lk_write *write = group->writes[i];
-		write->stale = true;
 		enum lk_err alone = group->count == 1 ? err : commit(store, &write, 1);
 		write->err = alone != LK_OK ? alone : write->err;
 	}
