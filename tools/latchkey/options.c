@@ -145,18 +145,18 @@ static void read_environment(struct lk_options *options)
 
 enum lk_exit lk_options_read(int argc, char **argv, struct lk_options *ret)
 {
-	struct lk_options options = {.first_plain = SIZE_MAX};
+	struct lk_options options = {0};
 	enum lk_exit code = LK_EXIT_OK;
-	bool seen[N_OPTIONS] = {false};
+	bool seen[N_OPTIONS] = {false}, ended = false;
 
 	read_environment(&options);
 	options.words = argv;
 	for (int i = 1; i < argc && code == LK_EXIT_OK; i++) {
 		const char *value;
-		const struct option *option = options.first_plain == SIZE_MAX ? option_of(argv[i], &value) : NULL;
+		const struct option *option = ended ? NULL : option_of(argv[i], &value);
 
-		if (!option && options.first_plain == SIZE_MAX && strcmp(argv[i], "--") == 0) {
-			options.first_plain = options.n_words;
+		if (!ended && strcmp(argv[i], "--") == 0) {
+			ended = true;
 		} else if (!option) {
 			/* Never ahead of `i`: what was read is what is overwritten. */
 			options.words[options.n_words++] = argv[i];

@@ -25,12 +25,11 @@ struct lk_options {
 	/* What is left of the line, in its order: the noun, the verb, the verb's own flags. Borrowed from argv. */
 	char **words;
 	size_t n_words;
-	/* From this word on, none is a flag: the user wrote "--" before it. */
-	size_t first_plain;
 };
 
 /*
- * Reads the line and the environment; moves the words to the front of `argv`, and borrows all from there.
+ * Reads the line and the environment; moves the words to the front of `argv`, and borrows all from there. What stands behind a
+ * "--" is left to the command, and the "--" is taken away.
  * LK_EXIT_USAGE: a flag that was given wrong; it was said.
  */
 enum lk_exit lk_options_read(int argc, char **argv, struct lk_options *ret);

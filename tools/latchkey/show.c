@@ -19,7 +19,8 @@ static const struct {
 	{"Never", LK_TINT_DIM},
 };
 
-const json_t *lk_show_at(const json_t *object, const char *path)
+/* The value that a path of names with dots leads to; NULL where there is none. */
+static const json_t *value_at(const json_t *object, const char *path)
 {
 	while (object) {
 		const char *dot = strchrnul(path, '.');
@@ -114,7 +115,7 @@ static void write_value(FILE *out, const struct lk_show_field *field, const json
 
 char *lk_show_text(const struct lk_show_field *field, const json_t *object, enum lk_tint *ret_tint)
 {
-	const json_t *value = lk_show_at(object, field->path);
+	const json_t *value = value_at(object, field->path);
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);

@@ -32,9 +32,6 @@ struct lk_show_field {
 	const char *prefix;
 };
 
-/* The value at `path` within `object`, borrowed; NULL: it is not there. */
-const json_t *lk_show_at(const json_t *object, const char *path);
-
 /*
  * Prints an array of objects as rows. Of an empty one it says `none` on standard error.
  * LK_NO_MEMORY, LK_IO: as lk_table_print().

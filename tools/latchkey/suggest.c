@@ -55,8 +55,3 @@ const char *lk_suggest(const char *typed, lk_suggest_word_fn word, const void *w
 	}
 	return nearest;
 }
-
-const char *lk_suggest_of_array(const void *words, size_t i)
-{
-	return ((const char *const *)words)[i];
-}

@@ -15,7 +15,4 @@ typedef const char *(*lk_suggest_word_fn)(const void *words, size_t i);
  */
 const char *lk_suggest(const char *typed, lk_suggest_word_fn word, const void *words);
 
-/* lk_suggest_word_fn over an array of `const char *` that NULL ends. */
-const char *lk_suggest_of_array(const void *words, size_t i);
-
 #endif

@@ -7,11 +7,16 @@
 
 #include "tools/latchkey/suggest.h"
 
+static const char *word_of(const void *words, size_t i)
+{
+	return ((const char *const *)words)[i];
+}
+
 static const char *const words[] = {"create", "get", "list", "revoke", "delete", "verify", NULL};
 
 static const char *suggested(const char *typed)
 {
-	return lk_suggest(typed, lk_suggest_of_array, words);
+	return lk_suggest(typed, word_of, words);
 }
 
 static void test_suggest_finds_what_was_meant(void **state)
