@@ -8,7 +8,8 @@
  * control characters, the invisible characters that reorder text, and bytes that are not UTF-8 are escaped.
  *
  * Any thread, no locks: a line is written by one write(2). A line is at most LK_LOG_LINE_MAX bytes; a longer value ends in
- * "...", and a field that does not fit is left out and truncated=true stands at the end. An error of write(2) is ignored, and errno kept.
+ * "...", and a field that does not fit is left out and truncated=true stands at the end. An error of write(2) is ignored, and
+ * errno kept.
  * Secrets never come here; that is the callers' duty.
  */
 #ifndef LK_SERVER_LOG_H

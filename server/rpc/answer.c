@@ -71,7 +71,7 @@ void lk_answer_not_taken(struct lk_job *job, enum lk_err err, const char *what)
 	}
 }
 
-/* A buffer with the head of a good answer; the payload goes to what is returned. NULL without memory, or where it is too large. */
+/* A buffer with the head of a good answer; the payload goes to what is returned. NULL without memory, or too large. */
 static uint8_t *begin_good(struct lk_job *job, size_t payload_len, uint64_t revision)
 {
 	struct lk_response_envelope response = {.revision = revision, .payload = {.len = payload_len}};

@@ -47,7 +47,8 @@ struct lk_store_options {
  * Opens the store, and makes one where the directory has none. Blocks on the disk. On failure, `ret_message` says in one line
  * what was wrong, with which file, and what would be right.
  * LK_HELD: another daemon serves the directory. LK_FAILED_PRECONDITION: a directory that others may change, another program's
- * data, a newer schema, a wrong, missing or too widely readable key file, slots that do not belong to the store. LK_CORRUPT, LK_FULL, LK_PERMISSION_DENIED, LK_IO, LK_NO_MEMORY.
+ * data, a newer schema, a wrong, missing or too widely readable key file, slots that do not belong to the store. LK_CORRUPT,
+ * LK_FULL, LK_PERMISSION_DENIED, LK_IO, LK_NO_MEMORY.
  */
 LK_MUST_CHECK enum lk_err lk_store_open(const struct lk_store_options *options, struct lk_store **ret_store,
 	char ret_message[static LK_STORE_MESSAGE_LEN]);

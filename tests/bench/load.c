@@ -1,5 +1,6 @@
 /*
- * Fills a fresh data directory with keys, by the store's own apply, ten thousand a commit; writes their tokens to a file, one a line.
+ * Fills a fresh data directory with keys, by the store's own apply, ten thousand a commit; writes their tokens to a file, one a
+ * line.
  *
  *	bench_load DIR KEYS TOKENS
  */

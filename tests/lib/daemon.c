@@ -17,20 +17,17 @@
 
 extern char **environ;
 
-/* Reads the daemon's log from a pipe, up to the line that says that it serves, into the log file; a child of ours does the rest. */
-static void await_ready(struct daemon *daemon, int log_pipe)
+/* Reads the daemon's log from a pipe, up to the line that says that it serves; then lets go of the pipe. */
+static void await_ready(int log_pipe)
 {
 	char line[8192] = "";
 	FILE *stream = fdopen(log_pipe, "r");
-	FILE *log = fopen(daemon->log, "a");
 	bool ready = false;
 
-	CHECK(stream != NULL && log != NULL);
+	CHECK(stream != NULL);
 	while (!ready && fgets(line, sizeof line, stream) != NULL) {
-		CHECK(fputs(line, log) >= 0);
 		ready = strstr(line, " msg=ready ") != NULL;
 	}
-	CHECK(fclose(log) == 0);
 	CHECK_MSG(ready, line);
 	CHECK(fclose(stream) == 0);
 }
@@ -78,7 +75,7 @@ void daemon_restart(struct daemon *daemon, const char *const *arguments)
 	CHECK(posix_spawn(&daemon->pid, daemon->program, &actions, NULL, all, environ) == 0);
 	posix_spawn_file_actions_destroy(&actions);
 	close(log);
-	await_ready(daemon, ready);
+	await_ready(ready);
 }
 
 void daemon_start(struct daemon *daemon)
