@@ -84,7 +84,7 @@ static enum lk_err mint(struct lk_request *request, const Latchkey__Store__Polic
 	return record->display_prefix == NULL ? LK_NO_MEMORY : LK_OK;
 }
 
-static enum lk_err identify(struct lk_request *request, const struct place *place, Latchkey__Store__KeyRecord *record)
+static enum lk_err identify(struct lk_request *request, Latchkey__Store__KeyRecord *record)
 {
 	uint8_t random[LK_KEY_ID_RANDOM_LEN] = {0};
 	char *id = lk_arena_alloc(request->arena, LK_KEY_ID_LEN);
@@ -95,13 +95,18 @@ static enum lk_err identify(struct lk_request *request, const struct place *plac
 	randombytes_buf(random, sizeof random);
 	lk_key_id_make(request->now_us, random, id);
 	record->id = id;
+	return LK_OK;
+}
+
+/* What the record of a new key says beside what was asked for; all but its identity and its secret. */
+static void settle(struct lk_request *request, const struct place *place, Latchkey__Store__KeyRecord *record)
+{
 	record->tenant = place->tenant->number;
 	record->keyspace = place->keyspace->number;
 	record->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE;
 	record->create_us = request->now_us;
 	record->update_us = request->now_us;
 	record->created_by = (char *)(uintptr_t)request->caller.name;
-	return LK_OK;
 }
 
 static void expect(struct lk_request *request, const struct place *place, const Latchkey__Store__KeyRecord *record,
@@ -141,7 +146,11 @@ enum lk_err lk_key_create_build(struct lk_request *request, const Latchkey__V1__
 		err = check(request, message, &place, record);
 	}
 	if (err == LK_OK) {
-		err = identify(request, &place, record);
+		settle(request, &place, record);
+	}
+	/* A key that is only checked has neither id nor token: it is not there. */
+	if (err == LK_OK && !message->validate_only) {
+		err = identify(request, record);
 	}
 	if (err == LK_OK && !message->validate_only) {
 		err = mint(request, place.keyspace->policy, record, response);

@@ -13,9 +13,10 @@ static char *borrow(const char *text)
 	return (char *)(uintptr_t)text;
 }
 
+/* What was only checked stands at no revision, and has no etag. */
 static char *etag_of(struct lk_arena *arena, uint64_t revision)
 {
-	char *etag = lk_arena_printf(arena, "%016" PRIx64, revision);
+	char *etag = revision == 0 ? NULL : lk_arena_printf(arena, "%016" PRIx64, revision);
 
 	return etag == NULL ? borrow("") : etag;
 }

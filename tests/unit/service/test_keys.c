@@ -315,7 +315,11 @@ static void test_validate_only_changes_nothing(void **state)
 	request.keyspace = TEXT("prod");
 	request.validate_only = true;
 	struct loop_answer answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_OK);
-	assert_string_equal(((const Latchkey__V1__CreateKeyResponse *)answer.response)->token, "");
+	const Latchkey__V1__CreateKeyResponse *checked = (const Latchkey__V1__CreateKeyResponse *)answer.response;
+	assert_string_equal(checked->token, "");
+	assert_string_equal(checked->key->id, "");
+	assert_string_equal(checked->key->etag, "");
+	assert_string_equal(checked->key->keyspace, "prod");
 	loop_answer_done(&answer);
 	get.tenant = TEXT("acme");
 	get.key = TEXT("1");
