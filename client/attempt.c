@@ -19,8 +19,9 @@ static void timer_want(struct lk_channel *channel, nng_time due)
 
 	if (channel->timer_runs) {
 		/* Its callback looks at all flights, and starts it anew. */
-		if (due < channel->timer_due)
+		if (due < channel->timer_due) {
 			nng_aio_abort(channel->timer, NNG_ECANCELED);
+		}
 		return;
 	}
 	now = nng_clock();
@@ -94,11 +95,13 @@ static enum lk_err flight_send(struct lk_flight *flight, struct lk_link *link, n
 	flight->id = ID_MARK | ((flight->id + ID_COUNT_FIRST) & ~ID_PLACE_MASK) | place;
 	size_t head = lk_envelope_request_size(envelope);
 	uint8_t *out = lk_link_frame(link, flight->id, head + envelope->payload.len);
-	if (!out)
+	if (!out) {
 		return LK_NO_MEMORY;
+	}
 	lk_envelope_request_pack(envelope, out);
-	if (envelope->payload.len > 0)
+	if (envelope->payload.len > 0) {
 		memcpy(out + head, flight->payload.data, envelope->payload.len);
+	}
 	flight->call->attempts++;
 	flight->link = link;
 	flight_wait(flight, LK_FLIGHT_SENT, now + envelope->timeout_ms);
@@ -111,8 +114,9 @@ static enum lk_err flight_submit(struct lk_flight *flight, nng_time now)
 {
 	struct lk_link *link = link_pick(flight->channel);
 
-	if (link)
+	if (link) {
 		return flight_send(flight, link, now);
+	}
 	TAILQ_INSERT_TAIL(&flight->channel->waiting, flight, entry);
 	flight_wait(flight, LK_FLIGHT_QUEUED, flight->deadline);
 	return LK_OK;
@@ -127,8 +131,9 @@ static void flight_submit_or_end(struct lk_flight *flight, nng_time now)
 		return;
 	}
 	err = flight_submit(flight, now);
-	if (err)
+	if (err) {
 		flight_end(flight, err);
+	}
 }
 
 enum lk_err lk_flight_launch(struct lk_flight *flight)
@@ -148,14 +153,15 @@ static void flight_rest(struct lk_flight *flight, bool answered, nng_time now)
 	uint32_t delay = lk_retry_delay_ms(++flight->n_failures, answered ? flight->call->retry_after_ms : 0);
 
 	flight->link = NULL;
-	if (flight->channel->closing)
+	if (flight->channel->closing) {
 		flight_end_cancelled(flight);
-	else if (delay < left_ms(flight, now))
+	} else if (delay < left_ms(flight, now)) {
 		flight_wait(flight, LK_FLIGHT_RESTING, now + delay);
-	else if (answered)
+	} else if (answered) {
 		flight_end(flight, LK_UNAVAILABLE);
-	else
+	} else {
 		flight_end_late(flight);
+	}
 }
 
 void lk_flight_link_ready(struct lk_channel *channel)
@@ -166,8 +172,9 @@ void lk_flight_link_ready(struct lk_channel *channel)
 	while ((flight = TAILQ_FIRST(&channel->waiting)) && (link = link_pick(channel))) {
 		TAILQ_REMOVE(&channel->waiting, flight, entry);
 		enum lk_err err = flight_send(flight, link, nng_clock());
-		if (err)
+		if (err) {
 			flight_end(flight, err);
+		}
 	}
 }
 
@@ -177,8 +184,9 @@ void lk_flight_link_lost(struct lk_channel *channel, const struct lk_link *link)
 
 	for (size_t i = 0; i < channel->n_flights; i++) {
 		struct lk_flight *flight = channel->flights[i];
-		if (flight->state == LK_FLIGHT_SENT && flight->link == link)
+		if (flight->state == LK_FLIGHT_SENT && flight->link == link) {
 			flight_rest(flight, false, now);
+		}
 	}
 }
 
@@ -186,11 +194,13 @@ void lk_flight_cancel_all(struct lk_channel *channel)
 {
 	for (size_t i = 0; i < channel->n_flights; i++) {
 		struct lk_flight *flight = channel->flights[i];
-		if (flight->state == LK_FLIGHT_QUEUED)
+		if (flight->state == LK_FLIGHT_QUEUED) {
 			TAILQ_REMOVE(&channel->waiting, flight, entry);
+		}
 		if (flight->state == LK_FLIGHT_QUEUED || flight->state == LK_FLIGHT_SENT ||
-			flight->state == LK_FLIGHT_RESTING)
+			flight->state == LK_FLIGHT_RESTING) {
 			flight_end_cancelled(flight);
+		}
 	}
 }
 
@@ -224,10 +234,12 @@ void lk_flight_timer_arrived(void *argument)
 	channel->timer_runs = false;
 	for (size_t i = 0; i < channel->n_flights && !channel->closing; i++) {
 		struct lk_flight *flight = channel->flights[i];
-		if (due_actions[flight->state] && flight->due <= now)
+		if (due_actions[flight->state] && flight->due <= now) {
 			due_actions[flight->state](flight, now);
-		if (due_actions[flight->state])
+		}
+		if (due_actions[flight->state]) {
 			timer_want(channel, flight->due);
+		}
 	}
 	lk_channel_unlock(channel);
 }
@@ -237,10 +249,12 @@ static enum lk_err payload_copy(struct lk_flight *flight, struct lk_span payload
 	/* One more than is needed: malloc(0) may be NULL. */
 	uint8_t *copy = malloc(payload.len + 1);
 
-	if (!copy)
+	if (!copy) {
 		return LK_NO_MEMORY;
-	if (payload.len > 0)
+	}
+	if (payload.len > 0) {
 		memcpy(copy, payload.data, payload.len);
+	}
 	*flight->raw = copy;
 	*flight->raw_len = payload.len;
 	return LK_OK;
@@ -253,16 +267,20 @@ static enum lk_err answer_read(
 	struct lk_response_envelope envelope;
 	enum lk_err err = lk_envelope_scan_response(answer, len, &envelope);
 
-	if (!err)
+	if (!err) {
 		err = lk_result_take(flight->call, &envelope);
-	if (!err)
+	}
+	if (!err) {
 		err = lk_err_from_wire(envelope.code);
-	if (!err && flight->raw)
+	}
+	if (!err && flight->raw) {
 		err = payload_copy(flight, envelope.payload);
-	else if (!err)
+	} else if (!err) {
 		err = lk_result_unpack(flight->response, envelope.payload, ret_response);
-	if (err == LK_PROTOCOL)
+	}
+	if (err == LK_PROTOCOL) {
 		lk_result_say(flight->call, "the answer from %s is none of Latchkey's", flight->channel->urls);
+	}
 	return err;
 }
 
@@ -273,11 +291,13 @@ static struct lk_flight *flight_find(struct lk_channel *channel, const struct lk
 	struct lk_flight *flight = NULL;
 
 	lk_channel_lock(channel);
-	if (place < channel->n_flights)
+	if (place < channel->n_flights) {
 		flight = channel->flights[place];
+	}
 	/* The count in an id comes round: what another link was asked long ago must not pass for this. */
-	if (flight && (flight->state != LK_FLIGHT_SENT || flight->id != id || flight->link != link))
+	if (flight && (flight->state != LK_FLIGHT_SENT || flight->id != id || flight->link != link)) {
 		flight = NULL;
+	}
 	if (flight) {
 		flight->state = LK_FLIGHT_ANSWERED;
 		flight->link = NULL;
@@ -292,8 +312,9 @@ void lk_flight_answer(
 	struct lk_flight *flight = flight_find(channel, link, id);
 	ProtobufCMessage *response = NULL;
 
-	if (!flight)
+	if (!flight) {
 		return;
+	}
 	enum lk_err err = answer_read(flight, answer, len, &response);
 	if (err != LK_UNAVAILABLE) {
 		flight->done(err, response, flight->call, flight->context);

@@ -18,8 +18,9 @@ static void free_violations(struct lk_violation *violations, size_t n_violations
 
 void lk_call_done(struct lk_call *call)
 {
-	if (!call)
+	if (!call) {
 		return;
+	}
 	free(call->message);
 	free_violations(call->violations, call->n_violations);
 	call->message = NULL;
@@ -46,10 +47,12 @@ static char *copy_text(struct lk_span text)
 {
 	char *copy = malloc(text.len + 1);
 
-	if (!copy)
+	if (!copy) {
 		return NULL;
-	if (text.len > 0)
+	}
+	if (text.len > 0) {
 		memcpy(copy, text.data, text.len);
+	}
 	copy[text.len] = '\0';
 	return copy;
 }
@@ -60,8 +63,9 @@ static enum lk_err count_violations(struct lk_span run, size_t *ret_n)
 	enum lk_err err = LK_OK;
 	size_t n = 0;
 
-	while ((err = lk_envelope_next_violation(&run, &violation)) == LK_OK)
+	while ((err = lk_envelope_next_violation(&run, &violation)) == LK_OK) {
 		n++;
+	}
 	*ret_n = n;
 	return err == LK_NOT_FOUND ? LK_OK : err;
 }
@@ -73,11 +77,13 @@ static enum lk_err copy_violations(struct lk_span run, struct lk_violation **ret
 	size_t n = 0;
 	enum lk_err err = count_violations(run, &n);
 
-	if (err || n == 0)
+	if (err || n == 0) {
 		return err;
+	}
 	violations = calloc(n, sizeof(*violations));
-	if (!violations)
+	if (!violations) {
 		return LK_NO_MEMORY;
+	}
 	for (size_t i = 0; lk_envelope_next_violation(&run, &violation) == LK_OK; i++) {
 		violations[i].field = copy_text(violation.field);
 		violations[i].description = copy_text(violation.description);
@@ -101,8 +107,9 @@ enum lk_err lk_result_take(struct lk_call *call, const struct lk_response_envelo
 	call->revision = response->revision;
 	if (response->message.len > 0) {
 		call->message = copy_text(response->message);
-		if (!call->message)
+		if (!call->message) {
 			return LK_NO_MEMORY;
+		}
 	}
 	return copy_violations(response->violations, &call->violations, &call->n_violations);
 }

@@ -15,22 +15,26 @@ static bool url_fine(const char *url)
 {
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		size_t len = strlen(schemes[i]);
-		if (strncmp(url, schemes[i], len) == 0 && url[len] != '\0')
+		if (strncmp(url, schemes[i], len) == 0 && url[len] != '\0') {
 			return true;
+		}
 	}
 	return false;
 }
 
 static enum lk_err options_check(const struct lk_channel_options *options)
 {
-	if (options->n_urls == 0 || !options->urls)
+	if (options->n_urls == 0 || !options->urls) {
 		return LK_INVALID_ARGUMENT;
-	for (size_t i = 0; i < options->n_urls; i++) {
-		if (!options->urls[i] || !url_fine(options->urls[i]))
-			return LK_INVALID_ARGUMENT;
 	}
-	if (options->credential && strlen(options->credential) > LK_TOKEN_MAX)
+	for (size_t i = 0; i < options->n_urls; i++) {
+		if (!options->urls[i] || !url_fine(options->urls[i])) {
+			return LK_INVALID_ARGUMENT;
+		}
+	}
+	if (options->credential && strlen(options->credential) > LK_TOKEN_MAX) {
 		return LK_INVALID_ARGUMENT;
+	}
 	return LK_OK;
 }
 
@@ -39,13 +43,16 @@ static enum lk_err urls_join(const struct lk_channel_options *options, char **re
 	static const char between[] = ", ";
 	size_t size = 1;
 
-	for (size_t i = 0; i < options->n_urls; i++)
+	for (size_t i = 0; i < options->n_urls; i++) {
 		size += strlen(options->urls[i]) + strlen(between);
+	}
 	char *urls = calloc(1, size), *at = urls;
-	if (!urls)
+	if (!urls) {
 		return LK_NO_MEMORY;
-	for (size_t i = 0; i < options->n_urls; i++)
+	}
+	for (size_t i = 0; i < options->n_urls; i++) {
 		at = stpcpy(stpcpy(at, i > 0 ? between : ""), options->urls[i]);
+	}
 	*ret_urls = urls;
 	return LK_OK;
 }
@@ -55,8 +62,9 @@ static enum lk_err credential_copy(const char *credential, char **ret_copy)
 	size_t size = strlen(credential) + 1;
 	char *copy = sodium_malloc(size);
 
-	if (!copy)
+	if (!copy) {
 		return LK_NO_MEMORY;
+	}
 	memcpy(copy, credential, size);
 	*ret_copy = copy;
 	return LK_OK;
@@ -68,8 +76,9 @@ static enum lk_err links_make(struct lk_channel *channel, const struct lk_channe
 	enum lk_err err = LK_OK;
 
 	channel->links = calloc(options->n_urls * connections, sizeof(*channel->links));
-	if (!channel->links)
+	if (!channel->links) {
 		return LK_NO_MEMORY;
+	}
 	/* URL by URL within each round, so that neighbours in the search for a ready link are different daemons. */
 	for (size_t i = 0; i < options->n_urls * connections && !err; i++) {
 		channel->n_links++;
@@ -82,22 +91,27 @@ static enum lk_err channel_fill(struct lk_channel *channel, const struct lk_chan
 {
 	enum lk_err err = urls_join(options, &channel->urls);
 
-	if (!err && options->credential)
+	if (!err && options->credential) {
 		err = credential_copy(options->credential, &channel->credential);
-	if (!err)
+	}
+	if (!err) {
 		err = lk_err_from_nng(nng_aio_alloc(&channel->timer, lk_flight_timer_arrived, channel));
+	}
 	return err ? err : links_make(channel, options);
 }
 
 /* Of a channel with no call under way, its links closed or never dialed. */
 static void channel_free(struct lk_channel *channel)
 {
-	for (size_t i = 0; i < channel->n_links; i++)
+	for (size_t i = 0; i < channel->n_links; i++) {
 		lk_link_free(&channel->links[i]);
-	if (channel->timer)
+	}
+	if (channel->timer) {
 		nng_aio_free(channel->timer);
-	for (size_t i = 0; i < channel->n_flights; i++)
+	}
+	for (size_t i = 0; i < channel->n_flights; i++) {
 		lk_flight_free(channel->flights[i]);
+	}
 	free(channel->links);
 	free(channel->flights);
 	sodium_free(channel->credential);
@@ -111,8 +125,9 @@ enum lk_err lk_channel_open(const struct lk_channel_options *options, struct lk_
 {
 	enum lk_err err = options_check(options);
 
-	if (err)
+	if (err) {
 		return err;
+	}
 	struct lk_channel *channel = calloc(1, sizeof(*channel));
 	if (!channel || sodium_init() < 0) {
 		free(channel);
@@ -129,8 +144,9 @@ enum lk_err lk_channel_open(const struct lk_channel_options *options, struct lk_
 		return err;
 	}
 	lk_channel_lock(channel);
-	for (size_t i = 0; i < channel->n_links; i++)
+	for (size_t i = 0; i < channel->n_links; i++) {
 		lk_link_dial(&channel->links[i]);
+	}
 	lk_channel_unlock(channel);
 	*ret_channel = channel;
 	return LK_OK;
@@ -138,18 +154,21 @@ enum lk_err lk_channel_open(const struct lk_channel_options *options, struct lk_
 
 void lk_channel_close(struct lk_channel *channel)
 {
-	if (!channel)
+	if (!channel) {
 		return;
+	}
 	lk_channel_lock(channel);
 	channel->closing = true;
 	lk_flight_cancel_all(channel);
-	for (size_t i = 0; i < channel->n_links; i++)
+	for (size_t i = 0; i < channel->n_links; i++) {
 		lk_link_close(&channel->links[i]);
+	}
 	nng_aio_abort(channel->timer, NNG_ECANCELED);
 	lk_channel_unlock(channel);
 	lk_channel_lock(channel);
-	while (channel->n_under_way > 0)
+	while (channel->n_under_way > 0) {
 		pthread_cond_wait(&channel->idle, &channel->lock);
+	}
 	lk_channel_unlock(channel);
 	channel_free(channel);
 }

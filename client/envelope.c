@@ -105,8 +105,9 @@ static const uint8_t *end_of(const uint8_t *data, size_t len)
 
 static const struct field *find_field(const struct layout *layout, uint32_t number)
 {
-	if (number >= layout->n_fields || layout->fields[number].kind == KIND_NONE)
+	if (number >= layout->n_fields || layout->fields[number].kind == KIND_NONE) {
 		return NULL;
+	}
 	return &layout->fields[number];
 }
 
@@ -130,8 +131,9 @@ static enum fault check_text(const struct field *field, const struct lk_span *te
 	static const enum fault faults[] = {
 		[LK_UTF8_FINE] = FAULT_NONE, [LK_UTF8_INVALID] = FAULT_UTF8, [LK_UTF8_NUL] = FAULT_NUL};
 
-	if (text->len > field->max)
+	if (text->len > field->max) {
 		return FAULT_LIMIT;
+	}
 	return faults[lk_utf8_check(text->data, text->len, NULL)];
 }
 
@@ -142,16 +144,20 @@ static enum fault scan_value(
 	void *value = member(message, field);
 	struct lk_span span = {0};
 
-	if (field->kind == KIND_U32)
+	if (field->kind == KIND_U32) {
 		return lk_varint_get_u32(at, end, value) ? FAULT_NONE : FAULT_VALUE;
-	if (field->kind == KIND_U64)
+	}
+	if (field->kind == KIND_U64) {
 		return lk_varint_get(at, end, value) ? FAULT_NONE : FAULT_VALUE;
-	if (!lk_varint_get_bytes(at, end, &span.data, &span.len))
+	}
+	if (!lk_varint_get_bytes(at, end, &span.data, &span.len)) {
 		return FAULT_VALUE;
+	}
 	if (field->kind == KIND_RUN) {
 		struct lk_span *run = value;
-		if (!run->data)
+		if (!run->data) {
 			run->data = tag;
+		}
 		run->len = (size_t)(*at - run->data);
 		return FAULT_NONE;
 	}
@@ -168,20 +174,23 @@ static const char *scan_field(
 	enum lk_wire_type type = LK_WIRE_VARINT;
 	enum fault fault = FAULT_NONE;
 
-	if (!lk_varint_get_tag(at, end, &number, &type))
+	if (!lk_varint_get_tag(at, end, &number, &type)) {
 		return "a field's tag is cut off or none";
+	}
 	const struct field *field = find_field(layout, number);
 	if (!field) {
-		if (number < layout->skip_from)
+		if (number < layout->skip_from) {
 			return "an unknown field with a number below 16";
+		}
 		return lk_varint_skip(at, end, type) ? NULL : "an unknown field is cut off";
 	}
-	if (type != wire_type(field->kind))
+	if (type != wire_type(field->kind)) {
 		fault = FAULT_TYPE;
-	else if (field->kind != KIND_RUN && (*seen & 1u << number))
+	} else if (field->kind != KIND_RUN && (*seen & 1u << number)) {
 		fault = FAULT_TWICE;
-	else
+	} else {
 		fault = scan_value(field, tag, at, end, message);
+	}
 	*seen |= 1u << number;
 	return field->faults[fault];
 }
@@ -192,8 +201,9 @@ static const char *scan(const struct layout *layout, const uint8_t *data, size_t
 	const char *fault = NULL;
 	uint32_t seen = 0;
 
-	while (at < end && !fault)
+	while (at < end && !fault) {
 		fault = scan_field(layout, &at, end, message, &seen);
+	}
 	return fault;
 }
 
@@ -215,8 +225,9 @@ enum lk_err lk_envelope_scan_response(const uint8_t *data, size_t len, struct lk
 {
 	struct lk_response_envelope response = {0};
 
-	if (scan(&response_layout, data, len, &response))
+	if (scan(&response_layout, data, len, &response)) {
 		return LK_PROTOCOL;
+	}
 	*ret = response;
 	return LK_OK;
 }
@@ -231,16 +242,19 @@ enum lk_err lk_envelope_next_violation(struct lk_span *rest, struct lk_violation
 		uint32_t number = 0;
 		enum lk_wire_type type = LK_WIRE_VARINT;
 
-		if (!lk_varint_get_tag(&at, end, &number, &type))
+		if (!lk_varint_get_tag(&at, end, &number, &type)) {
 			return LK_PROTOCOL;
+		}
 		if (number != VIOLATIONS_FIELD) {
-			if (!lk_varint_skip(&at, end, type))
+			if (!lk_varint_skip(&at, end, type)) {
 				return LK_PROTOCOL;
+			}
 			continue;
 		}
 		if (type != LK_WIRE_BYTES || !lk_varint_get_bytes(&at, end, &encoded.data, &encoded.len) ||
-			scan(&violation_layout, encoded.data, encoded.len, &violation))
+			scan(&violation_layout, encoded.data, encoded.len, &violation)) {
 			return LK_PROTOCOL;
+		}
 		*rest = (struct lk_span){at, (size_t)(end - at)};
 		*ret = violation;
 		return LK_OK;
@@ -252,10 +266,12 @@ enum lk_err lk_envelope_next_violation(struct lk_span *rest, struct lk_violation
 /* The value of a number, or the bytes of anything else: 0 means, as everywhere in proto3, that the field is left out. */
 static uint64_t number_or_len(const struct field *field, const void *value)
 {
-	if (field->kind == KIND_U32)
+	if (field->kind == KIND_U32) {
 		return *(const uint32_t *)value;
-	if (field->kind == KIND_U64)
+	}
+	if (field->kind == KIND_U64) {
 		return *(const uint64_t *)value;
+	}
 	return ((const struct lk_span *)value)->len;
 }
 
@@ -263,8 +279,9 @@ static size_t field_size(uint32_t number, const struct field *field, const void 
 {
 	uint64_t n = number_or_len(field, value);
 
-	if (n == 0 || field->kind == KIND_RUN)
+	if (n == 0 || field->kind == KIND_RUN) {
 		return (size_t)n;
+	}
 	size_t head = lk_varint_tag_size(number) + lk_varint_size(n);
 	return field->kind == KIND_TEXT || field->kind == KIND_BYTES ? head + (size_t)n : head;
 }
@@ -273,8 +290,9 @@ static uint8_t *field_pack(uint32_t number, const struct field *field, const voi
 {
 	uint64_t n = number_or_len(field, value);
 
-	if (n == 0)
+	if (n == 0) {
 		return out;
+	}
 	if (field->kind != KIND_RUN) {
 		out = lk_varint_put_tag(out, number, wire_type(field->kind));
 		out = lk_varint_put(out, n);
@@ -292,8 +310,9 @@ static size_t size(const struct layout *layout, const void *message)
 
 	for (uint32_t number = 1; number < layout->n_fields; number++) {
 		const struct field *field = find_field(layout, number);
-		if (field)
+		if (field) {
 			total += field_size(number, field, member_const(message, field));
+		}
 	}
 	return total;
 }
@@ -304,8 +323,9 @@ static size_t pack(const struct layout *layout, const void *message, uint8_t *ou
 
 	for (uint32_t number = 1; number < layout->n_fields; number++) {
 		const struct field *field = find_field(layout, number);
-		if (field)
+		if (field) {
 			at = field_pack(number, field, member_const(message, field), at);
+		}
 	}
 	return (size_t)(at - out);
 }

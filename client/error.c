@@ -40,8 +40,9 @@ static const struct error errors[] = {
 static const struct error *find(enum lk_err err)
 {
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		if (errors[i].err == err)
+		if (errors[i].err == err) {
 			return &errors[i];
+		}
 	}
 	return &errors[LK_UNKNOWN];
 }

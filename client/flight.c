@@ -4,13 +4,15 @@
 
 static enum lk_err table_add(struct lk_channel *channel, struct lk_flight *flight)
 {
-	if (channel->n_flights == LK_FLIGHTS_MAX)
+	if (channel->n_flights == LK_FLIGHTS_MAX) {
 		return LK_RESOURCE_EXHAUSTED;
+	}
 	if (channel->n_flights == channel->flights_capacity) {
 		size_t capacity = channel->flights_capacity > 0 ? 2 * channel->flights_capacity : 16;
 		struct lk_flight **flights = realloc(channel->flights, capacity * sizeof(struct lk_flight *));
-		if (!flights)
+		if (!flights) {
 			return LK_NO_MEMORY;
+		}
 		channel->flights = flights;
 		channel->flights_capacity = capacity;
 	}
@@ -23,14 +25,16 @@ static enum lk_err flight_make(struct lk_channel *channel, struct lk_flight **re
 {
 	struct lk_flight *flight = calloc(1, sizeof(*flight));
 
-	if (!flight)
+	if (!flight) {
 		return LK_NO_MEMORY;
+	}
 	flight->channel = channel;
 	enum lk_err err = table_add(channel, flight);
-	if (err)
+	if (err) {
 		free(flight);
-	else
+	} else {
 		*ret_flight = flight;
+	}
 	return err;
 }
 
@@ -68,8 +72,9 @@ void lk_flight_give_back(struct lk_flight *flight)
 	pthread_mutex_lock(&channel->lock);
 	flight->state = LK_FLIGHT_GROUNDED;
 	TAILQ_INSERT_HEAD(&channel->free, flight, entry);
-	if (--channel->n_under_way == 0)
+	if (--channel->n_under_way == 0) {
 		pthread_cond_broadcast(&channel->idle);
+	}
 	pthread_mutex_unlock(&channel->lock);
 }
 

@@ -54,8 +54,9 @@ static void link_rest(struct lk_link *link)
 {
 	nng_duration ms = REST_FIRST_MS;
 
-	for (unsigned i = 0; i < link->n_failures && ms < REST_MAX_MS; i++)
+	for (unsigned i = 0; i < link->n_failures && ms < REST_MAX_MS; i++) {
 		ms *= 2;
+	}
 	link->n_failures++;
 	link->state = LK_LINK_RESTING;
 	nng_aio_set_timeout(link->dial_aio, NNG_DURATION_INFINITE);
@@ -65,8 +66,9 @@ static void link_rest(struct lk_link *link)
 /* A broken link may dial again when both of its operations are back. */
 static void link_settle(struct lk_link *link)
 {
-	if (link->state != LK_LINK_BROKEN || link->sending || link->receiving)
+	if (link->state != LK_LINK_BROKEN || link->sending || link->receiving) {
 		return;
+	}
 	nng_stream_free(link->stream);
 	link->stream = NULL;
 	lk_buffer_clear(&link->out);
@@ -78,8 +80,9 @@ static void link_settle(struct lk_link *link)
 
 static void link_break(struct lk_link *link)
 {
-	if (link->state != LK_LINK_UP && link->state != LK_LINK_GREETING)
+	if (link->state != LK_LINK_UP && link->state != LK_LINK_GREETING) {
 		return;
+	}
 	link->state = LK_LINK_BROKEN;
 	nng_stream_close(link->stream);
 	lk_flight_link_lost(link->channel, link);
@@ -108,12 +111,14 @@ static void dial_arrived(void *argument)
 	if (link->state == LK_LINK_RESTING) {
 		lk_link_dial(link);
 	} else {
-		if (rv == 0)
+		if (rv == 0) {
 			link->stream = nng_aio_get_output(link->dial_aio, 0);
-		if (link->state == LK_LINK_DIALING && rv == 0)
+		}
+		if (link->state == LK_LINK_DIALING && rv == 0) {
 			connected(link);
-		else if (link->state == LK_LINK_DIALING)
+		} else if (link->state == LK_LINK_DIALING) {
 			link_rest(link);
+		}
 	}
 	lk_channel_unlock(link->channel);
 }
@@ -146,10 +151,12 @@ static bool head_read(const struct lk_link *link, const uint8_t *head, size_t *r
 {
 	uint64_t len = 0;
 
-	if (link->head_len == IPC_HEAD_LEN && *head++ != IPC_TYPE)
+	if (link->head_len == IPC_HEAD_LEN && *head++ != IPC_TYPE) {
 		return false;
-	for (size_t i = 0; i < TCP_HEAD_LEN; i++)
+	}
+	for (size_t i = 0; i < TCP_HEAD_LEN; i++) {
 		len = len << 8 | head[i];
+	}
 	*ret_len = (size_t)len;
 	return len >= ID_LEN && len <= MESSAGE_MAX;
 }
@@ -168,8 +175,9 @@ static bool messages_take(struct lk_link *link)
 
 	while (link->in.len - at >= link->head_len) {
 		size_t len = 0, left = link->in.len - at - link->head_len;
-		if (!head_read(link, link->in.data + at, &len))
+		if (!head_read(link, link->in.data + at, &len)) {
 			return false;
+		}
 		if (left < len) {
 			more = len - left;
 			break;
@@ -178,18 +186,21 @@ static bool messages_take(struct lk_link *link)
 		at += link->head_len + len;
 	}
 	lk_buffer_consume(&link->in, at);
-	if (link->in.len == 0)
+	if (link->in.len == 0) {
 		lk_buffer_clear(&link->in);
+	}
 	return lk_buffer_reserve(&link->in, more);
 }
 
 /* The peer's first bytes. False where it is no REP. */
 static bool greeting_take(struct lk_link *link)
 {
-	if (link->in.len < GREETING_LEN)
+	if (link->in.len < GREETING_LEN) {
 		return true;
-	if (memcmp(link->in.data, greeting_rep, GREETING_LEN) != 0)
+	}
+	if (memcmp(link->in.data, greeting_rep, GREETING_LEN) != 0) {
 		return false;
+	}
 	lk_buffer_consume(&link->in, GREETING_LEN);
 	link->state = LK_LINK_UP;
 	link->n_failures = 0;
@@ -203,10 +214,12 @@ static void receive_arrived(void *argument)
 	bool fine = nng_aio_result(link->receive_aio) == 0;
 
 	lk_channel_lock(link->channel);
-	if (fine)
+	if (fine) {
 		link->in.len += nng_aio_count(link->receive_aio);
-	if (fine && link->state == LK_LINK_GREETING)
+	}
+	if (fine && link->state == LK_LINK_GREETING) {
 		fine = greeting_take(link);
+	}
 	if (fine && link->state == LK_LINK_UP) {
 		/* `in` is this callback's alone as long as `receiving` is set. */
 		lk_channel_unlock(link->channel);
@@ -214,10 +227,11 @@ static void receive_arrived(void *argument)
 		lk_channel_lock(link->channel);
 	}
 	link->receiving = false;
-	if (!fine)
+	if (!fine) {
 		link_break(link);
-	else if (link->state == LK_LINK_UP || link->state == LK_LINK_GREETING)
+	} else if (link->state == LK_LINK_UP || link->state == LK_LINK_GREETING) {
 		link_receive(link, link->state == LK_LINK_UP ? NNG_DURATION_INFINITE : CONNECT_MAX_MS);
+	}
 	link_settle(link);
 	lk_channel_unlock(link->channel);
 }
@@ -226,14 +240,18 @@ enum lk_err lk_link_make(struct lk_link *link, struct lk_channel *channel, const
 {
 	int rv = nng_stream_dialer_alloc(&link->dialer, url);
 
-	if (rv == 0)
+	if (rv == 0) {
 		rv = nng_aio_alloc(&link->dial_aio, dial_arrived, link);
-	if (rv == 0)
+	}
+	if (rv == 0) {
 		rv = nng_aio_alloc(&link->send_aio, send_arrived, link);
-	if (rv == 0)
+	}
+	if (rv == 0) {
 		rv = nng_aio_alloc(&link->receive_aio, receive_arrived, link);
-	if (rv != 0)
+	}
+	if (rv != 0) {
 		return lk_err_from_nng(rv);
+	}
 	/* Of tcp alone; ipc says that it has no such thing. */
 	(void)nng_stream_dialer_set_bool(link->dialer, NNG_OPT_TCP_NODELAY, true);
 	(void)nng_stream_dialer_set_bool(link->dialer, NNG_OPT_TCP_KEEPALIVE, true);
@@ -245,16 +263,21 @@ enum lk_err lk_link_make(struct lk_link *link, struct lk_channel *channel, const
 
 void lk_link_free(struct lk_link *link)
 {
-	if (link->dial_aio)
+	if (link->dial_aio) {
 		nng_aio_free(link->dial_aio);
-	if (link->send_aio)
+	}
+	if (link->send_aio) {
 		nng_aio_free(link->send_aio);
-	if (link->receive_aio)
+	}
+	if (link->receive_aio) {
 		nng_aio_free(link->receive_aio);
-	if (link->stream)
+	}
+	if (link->stream) {
 		nng_stream_free(link->stream);
-	if (link->dialer)
+	}
+	if (link->dialer) {
 		nng_stream_dialer_free(link->dialer);
+	}
 	lk_buffer_done(&link->out);
 	lk_buffer_done(&link->next);
 	lk_buffer_done(&link->in);
@@ -271,8 +294,9 @@ void lk_link_close(struct lk_link *link)
 {
 	link->state = LK_LINK_CLOSED;
 	nng_aio_abort(link->dial_aio, NNG_ECANCELED);
-	if (link->stream)
+	if (link->stream) {
 		nng_stream_close(link->stream);
+	}
 }
 
 bool lk_link_is_ready(const struct lk_link *link)
@@ -284,23 +308,28 @@ uint8_t *lk_link_frame(struct lk_link *link, uint32_t id, size_t len)
 {
 	uint64_t message_len = ID_LEN + len;
 
-	if (!lk_buffer_reserve(&link->next, link->head_len + message_len))
+	if (!lk_buffer_reserve(&link->next, link->head_len + message_len)) {
 		return NULL;
+	}
 	uint8_t *at = link->next.data + link->next.len;
-	if (link->head_len == IPC_HEAD_LEN)
+	if (link->head_len == IPC_HEAD_LEN) {
 		*at++ = IPC_TYPE;
-	for (unsigned shift = 64; shift > 0; shift -= 8)
+	}
+	for (unsigned shift = 64; shift > 0; shift -= 8) {
 		*at++ = (uint8_t)(message_len >> (shift - 8));
-	for (unsigned shift = 32; shift > 0; shift -= 8)
+	}
+	for (unsigned shift = 32; shift > 0; shift -= 8) {
 		*at++ = (uint8_t)(id >> (shift - 8));
+	}
 	link->next.len += link->head_len + message_len;
 	return at;
 }
 
 void lk_link_flush(struct lk_link *link)
 {
-	if (link->sending || link->state != LK_LINK_UP || link->next.len == 0)
+	if (link->sending || link->state != LK_LINK_UP || link->next.len == 0) {
 		return;
+	}
 	struct lk_buffer empty = link->out;
 	link->out = link->next;
 	link->next = empty;

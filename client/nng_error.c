@@ -32,8 +32,9 @@ static const struct {
 enum lk_err lk_err_from_nng(int rv)
 {
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		if (errors[i].rv == rv)
+		if (errors[i].rv == rv) {
 			return errors[i].err;
+		}
 	}
 	return LK_IO;
 }

@@ -96,12 +96,14 @@ static enum lk_err payload_fill(struct lk_flight *flight, const struct order *or
 {
 	size_t len = flight->envelope.payload.len;
 
-	if (!lk_buffer_reserve(&flight->payload, len))
+	if (!lk_buffer_reserve(&flight->payload, len)) {
 		return LK_NO_MEMORY;
-	if (order->message)
+	}
+	if (order->message) {
 		protobuf_c_message_pack(order->message, flight->payload.data);
-	else if (len > 0)
+	} else if (len > 0) {
 		memcpy(flight->payload.data, order->bytes, len);
+	}
 	flight->payload.len = len;
 	return LK_OK;
 }
@@ -133,13 +135,16 @@ static enum lk_err start(struct lk_channel *channel, const struct order *order, 
 
 	lk_call_done(call);
 	enum lk_err err = lk_flight_take(channel, &flight);
-	if (err)
+	if (err) {
 		return err;
+	}
 	err = load(flight, order, call);
-	if (!err)
+	if (!err) {
 		err = lk_flight_launch(flight);
-	if (err)
+	}
+	if (err) {
 		lk_flight_give_back(flight);
+	}
 	return err;
 }
 
@@ -168,16 +173,18 @@ static enum lk_err start_and_wait(
 	enum lk_err err = start(channel, order, call ? call : &own);
 	if (!err) {
 		pthread_mutex_lock(&waiter.lock);
-		while (!waiter.done)
+		while (!waiter.done) {
 			pthread_cond_wait(&waiter.told, &waiter.lock);
+		}
 		pthread_mutex_unlock(&waiter.lock);
 		err = waiter.err;
 	}
 	pthread_cond_destroy(&waiter.told);
 	pthread_mutex_destroy(&waiter.lock);
 	lk_call_done(&own);
-	if (!err && ret_response)
+	if (!err && ret_response) {
 		*ret_response = waiter.response;
+	}
 	return err;
 }
 

@@ -44,21 +44,26 @@ static bool checksum_fine(const char *token, size_t token_len)
 
 enum lk_token_fault lk_token_check(const char *token, size_t token_len, const char *prefix)
 {
-	if (token_len < TAIL_LEN || token_len > LK_TOKEN_MAX)
+	if (token_len < TAIL_LEN || token_len > LK_TOKEN_MAX) {
 		return LK_TOKEN_LENGTH;
-	if (token_len == TAIL_LEN)
+	}
+	if (token_len == TAIL_LEN) {
 		return LK_TOKEN_PREFIX;
+	}
 	if (prefix) {
 		size_t prefix_len = strlen(prefix);
-		if (token_len < prefix_len || memcmp(token, prefix, prefix_len) != 0)
+		if (token_len < prefix_len || memcmp(token, prefix, prefix_len) != 0) {
 			return LK_TOKEN_PREFIX;
-		if (token_len != prefix_len + TAIL_LEN)
+		}
+		if (token_len != prefix_len + TAIL_LEN) {
 			return LK_TOKEN_LENGTH;
+		}
 	} else if (token_len > LK_TOKEN_PREFIX_MAX + TAIL_LEN) {
 		return LK_TOKEN_LENGTH;
 	}
-	if (!characters_fine(token, token_len))
+	if (!characters_fine(token, token_len)) {
 		return LK_TOKEN_CHARACTER;
+	}
 	return checksum_fine(token, token_len) ? LK_TOKEN_FINE : LK_TOKEN_CHECKSUM;
 }
 
@@ -79,6 +84,7 @@ void lk_token_checksum(const char *text, size_t len, char *ret_checksum)
 {
 	unsigned long crc = crc32_z(crc32_z(0, NULL, 0), (const unsigned char *)text, len);
 
-	for (size_t i = LK_TOKEN_CHECKSUM_LEN; i-- > 0; crc /= 62)
+	for (size_t i = LK_TOKEN_CHECKSUM_LEN; i-- > 0; crc /= 62) {
 		ret_checksum[i] = base62[crc % 62];
+	}
 }

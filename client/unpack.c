@@ -24,8 +24,9 @@ static const struct {
 static bool response_fine(const ProtobufCMessage *response)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		if (rules[i].descriptor == response->descriptor)
+		if (rules[i].descriptor == response->descriptor) {
 			return rules[i].fine(response);
+		}
 	}
 	return true;
 }
@@ -35,8 +36,9 @@ enum lk_err lk_result_unpack(
 {
 	ProtobufCMessage *response = protobuf_c_message_unpack(descriptor, NULL, payload.len, payload.data);
 
-	if (!response)
+	if (!response) {
 		return LK_PROTOCOL;
+	}
 	if (!response_fine(response)) {
 		protobuf_c_message_free_unpacked(response, NULL);
 		return LK_PROTOCOL;

@@ -25,13 +25,16 @@ static size_t sequence_len(const uint8_t *at, size_t left)
 {
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		const struct form *form = &forms[i];
-		if (at[0] < form->first_low || at[0] > form->first_high)
+		if (at[0] < form->first_low || at[0] > form->first_high) {
 			continue;
-		if (left < form->len || at[1] < form->second_low || at[1] > form->second_high)
+		}
+		if (left < form->len || at[1] < form->second_low || at[1] > form->second_high) {
 			return 0;
+		}
 		for (size_t k = 2; k < form->len; k++) {
-			if ((at[k] & 0xc0) != 0x80)
+			if ((at[k] & 0xc0) != 0x80) {
 				return 0;
+			}
 		}
 		return form->len;
 	}
@@ -44,14 +47,17 @@ enum lk_utf8_fault lk_utf8_check(const void *text, size_t len, size_t *ret_lengt
 	size_t length = 0;
 
 	for (size_t i = 0; i < len; length++) {
-		if (bytes[i] == 0)
+		if (bytes[i] == 0) {
 			return LK_UTF8_NUL;
+		}
 		size_t step = bytes[i] < 0x80 ? 1 : sequence_len(bytes + i, len - i);
-		if (step == 0)
+		if (step == 0) {
 			return LK_UTF8_INVALID;
+		}
 		i += step;
 	}
-	if (ret_length)
+	if (ret_length) {
 		*ret_length = length;
+	}
 	return LK_UTF8_FINE;
 }

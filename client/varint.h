@@ -30,8 +30,9 @@ static inline bool lk_varint_get(const uint8_t **at, const uint8_t *end, uint64_
 	for (unsigned shift = 0; p < end && shift < 7 * LK_VARINT_MAX; shift += 7) {
 		uint8_t byte = *p++;
 		/* The tenth byte has room for the last one of 64 bits. */
-		if (shift == 63 && byte > 1)
+		if (shift == 63 && byte > 1) {
 			return false;
+		}
 		value |= (uint64_t)(byte & 0x7f) << shift;
 		if (byte < 0x80) {
 			*ret_value = value;
@@ -48,8 +49,9 @@ static inline bool lk_varint_get_u32(const uint8_t **at, const uint8_t *end, uin
 	const uint8_t *p = *at;
 	uint64_t value = 0;
 
-	if (!lk_varint_get(&p, end, &value) || value > UINT32_MAX)
+	if (!lk_varint_get(&p, end, &value) || value > UINT32_MAX) {
 		return false;
+	}
 	*ret_value = (uint32_t)value;
 	*at = p;
 	return true;
@@ -64,8 +66,9 @@ static inline bool lk_varint_get_tag(
 	const uint8_t *p = *at;
 	uint32_t tag = 0;
 
-	if (!lk_varint_get_u32(&p, end, &tag) || tag >> 3 == 0 || !(known_types & 1u << (tag & 7)))
+	if (!lk_varint_get_u32(&p, end, &tag) || tag >> 3 == 0 || !(known_types & 1u << (tag & 7))) {
 		return false;
+	}
 	*ret_field = tag >> 3;
 	*ret_type = (enum lk_wire_type)(tag & 7);
 	*at = p;
@@ -79,8 +82,9 @@ static inline bool lk_varint_get_bytes(
 	const uint8_t *p = *at;
 	uint64_t len = 0;
 
-	if (!lk_varint_get(&p, end, &len) || len > (uint64_t)(end - p))
+	if (!lk_varint_get(&p, end, &len) || len > (uint64_t)(end - p)) {
 		return false;
+	}
 	*ret_data = p;
 	*ret_len = (size_t)len;
 	*at = p + len;
@@ -94,13 +98,16 @@ static inline bool lk_varint_skip(const uint8_t **at, const uint8_t *end, enum l
 	uint64_t value = 0;
 	size_t len = 0;
 
-	if (type == LK_WIRE_VARINT)
+	if (type == LK_WIRE_VARINT) {
 		return lk_varint_get(at, end, &value);
-	if (type == LK_WIRE_BYTES)
+	}
+	if (type == LK_WIRE_BYTES) {
 		return lk_varint_get_bytes(at, end, &data, &len);
+	}
 	len = type == LK_WIRE_FIXED64 ? 8 : 4;
-	if ((size_t)(end - *at) < len)
+	if ((size_t)(end - *at) < len) {
 		return false;
+	}
 	*at += len;
 	return true;
 }

@@ -44,14 +44,16 @@ static struct option *make_flags(void)
 	struct option *flags = calloc(config_options_count + n_own + 1, sizeof(*flags));
 	size_t n = n_own;
 
-	if (flags == NULL)
+	if (flags == NULL) {
 		return NULL;
+	}
 	memcpy(flags, own, sizeof(own));
 	for (size_t i = 0; i < config_options_count; i++) {
 		const struct config_option *option = &config_options[i];
 
-		if (option->flag == NULL)
+		if (option->flag == NULL) {
 			continue;
+		}
 		flags[n++] = (struct option){
 			.name = option->flag,
 			.has_arg = option->argument != NULL ? required_argument : no_argument,
@@ -74,18 +76,19 @@ static void take_option(struct config_load *load, struct command_line *line, siz
 
 static void take_flag(struct config_load *load, struct command_line *line, int flag, const char *word)
 {
-	if (flag == FLAG_HELP)
+	if (flag == FLAG_HELP) {
 		load->config.action = LK_CONFIG_HELP;
-	else if (flag == FLAG_VERSION)
+	} else if (flag == FLAG_VERSION) {
 		load->config.action = LK_CONFIG_VERSION;
-	else if (flag == FLAG_CONFIG)
+	} else if (flag == FLAG_CONFIG) {
 		line->config_file = optarg;
-	else if (flag >= FLAG_OPTION)
+	} else if (flag >= FLAG_OPTION) {
 		take_option(load, line, (size_t)(flag - FLAG_OPTION), optarg);
-	else if (flag == ':')
+	} else if (flag == ':') {
 		config_fault(load, &from_flag, NULL, NULL, "%s needs a value", word);
-	else
+	} else {
 		config_fault(load, &from_flag, NULL, NULL, "there is no option %s; see latchkeyd --help", word);
+	}
 }
 
 static void read_flags(
@@ -96,10 +99,12 @@ static void read_flags(
 	/* 0: GNU's getopt starts afresh. */
 	optind = 0;
 	opterr = 0;
-	while ((flag = getopt_long(argc, argv, "+:", flags, NULL)) != -1)
+	while ((flag = getopt_long(argc, argv, "+:", flags, NULL)) != -1) {
 		take_flag(load, line, flag, argv[optind - 1]);
-	for (int i = optind; i < argc; i++)
+	}
+	for (int i = optind; i < argc; i++) {
 		config_fault(load, &from_flag, NULL, NULL, "\"%s\" stands behind no option", argv[i]);
+	}
 }
 
 static bool is_overridden(const struct command_line *line, size_t option)
@@ -111,13 +116,16 @@ static void apply(struct config_load *load, const struct command_line *line, boo
 {
 	for (size_t i = 0; i < config_options_count; i++) {
 		overridden[i] = is_overridden(line, i);
-		if (config_options[i].fallback != NULL)
+		if (config_options[i].fallback != NULL) {
 			config_set(load, &from_flag, &config_options[i], config_options[i].fallback);
+		}
 	}
-	if (line->config_file != NULL)
+	if (line->config_file != NULL) {
 		config_read_file(load, line->config_file, overridden);
-	for (size_t i = 0; i < line->n_values; i++)
+	}
+	for (size_t i = 0; i < line->n_values; i++) {
 		config_set(load, &from_flag, &config_options[line->values[i].option], line->values[i].value);
+	}
 }
 
 /* Makes the data directory's path absolute: it is logged, and part of the socket's URL. */
@@ -142,12 +150,14 @@ static void complete_paths(struct config_load *load)
 		}
 		free(cwd);
 	}
-	if (config->n_listen > 0)
+	if (config->n_listen > 0) {
 		return;
-	if (asprintf(&config->listen[0], "ipc://%s/" SOCKET_NAME, config->data_dir) < 0)
+	}
+	if (asprintf(&config->listen[0], "ipc://%s/" SOCKET_NAME, config->data_dir) < 0) {
 		config->listen[0] = NULL;
-	else
+	} else {
 		config->n_listen = 1;
+	}
 }
 
 static void check_urls(struct config_load *load)
@@ -157,14 +167,15 @@ static void check_urls(struct config_load *load)
 		char fault[LK_URL_FAULT_LEN] = "";
 		struct lk_url url = {0};
 
-		if (lk_url_parse(text, &url, fault) != LK_OK)
+		if (lk_url_parse(text, &url, fault) != LK_OK) {
 			config_fault(load, &from_flag, NULL, NULL, "cannot listen on \"%s\": %s", text, fault);
-		else if (!url.loopback && !load->config.allow_plaintext)
+		} else if (!url.loopback && !load->config.allow_plaintext) {
 			config_fault(load, &from_flag, NULL, NULL,
 				"will not listen on \"%s\": tcp is not encrypted, so beyond 127.0.0.0/8, [::1] and "
 				"localhost "
 				"it needs --allow-plaintext",
 				text);
+		}
 	}
 }
 
@@ -172,10 +183,11 @@ static void check_exchanges(struct config_load *load)
 {
 	const struct lk_config *config = &load->config;
 
-	if (config->exchanges_reserved >= config->exchanges_max)
+	if (config->exchanges_reserved >= config->exchanges_max) {
 		config_fault(load, &from_flag, NULL, NULL,
 			"limits: exchanges_reserved (%llu) must be less than exchanges_max (%llu)",
 			(unsigned long long)config->exchanges_reserved, (unsigned long long)config->exchanges_max);
+	}
 }
 
 static enum lk_err load_all(struct config_load *load, int argc, char *const argv[])
@@ -188,8 +200,9 @@ static enum lk_err load_all(struct config_load *load, int argc, char *const argv
 		.values = calloc((size_t)argc + 1, sizeof(*line.values)),
 	};
 
-	if (flags == NULL || overridden == NULL || line.given == NULL || line.values == NULL)
+	if (flags == NULL || overridden == NULL || line.given == NULL || line.values == NULL) {
 		goto out;
+	}
 	read_flags(load, &line, argc, argv, flags);
 	if (load->config.action == LK_CONFIG_RUN) {
 		apply(load, &line, overridden);
@@ -216,27 +229,32 @@ enum lk_err lk_config_load(int argc, char *const argv[], struct lk_config *ret, 
 	*ret = (struct lk_config){0};
 	*ret_faults = NULL;
 	load.faults = open_memstream(&faults, &len);
-	if (load.faults == NULL)
+	if (load.faults == NULL) {
 		return err;
+	}
 	err = load_all(&load, argc, argv);
-	if (fclose(load.faults) != 0)
+	if (fclose(load.faults) != 0) {
 		err = LK_NO_MEMORY;
-	if (err == LK_OK)
+	}
+	if (err == LK_OK) {
 		*ret = load.config;
-	else
+	} else {
 		lk_config_done(&load.config);
-	if (err == LK_INVALID_ARGUMENT)
+	}
+	if (err == LK_INVALID_ARGUMENT) {
 		*ret_faults = faults;
-	else
+	} else {
 		free(faults);
+	}
 	return err;
 }
 
 void lk_config_done(struct lk_config *config)
 {
 	free(config->data_dir);
-	for (size_t i = 0; i < config->n_listen; i++)
+	for (size_t i = 0; i < config->n_listen; i++) {
 		free(config->listen[i]);
+	}
 	*config = (struct lk_config){0};
 }
 
@@ -247,8 +265,9 @@ static void help_flag(FILE *out, const struct config_option *option)
 	(void)snprintf(flag, sizeof(flag), "--%s%s%s", option->flag, option->argument != NULL ? " " : "",
 		option->argument != NULL ? option->argument : "");
 	(void)fprintf(out, "  %-20s %s", flag, option->help);
-	if (option->argument != NULL && option->fallback != NULL)
+	if (option->argument != NULL && option->fallback != NULL) {
 		(void)fprintf(out, " (%s)", option->fallback);
+	}
 	(void)fputc('\n', out);
 }
 
@@ -259,13 +278,15 @@ static void help_file(FILE *out)
 	for (size_t i = 0; i < config_options_count; i++) {
 		const struct config_option *option = &config_options[i];
 
-		if (strcmp(section, option->section) != 0)
+		if (strcmp(section, option->section) != 0) {
 			(void)fprintf(out, "\n  [%s]\n", option->section);
+		}
 		section = option->section;
-		if (option->flag != NULL)
+		if (option->flag != NULL) {
 			(void)fprintf(out, "  %-20s as --%s\n", option->key, option->flag);
-		else
+		} else {
 			(void)fprintf(out, "  %-20s %s (%s)\n", option->key, option->help, option->fallback);
+		}
 	}
 }
 
@@ -275,14 +296,17 @@ char *lk_config_help(void)
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 
-	if (out == NULL)
+	if (out == NULL) {
 		return NULL;
+	}
 	(void)fputs("Usage: latchkeyd --data DIR [--listen URL]... [options]\n"
 		    "Issues API keys and answers whether they may be used.\n\n",
 		out);
-	for (size_t i = 0; i < config_options_count; i++)
-		if (config_options[i].flag != NULL)
+	for (size_t i = 0; i < config_options_count; i++) {
+		if (config_options[i].flag != NULL) {
 			help_flag(out, &config_options[i]);
+		}
+	}
 	(void)fprintf(out, "  %-20s %s\n  %-20s %s\n  %-20s %s\n", "--config FILE",
 		"read options from FILE; flags win over it", "--help", "show this and exit", "--version",
 		"show the version and exit");

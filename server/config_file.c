@@ -18,9 +18,11 @@ struct file_load {
 
 static bool known_section(const char *name, size_t len)
 {
-	for (size_t i = 0; i < config_options_count; i++)
-		if (strncmp(config_options[i].section, name, len) == 0 && config_options[i].section[len] == '\0')
+	for (size_t i = 0; i < config_options_count; i++) {
+		if (strncmp(config_options[i].section, name, len) == 0 && config_options[i].section[len] == '\0') {
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -29,21 +31,23 @@ static void check_section(struct file_load *file, const char *line)
 {
 	size_t len = 0;
 
-	if (line[0] != '[')
+	if (line[0] != '[') {
 		return;
+	}
 	len = strcspn(++line, "]");
-	if (line[len] == ']' && !known_section(line, len))
+	if (line[len] == ']' && !known_section(line, len)) {
 		config_fault(file->load, &file->source, NULL, NULL,
 			"there is no section [%.*s]: give [server], [store] or [limits]", (int)len, line);
+	}
 }
 
 static void skip_line(FILE *stream)
 {
 	int c = 0;
 
-	do
+	do {
 		c = fgetc(stream);
-	while (c != EOF && c != '\n');
+	} while (c != EOF && c != '\n');
 }
 
 /* As fgets(3), for inih. */
@@ -52,8 +56,9 @@ static char *read_line(char *out, int size, void *stream)
 	struct file_load *file = stream;
 	size_t len = 0;
 
-	if (fgets(out, size, file->stream) == NULL)
+	if (fgets(out, size, file->stream) == NULL) {
 		return NULL;
+	}
 	file->source.line++;
 	len = strlen(out);
 	if (len + 1 == (size_t)size && out[len - 1] != '\n') {
@@ -72,11 +77,12 @@ static void take_value(struct file_load *file, size_t index, const char *value)
 {
 	const struct config_option *option = &config_options[index];
 
-	if (file->given[index] > 0 && option->type != CONFIG_URL)
+	if (file->given[index] > 0 && option->type != CONFIG_URL) {
 		config_fault(file->load, &file->source, option, NULL, "is given twice; first in line %d",
 			file->given[index]);
-	else if (!file->overridden[index])
+	} else if (!file->overridden[index]) {
 		config_set(file->load, &file->source, option, value);
+	}
 	file->given[index] = file->source.line;
 }
 
@@ -91,10 +97,11 @@ static int take_line(void *user, const char *section, const char *name, const ch
 			return 1;
 		}
 	}
-	if (section[0] == '\0')
+	if (section[0] == '\0') {
 		config_fault(file->load, &file->source, NULL, NULL, "\"%s\" stands outside of any section", name);
-	else if (known_section(section, strlen(section)))
+	} else if (known_section(section, strlen(section))) {
 		config_fault(file->load, &file->source, NULL, NULL, "there is no option \"%s\" in [%s]", name, section);
+	}
 	return 1;
 }
 
@@ -124,8 +131,9 @@ void config_read_file(struct config_load *load, const char *path, const bool *ov
 		file.source.line = bad_line;
 		config_fault(load, &file.source, NULL, NULL, "is neither [section] nor key = value");
 	}
-	if (bad_line < 0 || ferror(file.stream))
+	if (bad_line < 0 || ferror(file.stream)) {
 		config_fault(load, &(struct config_source){0}, NULL, NULL, "cannot read the config file %s", path);
+	}
 	(void)fclose(file.stream);
 	free(file.given);
 }

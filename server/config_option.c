@@ -48,17 +48,21 @@ void config_fault(struct config_load *load, const struct config_source *source, 
 	FILE *out = load->faults;
 	va_list args;
 
-	if (load->faulty)
+	if (load->faulty) {
 		(void)fputc('\n', out);
+	}
 	load->faulty = true;
-	if (source->file != NULL)
+	if (source->file != NULL) {
 		(void)fprintf(out, "%s:%d: ", source->file, source->line);
-	if (option != NULL && source->file != NULL)
+	}
+	if (option != NULL && source->file != NULL) {
 		(void)fprintf(out, "%s.%s: ", option->section, option->key);
-	else if (option != NULL)
+	} else if (option != NULL) {
 		(void)fprintf(out, "--%s: ", option->flag);
-	if (value != NULL)
+	}
+	if (value != NULL) {
 		(void)fprintf(out, "\"%s\": ", value);
+	}
 	va_start(args, format);
 	(void)vfprintf(out, format, args);
 	va_end(args);
@@ -69,10 +73,12 @@ static bool parse_digits(const char *text, uint64_t *ret, const char **ret_rest)
 	uint64_t value = 0;
 	size_t digits = strspn(text, "0123456789");
 
-	if (digits == 0 || digits > 19)
+	if (digits == 0 || digits > 19) {
 		return false;
-	for (size_t i = 0; i < digits; i++)
+	}
+	for (size_t i = 0; i < digits; i++) {
 		value = value * 10 + (uint64_t)(text[i] - '0');
+	}
 	*ret = value;
 	*ret_rest = text + digits;
 	return true;
@@ -85,8 +91,9 @@ static bool parse_size(const char *text, uint64_t *ret)
 	const char *rest = NULL;
 	uint64_t factor = 1;
 
-	if (!parse_digits(text, &value, &rest))
+	if (!parse_digits(text, &value, &rest)) {
 		return false;
+	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++, factor *= kib) {
 		if (strcmp(rest, units[i]) == 0 && value <= UINT64_MAX / factor) {
 			*ret = value * factor;
@@ -102,8 +109,9 @@ static void size_text(uint64_t size, char out[static 32])
 	static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
 	size_t unit = 0;
 
-	for (; size >= kib && size % kib == 0 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
+	for (; size >= kib && size % kib == 0 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++) {
 		size /= kib;
+	}
 	(void)snprintf(out, 32, "%llu%s", (unsigned long long)size, units[unit]);
 }
 
@@ -143,10 +151,11 @@ static void set_number(struct config_load *load, const struct config_source *sou
 static void set_path(struct config_load *load, const struct config_source *source, const struct config_option *option,
 	const char *value)
 {
-	if (value[0] == '\0')
+	if (value[0] == '\0') {
 		config_fault(load, source, option, value, "give the path of a directory");
-	else
+	} else {
 		set_text(load, source, option, value, (char **)(void *)((char *)&load->config + option->offset));
+	}
 }
 
 static void set_url(struct config_load *load, const struct config_source *source, const struct config_option *option,
@@ -165,8 +174,9 @@ static void set_url(struct config_load *load, const struct config_source *source
 		return;
 	}
 	set_text(load, source, option, value, &config->listen[config->n_listen]);
-	if (config->listen[config->n_listen] != NULL)
+	if (config->listen[config->n_listen] != NULL) {
 		config->n_listen++;
+	}
 }
 
 static void set_bool(struct config_load *load, const struct config_source *source, const struct config_option *option,
@@ -174,10 +184,11 @@ static void set_bool(struct config_load *load, const struct config_source *sourc
 {
 	bool yes = strcmp(value, "true") == 0;
 
-	if (!yes && strcmp(value, "false") != 0)
+	if (!yes && strcmp(value, "false") != 0) {
 		config_fault(load, source, option, value, "give true or false");
-	else
+	} else {
 		memcpy((char *)&load->config + option->offset, &yes, sizeof(yes));
+	}
 }
 
 static void set_level(struct config_load *load, const struct config_source *source, const struct config_option *option,
@@ -185,10 +196,11 @@ static void set_level(struct config_load *load, const struct config_source *sour
 {
 	enum lk_log_level level = LK_LOG_INFO;
 
-	if (!lk_log_level_parse(value, &level))
+	if (!lk_log_level_parse(value, &level)) {
 		config_fault(load, source, option, value, "give error, warn, info or debug");
-	else
+	} else {
 		memcpy((char *)&load->config + option->offset, &level, sizeof(level));
+	}
 }
 
 static void set_count(struct config_load *load, const struct config_source *source, const struct config_option *option,
@@ -197,10 +209,11 @@ static void set_count(struct config_load *load, const struct config_source *sour
 	const char *rest = NULL;
 	uint64_t number = 0;
 
-	if (!parse_digits(value, &number, &rest) || *rest != '\0')
+	if (!parse_digits(value, &number, &rest) || *rest != '\0') {
 		config_fault(load, source, option, value, "give a whole number");
-	else
+	} else {
 		set_number(load, source, option, value, number);
+	}
 }
 
 static void set_size(struct config_load *load, const struct config_source *source, const struct config_option *option,
@@ -208,11 +221,12 @@ static void set_size(struct config_load *load, const struct config_source *sourc
 {
 	uint64_t number = 0;
 
-	if (!parse_size(value, &number))
+	if (!parse_size(value, &number)) {
 		config_fault(
 			load, source, option, value, "give bytes, or a whole number of KiB, MiB, GiB or TiB: 64GiB");
-	else
+	} else {
 		set_number(load, source, option, value, number);
+	}
 }
 
 void config_set(struct config_load *load, const struct config_source *source, const struct config_option *option,

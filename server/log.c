@@ -62,8 +62,9 @@ bool lk_log_level_parse(const char *name, enum lk_log_level *ret_level)
 /* Adds all of `data` or nothing. */
 static bool add(struct line *line, const char *data, size_t len)
 {
-	if (len > LINE_ROOM - line->len)
+	if (len > LINE_ROOM - line->len) {
 		return false;
+	}
 	memcpy(line->text + line->len, data, len);
 	line->len += len;
 	return true;
@@ -74,8 +75,9 @@ static size_t character_len(const uint8_t *data, size_t len)
 {
 	size_t expected = data[0] < 0x80 ? 1 : data[0] < 0xe0 ? 2 : data[0] < 0xf0 ? 3 : 4;
 
-	if (data[0] == 0)
+	if (data[0] == 0) {
 		return 1;
+	}
 	return expected <= len && lk_utf8_check(data, expected, NULL) == LK_UTF8_FINE ? expected : 0;
 }
 
@@ -84,8 +86,9 @@ static uint32_t code_point(const uint8_t *data, size_t len)
 	static const uint8_t lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
 	uint32_t code = data[0] & lead_bits[len];
 
-	for (size_t i = 1; i < len; i++)
+	for (size_t i = 1; i < len; i++) {
 		code = code << 6 | (data[i] & 0x3f);
+	}
 	return code;
 }
 
@@ -108,9 +111,11 @@ static bool is_unsafe(uint32_t code)
 		{0xe0000, 0xe007f},
 	};
 
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (code >= ranges[i].first && code <= ranges[i].last)
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		if (code >= ranges[i].first && code <= ranges[i].last) {
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -122,24 +127,27 @@ static size_t escape(const uint8_t *data, size_t len, char out[static 16], size_
 	int n = 0;
 
 	*ret_used = used > 0 ? used : 1;
-	if (used == 0)
+	if (used == 0) {
 		n = snprintf(out, 16, "\\x%02x", data[0]);
-	else if (code == '\n' || code == '\r' || code == '\t')
+	} else if (code == '\n' || code == '\r' || code == '\t') {
 		n = snprintf(out, 16, "\\%c", code == '\n' ? 'n' : code == '\r' ? 'r' : 't');
-	else if (code == '"' || code == '\\')
+	} else if (code == '"' || code == '\\') {
 		n = snprintf(out, 16, "\\%c", (char)code);
-	else if (is_unsafe(code))
+	} else if (is_unsafe(code)) {
 		n = snprintf(out, 16, code > 0xffff ? "\\U%08x" : "\\u%04x", code);
-	else
+	} else {
 		memcpy(out, data, used);
+	}
 	return n > 0 ? (size_t)n : used;
 }
 
 static bool is_plain(const uint8_t *data, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (data[i] <= ' ' || data[i] >= 0x7f || data[i] == '"' || data[i] == '\\' || data[i] == '=')
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] <= ' ' || data[i] >= 0x7f || data[i] == '"' || data[i] == '\\' || data[i] == '=') {
 			return false;
+		}
+	}
 	return len > 0;
 }
 
@@ -197,8 +205,9 @@ static void add_field(struct line *line, const struct lk_log_field *field)
 	size_t value_len = format_value(field, value);
 
 	if ((before == 0 || add(line, " ", 1)) && add(line, field->key, strlen(field->key)) && add(line, "=", 1) &&
-		add(line, value, value_len))
+		add(line, value, value_len)) {
 		return;
+	}
 	line->len = before;
 	line->truncated = true;
 }
@@ -225,15 +234,17 @@ void lk_log_write(enum lk_log_level level, const char *message, const struct lk_
 	add_field(&line, &LK_STR("ts", now));
 	add_field(&line, &LK_STR("level", level_names[level]));
 	add_field(&line, &LK_STR("msg", message));
-	for (; fields->key != NULL; fields++)
+	for (; fields->key != NULL; fields++) {
 		add_field(&line, fields);
+	}
 	if (line.truncated) {
 		memcpy(line.text + line.len, truncated_mark, sizeof(truncated_mark) - 1);
 		line.len += sizeof(truncated_mark) - 1;
 	}
 	line.text[line.len++] = '\n';
-	while (write(atomic_load_explicit(&log_fd, memory_order_relaxed), line.text, line.len) < 0 && errno == EINTR)
+	while (write(atomic_load_explicit(&log_fd, memory_order_relaxed), line.text, line.len) < 0 && errno == EINTR) {
 		continue;
+	}
 	errno = saved_errno;
 }
 

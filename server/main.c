@@ -112,13 +112,16 @@ static enum lk_err start(struct daemon *daemon)
 		};
 
 		err = lk_dispatcher_new(&dispatcher_options, &daemon->dispatcher);
-		if (err != LK_OK)
+		if (err != LK_OK) {
 			(void)snprintf(message, sizeof(message), "cannot start the dispatcher: %s", lk_err_text(err));
+		}
 	}
-	if (err == LK_OK)
+	if (err == LK_OK) {
 		err = open_transport(daemon, message);
-	if (err != LK_OK)
+	}
+	if (err != LK_OK) {
 		LK_LOG(LK_LOG_ERROR, "cannot start", LK_STR("error", message), LK_STR("code", lk_err_name(err)));
+	}
 	return err;
 }
 
@@ -129,8 +132,9 @@ static void announce(const struct daemon *daemon)
 	const char *url = NULL;
 	size_t len = 0;
 
-	for (size_t i = 0; (url = lk_transport_url(daemon->transport, i)) != NULL && len < sizeof(urls); i++)
+	for (size_t i = 0; (url = lk_transport_url(daemon->transport, i)) != NULL && len < sizeof(urls); i++) {
 		len += (size_t)snprintf(urls + len, sizeof(urls) - len, "%s%s", i > 0 ? "," : "", url);
+	}
 	LK_LOG(LK_LOG_INFO, "ready", LK_STR("url", urls), LK_STR("data", daemon->config->data_dir),
 		LK_STR("version", LK_VERSION), LK_INT("pid", getpid()));
 	(void)sd_notify(0, "READY=1");
@@ -161,8 +165,9 @@ static int serve(const struct daemon *daemon, const sigset_t *signals)
 	while (signal_number < 0) {
 		tend(daemon);
 		signal_number = sigtimedwait(signals, NULL, &period);
-		if (signal_number < 0 && errno != EAGAIN && errno != EINTR)
+		if (signal_number < 0 && errno != EAGAIN && errno != EINTR) {
 			return 0;
+		}
 	}
 	return signal_number;
 }
@@ -178,10 +183,12 @@ static void stop(struct daemon *daemon)
 
 	(void)sd_notify(0, "STOPPING=1");
 	if (daemon->transport != NULL &&
-		lk_transport_drain(daemon->transport, (uint32_t)daemon->config->drain_ms) != LK_OK)
+		lk_transport_drain(daemon->transport, (uint32_t)daemon->config->drain_ms) != LK_OK) {
 		LK_LOG(LK_LOG_WARN, "requests are left unanswered");
-	if (daemon->dispatcher != NULL)
+	}
+	if (daemon->dispatcher != NULL) {
 		lk_dispatcher_stop(daemon->dispatcher);
+	}
 	if (lk_transport_close(daemon->transport, CLOSE_MS) != LK_OK) {
 		LK_LOG(LK_LOG_WARN, "the transport did not close in time");
 		(void)!lk_store_tend(daemon->store, &state);
@@ -212,8 +219,9 @@ static int run(const struct lk_config *config)
 		LK_LOG(LK_LOG_INFO, "stopping", LK_STR("signal", strsignal(signal_number)));
 	}
 	stop(&daemon);
-	if (err == LK_OK)
+	if (err == LK_OK) {
 		LK_LOG(LK_LOG_INFO, "stopped");
+	}
 	return err == LK_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -233,16 +241,17 @@ int main(int argc, char *argv[])
 	enum lk_err err = lk_config_load(argc, argv, &config, &faults);
 	int code = EXIT_USAGE;
 
-	if (err == LK_INVALID_ARGUMENT)
+	if (err == LK_INVALID_ARGUMENT) {
 		(void)fprintf(stderr, "%s\n", faults);
-	else if (err != LK_OK)
+	} else if (err != LK_OK) {
 		(void)fprintf(stderr, "latchkeyd: %s\n", lk_err_text(err));
-	else if (config.action == LK_CONFIG_HELP)
+	} else if (config.action == LK_CONFIG_HELP) {
 		code = show_help();
-	else if (config.action == LK_CONFIG_VERSION)
+	} else if (config.action == LK_CONFIG_VERSION) {
 		code = printf("latchkeyd %s\n", LK_VERSION) > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-	else
+	} else {
 		code = run(&config);
+	}
 	free(faults);
 	lk_config_done(&config);
 	return code;

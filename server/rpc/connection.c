@@ -26,8 +26,9 @@ void lk_connection_release(struct lk_connection *connection)
 	(void)pthread_mutex_lock(&connection->lock);
 	last = --connection->references == 0;
 	(void)pthread_mutex_unlock(&connection->lock);
-	if (!last)
+	if (!last) {
 		return;
+	}
 	(void)pthread_mutex_lock(&all->lock);
 	connection->next = all->dead;
 	all->dead = connection;
@@ -40,12 +41,14 @@ static void unlist(struct lk_connection *connection)
 	struct lk_connections *all = connection->all;
 
 	(void)pthread_mutex_lock(&all->lock);
-	if (connection->previous != NULL)
+	if (connection->previous != NULL) {
 		connection->previous->next = connection->next;
-	else
+	} else {
 		all->open = connection->next;
-	if (connection->next != NULL)
+	}
+	if (connection->next != NULL) {
 		connection->next->previous = connection->previous;
+	}
 	all->n_open--;
 	(void)pthread_mutex_unlock(&all->lock);
 }
@@ -62,17 +65,20 @@ void lk_connection_shut(struct lk_connection *connection, const char *reason)
 	paused = connection->paused;
 	connection->paused = false;
 	(void)pthread_mutex_unlock(&connection->lock);
-	if (closed)
+	if (closed) {
 		return;
-	if (reason != NULL && lk_log_allow(&connection->all->closed_log, &suppressed))
+	}
+	if (reason != NULL && lk_log_allow(&connection->all->closed_log, &suppressed)) {
 		LK_LOG(LK_LOG_WARN, "connection closed", LK_STR("reason", reason),
 			LK_STR("peer", connection->peer_text), LK_UINT("suppressed", suppressed));
+	}
 	nng_stream_close(connection->stream);
 	unlist(connection);
 	/* The list's reference; and where nobody receives, that of who would. */
 	lk_connection_release(connection);
-	if (paused)
+	if (paused) {
 		lk_connection_release(connection);
+	}
 }
 
 /*
@@ -84,11 +90,13 @@ static void send_waiting(struct lk_connection *connection)
 	nng_iov pieces[LK_OUTBOX_PIECES];
 	unsigned n = 0;
 
-	if (connection->sending || connection->corked || connection->closed)
+	if (connection->sending || connection->corked || connection->closed) {
 		return;
+	}
 	n = lk_outbox_pieces(&connection->outbox, pieces);
-	if (n == 0)
+	if (n == 0) {
 		return;
+	}
 	connection->sending = true;
 	connection->references++;
 	(void)nng_aio_set_iov(connection->tx, n, pieces);
@@ -107,8 +115,9 @@ void lk_connection_queue(struct lk_connection *connection, struct lk_reply *repl
 		send_waiting(connection);
 	}
 	(void)pthread_mutex_unlock(&connection->lock);
-	if (closed)
+	if (closed) {
 		lk_reply_free(reply);
+	}
 }
 
 void lk_connection_cork(struct lk_connection *connection)
@@ -186,16 +195,18 @@ static bool resume(struct lk_connection *connection)
 	bool resumed = connection->paused && !connection->closed && !is_full(connection) &&
 		       connection->outbox.size <= QUEUED_LOW;
 
-	if (resumed)
+	if (resumed) {
 		connection->paused = false;
+	}
 	return resumed;
 }
 
 /* Whoever waits for the last reply is told. */
 static void sent_some(struct lk_connections *all, size_t size)
 {
-	if (atomic_fetch_sub(&all->queued, size) != size || !atomic_load(&all->exchanges->draining))
+	if (atomic_fetch_sub(&all->queued, size) != size || !atomic_load(&all->exchanges->draining)) {
 		return;
+	}
 	(void)pthread_mutex_lock(&all->lock);
 	(void)pthread_cond_broadcast(&all->changed);
 	(void)pthread_mutex_unlock(&all->lock);
@@ -209,8 +220,9 @@ static void on_sent(void *argument)
 	bool resumed = false;
 	size_t size = 0;
 
-	if (result != 0)
+	if (result != 0) {
 		lk_connection_shut(connection, result == NNG_ETIMEDOUT ? "the peer does not read its replies" : NULL);
+	}
 	(void)pthread_mutex_lock(&connection->lock);
 	connection->sending = false;
 	if (result == 0) {
@@ -222,8 +234,9 @@ static void on_sent(void *argument)
 	sent_some(connection->all, size);
 	lk_reply_free(sent);
 	/* Who was paused has kept its reference. */
-	if (resumed)
+	if (resumed) {
 		lk_connection_take_apart(connection);
+	}
 	lk_connection_release(connection);
 }
 
@@ -238,8 +251,9 @@ static void read_peer(struct lk_connection *connection)
 	connection->peer = (struct lk_peer){.uid_known = false, .uid = (uid_t)-1};
 	if (connection->ipc) {
 		(void)snprintf(text, LK_PEER_TEXT_LEN, "ipc");
-		if (nng_stream_get_uint64(connection->stream, NNG_OPT_IPC_PEER_UID, &uid) == 0 && uid < UINT32_MAX)
+		if (nng_stream_get_uint64(connection->stream, NNG_OPT_IPC_PEER_UID, &uid) == 0 && uid < UINT32_MAX) {
 			connection->peer = (struct lk_peer){.uid_known = true, .uid = (uid_t)uid};
+		}
 	} else if (nng_stream_get_addr(connection->stream, NNG_OPT_REMADDR, &from) != 0) {
 		text[0] = '\0';
 	} else if (from.s_family == NNG_AF_INET) {
@@ -273,8 +287,9 @@ static struct lk_connection *make(struct lk_connections *all, nng_stream *stream
 {
 	struct lk_connection *connection = calloc(1, sizeof(*connection));
 
-	if (connection == NULL)
+	if (connection == NULL) {
 		return NULL;
+	}
 	if (nng_aio_alloc(&connection->rx, lk_connection_on_received, connection) != 0 ||
 		nng_aio_alloc(&connection->tx, on_sent, connection) != 0) {
 		nng_aio_free(connection->rx);
@@ -302,8 +317,9 @@ static bool list(struct lk_connections *all, struct lk_connection *connection, b
 	listed = !all->closing && !*ret_full;
 	if (listed) {
 		connection->next = all->open;
-		if (all->open != NULL)
+		if (all->open != NULL) {
 			all->open->previous = connection;
+		}
 		all->open = connection;
 		all->n_open++;
 		all->alive++;
@@ -317,10 +333,12 @@ static void send_greeting(struct lk_connection *connection)
 	uint8_t *out = NULL;
 	struct lk_reply *greeting = lk_reply_new(LK_SP_GREETING_LEN, &out);
 
-	if (greeting == NULL)
+	if (greeting == NULL) {
 		return;
-	for (size_t i = 0; i < LK_SP_GREETING_LEN; i++)
+	}
+	for (size_t i = 0; i < LK_SP_GREETING_LEN; i++) {
 		out[i] = lk_sp_rep_greeting[i];
+	}
 	lk_connection_queue(connection, greeting);
 }
 
@@ -330,17 +348,19 @@ void lk_connection_begin(struct lk_connections *connections, nng_stream *stream,
 	uint64_t suppressed = 0;
 	bool full = false;
 
-	if (!atomic_load(&connections->exchanges->draining))
+	if (!atomic_load(&connections->exchanges->draining)) {
 		connection = make(connections, stream, ipc);
+	}
 	if (connection == NULL) {
 		nng_stream_free(stream);
 		return;
 	}
 	if (!list(connections, connection, &full)) {
-		if (full && lk_log_allow(&connections->refused_log, &suppressed))
+		if (full && lk_log_allow(&connections->refused_log, &suppressed)) {
 			LK_LOG(LK_LOG_WARN, "connection refused", LK_STR("reason", "there are too many"),
 				LK_UINT("connections_max", connections->limits.connections_max),
 				LK_STR("peer", connection->peer_text), LK_UINT("suppressed", suppressed));
+		}
 		destroy(connection);
 		return;
 	}
@@ -391,8 +411,9 @@ static struct lk_connection *find(
 
 	(void)pthread_mutex_lock(&connections->lock);
 	connection = connections->open;
-	while (connection != NULL && !matches(connection, now_ms))
+	while (connection != NULL && !matches(connection, now_ms)) {
 		connection = connection->next;
+	}
 	if (connection != NULL) {
 		(void)pthread_mutex_lock(&connection->lock);
 		connection->references++;
@@ -430,8 +451,9 @@ bool lk_connections_flush(struct lk_connections *connections, const struct times
 	int waited = 0;
 
 	(void)pthread_mutex_lock(&connections->lock);
-	while (atomic_load(&connections->queued) > 0 && waited == 0)
+	while (atomic_load(&connections->queued) > 0 && waited == 0) {
 		waited = pthread_cond_timedwait(&connections->changed, &connections->lock, until);
+	}
 	(void)pthread_mutex_unlock(&connections->lock);
 	return atomic_load(&connections->queued) == 0;
 }

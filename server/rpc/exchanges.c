@@ -10,8 +10,9 @@ enum lk_err lk_exchanges_init(
 {
 	*exchanges = (struct lk_exchanges){.handler = *handler, .max = max, .reserved = reserved};
 	exchanges->turns = calloc(max, sizeof(struct lk_turn *));
-	if (exchanges->turns == NULL)
+	if (exchanges->turns == NULL) {
 		return LK_NO_MEMORY;
+	}
 	(void)pthread_mutex_init(&exchanges->lock, NULL);
 	lk_deadline_init_condition(&exchanges->drained);
 	return LK_OK;
@@ -19,8 +20,9 @@ enum lk_err lk_exchanges_init(
 
 void lk_exchanges_done(struct lk_exchanges *exchanges)
 {
-	if (exchanges->turns == NULL)
+	if (exchanges->turns == NULL) {
 		return;
+	}
 	for (size_t i = 0; i < exchanges->count; i++) {
 		exchanges->handler.close(exchanges->handler.context, &exchanges->turns[i]->exchange);
 		free(exchanges->turns[i]);
@@ -36,11 +38,13 @@ static struct lk_turn *make(struct lk_exchanges *exchanges)
 {
 	struct lk_turn *turn = NULL;
 
-	if (exchanges->count == exchanges->max)
+	if (exchanges->count == exchanges->max) {
 		return NULL;
+	}
 	turn = calloc(1, sizeof(*turn));
-	if (turn == NULL)
+	if (turn == NULL) {
 		return NULL;
+	}
 	turn->pool = exchanges;
 	if (exchanges->handler.open(exchanges->handler.context, &turn->exchange) != LK_OK) {
 		free(turn);
@@ -53,8 +57,9 @@ static struct lk_turn *make(struct lk_exchanges *exchanges)
 /* Whoever waits for the last accepted one is told. */
 static void accepted_ended(struct lk_exchanges *exchanges)
 {
-	if (atomic_fetch_sub(&exchanges->accepted, 1) > 1 || !atomic_load(&exchanges->draining))
+	if (atomic_fetch_sub(&exchanges->accepted, 1) > 1 || !atomic_load(&exchanges->draining)) {
 		return;
+	}
 	(void)pthread_mutex_lock(&exchanges->lock);
 	(void)pthread_cond_broadcast(&exchanges->drained);
 	(void)pthread_mutex_unlock(&exchanges->lock);
@@ -66,27 +71,31 @@ struct lk_turn *lk_exchanges_take(struct lk_exchanges *exchanges)
 
 	(void)pthread_mutex_lock(&exchanges->lock);
 	turn = exchanges->free;
-	if (turn != NULL)
+	if (turn != NULL) {
 		exchanges->free = turn->next_free;
-	else
+	} else {
 		turn = make(exchanges);
+	}
 	(void)pthread_mutex_unlock(&exchanges->lock);
-	if (turn == NULL)
+	if (turn == NULL) {
 		return NULL;
+	}
 	atomic_fetch_add(&exchanges->under_way, 1);
 	/* First counted, then asked: a drain that begins meanwhile waits for it, or finds it not accepted. */
 	atomic_fetch_add(&exchanges->accepted, 1);
 	turn->exchange.accepting = !atomic_load(&exchanges->draining);
-	if (!turn->exchange.accepting)
+	if (!turn->exchange.accepting) {
 		accepted_ended(exchanges);
+	}
 	return turn;
 }
 
 static void wipe_request(struct lk_turn *turn)
 {
 	sodium_memzero(turn->message, turn->message_len);
-	if (turn->message != turn->room)
+	if (turn->message != turn->room) {
 		free(turn->message);
+	}
 	turn->message = NULL;
 	turn->message_len = 0;
 	turn->exchange.request = NULL;
@@ -108,16 +117,18 @@ void lk_exchanges_give_back(struct lk_turn *turn)
 	exchanges->free = turn;
 	(void)pthread_mutex_unlock(&exchanges->lock);
 	atomic_fetch_sub(&exchanges->under_way, 1);
-	if (accepted)
+	if (accepted) {
 		accepted_ended(exchanges);
+	}
 }
 
 bool lk_exchanges_park(struct lk_turn *turn)
 {
 	struct lk_exchanges *exchanges = turn->pool;
 
-	if (turn->parked)
+	if (turn->parked) {
 		return true;
+	}
 	(void)pthread_mutex_lock(&exchanges->lock);
 	turn->parked = exchanges->parked + exchanges->reserved < exchanges->max;
 	exchanges->parked += turn->parked;
@@ -131,8 +142,9 @@ bool lk_exchanges_drain(struct lk_exchanges *exchanges, const struct timespec *u
 
 	atomic_store(&exchanges->draining, true);
 	(void)pthread_mutex_lock(&exchanges->lock);
-	while (atomic_load(&exchanges->accepted) > 0 && waited == 0)
+	while (atomic_load(&exchanges->accepted) > 0 && waited == 0) {
 		waited = pthread_cond_timedwait(&exchanges->drained, &exchanges->lock, until);
+	}
 	(void)pthread_mutex_unlock(&exchanges->lock);
 	return atomic_load(&exchanges->accepted) == 0;
 }

@@ -38,8 +38,9 @@ static void say_hello(int fd)
 	struct pollfd readable = {.fd = fd, .events = POLLIN};
 	uint8_t greeting[LK_SP_GREETING_LEN] = {0};
 
-	if (send(fd, lk_sp_req_greeting, sizeof(lk_sp_req_greeting), MSG_NOSIGNAL) < 0)
+	if (send(fd, lk_sp_req_greeting, sizeof(lk_sp_req_greeting), MSG_NOSIGNAL) < 0) {
 		return;
+	}
 	(void)poll(&readable, 1, ANSWER_MS);
 	(void)recv(fd, greeting, sizeof(greeting), 0);
 }
@@ -54,12 +55,14 @@ static bool is_served(const char *path, pid_t *ret_pid)
 	bool served = false;
 
 	*ret_pid = 0;
-	if (fd < 0)
+	if (fd < 0) {
 		return false;
+	}
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
-		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
 			*ret_pid = peer.pid;
+		}
 		say_hello(fd);
 		served = true;
 	} else {
@@ -76,13 +79,16 @@ static enum lk_err check_path(const char *path, char *ret_fault)
 	struct stat status = {0};
 	pid_t pid = 0;
 
-	if (lstat(path, &status) != 0)
+	if (lstat(path, &status) != 0) {
 		return LK_OK;
-	if (!S_ISSOCK(status.st_mode))
+	}
+	if (!S_ISSOCK(status.st_mode)) {
 		return fault(ret_fault, LK_HELD,
 			"cannot listen at %s: it exists and is no socket; remove it or choose another path", path);
-	if (!is_served(path, &pid))
+	}
+	if (!is_served(path, &pid)) {
 		return LK_OK;
+	}
 	return fault(ret_fault, LK_HELD,
 		"cannot listen at %s: process %ld answers there; stop it or choose another path", path, (long)pid);
 }
@@ -99,27 +105,31 @@ static void on_accepted(void *argument)
 		nng_stream_listener_accept(listener->listener, listener->aio);
 		return;
 	}
-	if (result == NNG_ECLOSED || result == NNG_ECANCELED)
+	if (result == NNG_ECLOSED || result == NNG_ECANCELED) {
 		return;
+	}
 	/* No descriptors or no memory: the housekeeper tries again in a while. */
-	if (lk_log_allow(&listener->failed_log, &suppressed))
+	if (lk_log_allow(&listener->failed_log, &suppressed)) {
 		LK_LOG(LK_LOG_ERROR, "cannot accept a connection", LK_STR("url", listener->served),
 			LK_STR("error", nng_strerror(result)), LK_UINT("suppressed", suppressed));
+	}
 	atomic_store(&listener->failed, true);
 }
 
 void lk_listener_tend(struct lk_listener *listener)
 {
-	if (atomic_exchange(&listener->failed, false))
+	if (atomic_exchange(&listener->failed, false)) {
 		nng_stream_listener_accept(listener->listener, listener->aio);
+	}
 }
 
 static int set_options(struct lk_listener *listener)
 {
 	int rv = 0;
 
-	if (listener->url.scheme == LK_SCHEME_IPC)
+	if (listener->url.scheme == LK_SCHEME_IPC) {
 		return nng_stream_listener_set_int(listener->listener, NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE);
+	}
 	rv = nng_stream_listener_set_bool(listener->listener, NNG_OPT_TCP_NODELAY, true);
 	return rv != 0 ? rv : nng_stream_listener_set_bool(listener->listener, NNG_OPT_TCP_KEEPALIVE, true);
 }
@@ -129,8 +139,9 @@ static enum lk_err publish(struct lk_listener *listener, const char *bound, char
 {
 	struct stat status = {0};
 
-	if (lstat(bound, &status) != 0 || rename(bound, listener->url.rest) != 0)
+	if (lstat(bound, &status) != 0 || rename(bound, listener->url.rest) != 0) {
 		return fault(ret_fault, LK_IO, "cannot put the socket at %s: %s", listener->url.rest, strerror(errno));
+	}
 	listener->published = true;
 	listener->device = status.st_dev;
 	listener->inode = status.st_ino;
@@ -141,16 +152,21 @@ static enum lk_err bind_at(struct lk_listener *listener, const char *url, char *
 {
 	int rv = nng_stream_listener_alloc(&listener->listener, url);
 
-	if (rv == 0)
+	if (rv == 0) {
 		rv = nng_aio_alloc(&listener->aio, on_accepted, listener);
-	if (rv == 0)
+	}
+	if (rv == 0) {
 		rv = set_options(listener);
-	if (rv == 0)
+	}
+	if (rv == 0) {
 		rv = nng_stream_listener_listen(listener->listener);
-	if (rv == NNG_EADDRINUSE)
+	}
+	if (rv == NNG_EADDRINUSE) {
 		return fault(ret_fault, LK_HELD, "cannot listen on %s: the address is in use", listener->text);
-	if (rv != 0)
+	}
+	if (rv != 0) {
 		return fault(ret_fault, LK_IO, "cannot listen on %s: %s", listener->text, nng_strerror(rv));
+	}
 	return LK_OK;
 }
 
@@ -162,10 +178,12 @@ static enum lk_err listen_ipc(struct lk_listener *listener, char *ret_fault)
 		(unsigned)randombytes_random());
 	enum lk_err err = LK_INTERNAL;
 
-	if (len > 0 && (size_t)len < sizeof(url))
+	if (len > 0 && (size_t)len < sizeof(url)) {
 		err = check_path(path, ret_fault);
-	if (err == LK_OK)
+	}
+	if (err == LK_OK) {
 		err = bind_at(listener, url, ret_fault);
+	}
 	return err == LK_OK ? publish(listener, url + sizeof("ipc://") - 1, ret_fault) : err;
 }
 
@@ -176,10 +194,13 @@ static char *served_url(const struct lk_listener *listener)
 	int port = 0;
 
 	if (listener->url.scheme != LK_SCHEME_TCP ||
-		nng_stream_listener_get_int(listener->listener, NNG_OPT_TCP_BOUND_PORT, &port) != 0)
+		nng_stream_listener_get_int(listener->listener, NNG_OPT_TCP_BOUND_PORT, &port) != 0) {
 		return strdup(listener->text);
-	if (asprintf(&text, "%.*s:%d", (int)(strrchr(listener->text, ':') - listener->text), listener->text, port) < 0)
+	}
+	if (asprintf(&text, "%.*s:%d", (int)(strrchr(listener->text, ':') - listener->text), listener->text, port) <
+		0) {
 		return NULL;
+	}
 	return text;
 }
 
@@ -191,17 +212,21 @@ enum lk_err lk_listener_open(struct lk_listener *listener, const char *url, stru
 
 	listener->connections = connections;
 	listener->text = strdup(url);
-	if (listener->text == NULL)
+	if (listener->text == NULL) {
 		return LK_NO_MEMORY;
-	if (lk_url_parse(listener->text, &listener->url, reason) != LK_OK)
+	}
+	if (lk_url_parse(listener->text, &listener->url, reason) != LK_OK) {
 		return fault(ret_fault, LK_INVALID_ARGUMENT, "cannot listen on %.200s: %s", url, reason);
+	}
 	err = listener->url.scheme == LK_SCHEME_IPC ? listen_ipc(listener, ret_fault)
 						    : bind_at(listener, listener->text, ret_fault);
-	if (err != LK_OK)
+	if (err != LK_OK) {
 		return err;
+	}
 	listener->served = served_url(listener);
-	if (listener->served == NULL)
+	if (listener->served == NULL) {
 		return LK_NO_MEMORY;
+	}
 	nng_stream_listener_accept(listener->listener, listener->aio);
 	return LK_OK;
 }
@@ -211,21 +236,25 @@ void lk_listener_close(struct lk_listener *listener)
 	struct stat status = {0};
 
 	if (listener->published && lstat(listener->url.rest, &status) == 0 && status.st_dev == listener->device &&
-		status.st_ino == listener->inode)
+		status.st_ino == listener->inode) {
 		(void)unlink(listener->url.rest);
+	}
 	listener->published = false;
-	if (listener->listener != NULL)
+	if (listener->listener != NULL) {
 		nng_stream_listener_close(listener->listener);
+	}
 }
 
 void lk_listener_done(struct lk_listener *listener)
 {
 	lk_listener_close(listener);
 	/* Waits for the callback. */
-	if (listener->aio != NULL)
+	if (listener->aio != NULL) {
 		nng_aio_free(listener->aio);
-	if (listener->listener != NULL)
+	}
+	if (listener->listener != NULL) {
 		nng_stream_listener_free(listener->listener);
+	}
 	free(listener->text);
 	free(listener->served);
 	*listener = (struct lk_listener){.listener = NULL};

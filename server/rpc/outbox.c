@@ -11,8 +11,9 @@ struct lk_reply *lk_reply_new(size_t len, uint8_t **ret_data)
 {
 	struct lk_reply *reply = malloc(sizeof(*reply) + BEFORE + len);
 
-	if (reply == NULL)
+	if (reply == NULL) {
 		return NULL;
+	}
 	reply->next = NULL;
 	reply->start = BEFORE;
 	reply->end = BEFORE + len;
@@ -49,10 +50,11 @@ static size_t size_of(const struct lk_reply *reply)
 
 size_t lk_outbox_add(struct lk_outbox *outbox, struct lk_reply *reply)
 {
-	if (outbox->last != NULL)
+	if (outbox->last != NULL) {
 		outbox->last->next = reply;
-	else
+	} else {
 		outbox->first = reply;
+	}
 	outbox->last = reply;
 	outbox->size += size_of(reply);
 	return size_of(reply);
@@ -83,12 +85,14 @@ struct lk_reply *lk_outbox_sent(struct lk_outbox *outbox, size_t len, size_t *re
 		outbox->first = last->next;
 	}
 	outbox->size -= *ret_size;
-	if (outbox->first == NULL)
+	if (outbox->first == NULL) {
 		outbox->last = NULL;
-	else
+	} else {
 		outbox->first->start += len;
-	if (last == NULL)
+	}
+	if (last == NULL) {
 		return NULL;
+	}
 	last->next = NULL;
 	return first;
 }

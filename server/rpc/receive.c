@@ -30,8 +30,9 @@ static void refuse(struct lk_connection *connection, const uint8_t *backtrace, s
 	uint8_t *out = NULL;
 	struct lk_reply *reply = lk_reply_new(lk_envelope_response_size(&response), &out);
 
-	if (reply == NULL)
+	if (reply == NULL) {
 		return;
+	}
 	(void)lk_envelope_response_pack(&response, out);
 	lk_reply_address(reply, connection->ipc, backtrace, backtrace_len);
 	lk_connection_queue(connection, reply);
@@ -68,8 +69,9 @@ static bool fill(struct lk_turn *turn, const uint8_t *message, size_t len, uint8
 		*large = NULL;
 	} else {
 		turn->message = len <= sizeof(turn->room) ? turn->room : malloc(len);
-		if (turn->message == NULL)
+		if (turn->message == NULL) {
 			return false;
+		}
 		memcpy(turn->message, message, len);
 	}
 	turn->message_len = len;
@@ -88,8 +90,9 @@ static void hand_over(
 	}
 	turn = lk_exchanges_take(exchanges);
 	if (turn == NULL || !fill(turn, message, len, large)) {
-		if (turn != NULL)
+		if (turn != NULL) {
 			lk_exchanges_give_back(turn);
+		}
 		end_request(connection);
 		refuse(connection, message, backtrace_len, "too many requests are under way");
 		return;
@@ -110,20 +113,24 @@ static enum step deliver(struct lk_connection *connection, const uint8_t *messag
 {
 	size_t backtrace_len = lk_sp_backtrace_len(message, len);
 
-	if (backtrace_len == 0 && len < LK_SP_BACKTRACE_MAX)
+	if (backtrace_len == 0 && len < LK_SP_BACKTRACE_MAX) {
 		return STEP_END;
+	}
 	/* More hops than there may be are no fault of the neighbour's: such a message is dropped, as nng does. */
-	if (backtrace_len > 0 && backtrace_len <= LK_SP_BACKTRACE_MAX)
+	if (backtrace_len > 0 && backtrace_len <= LK_SP_BACKTRACE_MAX) {
 		hand_over(connection, message, len, backtrace_len, large);
+	}
 	return STEP_ON;
 }
 
 static enum step take_greeting(struct lk_connection *connection)
 {
-	if (connection->end - connection->at < LK_SP_GREETING_LEN)
+	if (connection->end - connection->at < LK_SP_GREETING_LEN) {
 		return STEP_RECEIVE;
-	if (memcmp(connection->chunk + connection->at, lk_sp_req_greeting, LK_SP_GREETING_LEN) != 0)
+	}
+	if (memcmp(connection->chunk + connection->at, lk_sp_req_greeting, LK_SP_GREETING_LEN) != 0) {
 		return STEP_END;
+	}
 	connection->at += LK_SP_GREETING_LEN;
 	atomic_store(&connection->greeted, true);
 	return STEP_ON;
@@ -133,8 +140,9 @@ static enum step take_greeting(struct lk_connection *connection)
 static enum step begin_large(struct lk_connection *connection, size_t len)
 {
 	connection->large = malloc(len);
-	if (connection->large == NULL)
+	if (connection->large == NULL) {
 		return STEP_END;
+	}
 	connection->large_len = len;
 	connection->large_end = connection->end - connection->at;
 	memcpy(connection->large, connection->chunk + connection->at, connection->large_end);
@@ -146,8 +154,9 @@ static enum step take_large(struct lk_connection *connection)
 {
 	enum step step = STEP_RECEIVE;
 
-	if (connection->large_end < connection->large_len)
+	if (connection->large_end < connection->large_len) {
 		return step;
+	}
 	step = deliver(connection, connection->large, connection->large_len, &connection->large);
 	if (connection->large != NULL) {
 		sodium_memzero(connection->large, connection->large_len);
@@ -164,25 +173,31 @@ static enum step take_message(struct lk_connection *connection)
 	const uint8_t *head = connection->chunk + connection->at;
 	uint64_t len = 0;
 
-	if (have < head_len)
+	if (have < head_len) {
 		return STEP_RECEIVE;
-	if (!lk_sp_read_head(connection->ipc, head, &len) || len > LK_TRANSPORT_MESSAGE_MAX)
+	}
+	if (!lk_sp_read_head(connection->ipc, head, &len) || len > LK_TRANSPORT_MESSAGE_MAX) {
 		return STEP_END;
-	if (have - head_len < len && head_len + len <= LK_CHUNK_LEN)
+	}
+	if (have - head_len < len && head_len + len <= LK_CHUNK_LEN) {
 		return STEP_RECEIVE;
+	}
 	connection->at += head_len;
-	if (have - head_len < len)
+	if (have - head_len < len) {
 		return begin_large(connection, (size_t)len);
+	}
 	connection->at += (size_t)len;
 	return deliver(connection, head + head_len, (size_t)len, NULL);
 }
 
 static enum step take_next(struct lk_connection *connection)
 {
-	if (lk_connection_is_full(connection))
+	if (lk_connection_is_full(connection)) {
 		return STEP_PAUSE;
-	if (!atomic_load(&connection->greeted))
+	}
+	if (!atomic_load(&connection->greeted)) {
 		return take_greeting(connection);
+	}
 	return connection->large != NULL ? take_large(connection) : take_message(connection);
 }
 
@@ -203,8 +218,9 @@ void lk_connection_receive(struct lk_connection *connection)
 		room.iov_buf = connection->chunk + left;
 		room.iov_len = LK_CHUNK_LEN - left;
 	}
-	if (!lk_connection_read(connection, &room))
+	if (!lk_connection_read(connection, &room)) {
 		lk_connection_release(connection);
+	}
 }
 
 void lk_connection_take_apart(struct lk_connection *connection)
@@ -213,13 +229,14 @@ void lk_connection_take_apart(struct lk_connection *connection)
 
 	do {
 		lk_connection_cork(connection);
-		do
+		do {
 			step = take_next(connection);
-		while (step == STEP_ON);
+		} while (step == STEP_ON);
 		lk_connection_uncork(connection);
 		/* Once paused, it is somebody else's. */
-		if (step == STEP_PAUSE && lk_connection_pause(connection))
+		if (step == STEP_PAUSE && lk_connection_pause(connection)) {
 			return;
+		}
 	} while (step == STEP_PAUSE && !lk_connection_is_closed(connection));
 	if (step == STEP_RECEIVE) {
 		lk_connection_receive(connection);
@@ -239,10 +256,11 @@ void lk_connection_on_received(void *argument)
 		lk_connection_release(connection);
 		return;
 	}
-	if (connection->large != NULL)
+	if (connection->large != NULL) {
 		connection->large_end += count;
-	else
+	} else {
 		connection->end += count;
+	}
 	lk_connection_take_apart(connection);
 }
 
@@ -265,8 +283,9 @@ static uint8_t *reply_alloc(struct lk_exchange *exchange, size_t len)
 	lk_reply_free(turn->reply);
 	turn->reply = NULL;
 	/* More than that no client of ours would take. */
-	if (len <= LK_TRANSPORT_MESSAGE_MAX)
+	if (len <= LK_TRANSPORT_MESSAGE_MAX) {
 		turn->reply = lk_reply_new(len, &out);
+	}
 	return out;
 }
 

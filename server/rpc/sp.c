@@ -13,8 +13,9 @@ bool lk_sp_read_head(bool ipc, const uint8_t *head, uint64_t *ret_len)
 {
 	uint64_t big = 0;
 
-	if (ipc && *head++ != IPC_MESSAGE)
+	if (ipc && *head++ != IPC_MESSAGE) {
 		return false;
+	}
 	memcpy(&big, head, sizeof(big));
 	*ret_len = be64toh(big);
 	return true;
@@ -24,15 +25,18 @@ void lk_sp_write_head(bool ipc, uint64_t len, uint8_t *out)
 {
 	uint64_t big = htobe64(len);
 
-	if (ipc)
+	if (ipc) {
 		*out++ = IPC_MESSAGE;
+	}
 	memcpy(out, &big, sizeof(big));
 }
 
 size_t lk_sp_backtrace_len(const uint8_t *data, size_t len)
 {
-	for (size_t at = 0; len - at >= 4; at += 4)
-		if (data[at] & 0x80)
+	for (size_t at = 0; len - at >= 4; at += 4) {
+		if (data[at] & 0x80) {
 			return at + 4;
+		}
+	}
 	return 0;
 }

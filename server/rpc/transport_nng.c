@@ -29,8 +29,9 @@ static bool wait_for_work(struct lk_transport *transport)
 	int waited = 0;
 
 	(void)pthread_mutex_lock(&connections->lock);
-	while (connections->dead == NULL && !transport->end && waited == 0)
+	while (connections->dead == NULL && !transport->end && waited == 0) {
 		waited = pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
+	}
 	end = transport->end;
 	(void)pthread_mutex_unlock(&connections->lock);
 	return !end;
@@ -42,8 +43,9 @@ static void *keep_house(void *argument)
 
 	while (wait_for_work(transport)) {
 		lk_connections_tend(&transport->connections);
-		for (size_t i = 0; i < transport->n_listeners; i++)
+		for (size_t i = 0; i < transport->n_listeners; i++) {
 			lk_listener_tend(&transport->listeners[i]);
+		}
 	}
 	return NULL;
 }
@@ -54,14 +56,16 @@ static enum lk_err open_all(struct lk_transport *transport, const struct lk_tran
 		options->limits.exchanges_reserved);
 
 	transport->listeners = calloc(options->n_urls, sizeof(*transport->listeners));
-	if (err != LK_OK || transport->listeners == NULL)
+	if (err != LK_OK || transport->listeners == NULL) {
 		return LK_NO_MEMORY;
+	}
 	for (size_t i = 0; i < options->n_urls && err == LK_OK; i++) {
 		transport->n_listeners++;
 		err = lk_listener_open(&transport->listeners[i], options->urls[i], &transport->connections, ret_fault);
 	}
-	if (err != LK_OK)
+	if (err != LK_OK) {
 		return err;
+	}
 	transport->has_housekeeper = pthread_create(&transport->housekeeper, NULL, keep_house, transport) == 0;
 	return transport->has_housekeeper ? LK_OK : LK_NO_MEMORY;
 }
@@ -75,10 +79,12 @@ static void free_all(struct lk_transport *transport)
 	transport->end = true;
 	(void)pthread_cond_broadcast(&connections->changed);
 	(void)pthread_mutex_unlock(&connections->lock);
-	if (transport->has_housekeeper)
+	if (transport->has_housekeeper) {
 		(void)pthread_join(transport->housekeeper, NULL);
-	for (size_t i = 0; i < transport->n_listeners; i++)
+	}
+	for (size_t i = 0; i < transport->n_listeners; i++) {
 		lk_listener_done(&transport->listeners[i]);
+	}
 	free(transport->listeners);
 	lk_connections_done(connections);
 	lk_exchanges_done(&transport->exchanges);
@@ -92,14 +98,16 @@ enum lk_err lk_transport_open(const struct lk_transport_options *options, struct
 	enum lk_err err = LK_NO_MEMORY;
 
 	(void)snprintf(ret_fault, LK_TRANSPORT_FAULT_LEN, "cannot open the transport: out of memory");
-	if (transport == NULL)
+	if (transport == NULL) {
 		return err;
+	}
 	lk_connections_init(&transport->connections, &transport->exchanges, &options->limits);
 	err = open_all(transport, options, ret_fault);
-	if (err == LK_OK)
+	if (err == LK_OK) {
 		*ret = transport;
-	else
+	} else {
 		(void)lk_transport_close(transport, LK_TRANSPORT_SEND_MS);
+	}
 	return err;
 }
 
@@ -127,8 +135,9 @@ enum lk_err lk_transport_drain(struct lk_transport *transport, uint32_t timeout_
 	struct timespec until = lk_deadline_in(timeout_ms);
 
 	if (!lk_exchanges_drain(&transport->exchanges, &until) ||
-		!lk_connections_flush(&transport->connections, &until))
+		!lk_connections_flush(&transport->connections, &until)) {
 		return LK_DEADLINE_EXCEEDED;
+	}
 	return LK_OK;
 }
 
@@ -140,11 +149,13 @@ static bool wait_for_connections(struct lk_transport *transport, uint32_t timeou
 	bool gone = false;
 	int waited = 0;
 
-	if (!transport->has_housekeeper)
+	if (!transport->has_housekeeper) {
 		lk_connections_tend(connections);
+	}
 	(void)pthread_mutex_lock(&connections->lock);
-	while (connections->alive > 0 && waited == 0)
+	while (connections->alive > 0 && waited == 0) {
 		waited = pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
+	}
 	gone = connections->alive == 0;
 	(void)pthread_mutex_unlock(&connections->lock);
 	return gone;
@@ -152,13 +163,16 @@ static bool wait_for_connections(struct lk_transport *transport, uint32_t timeou
 
 enum lk_err lk_transport_close(struct lk_transport *transport, uint32_t timeout_ms)
 {
-	if (transport == NULL)
+	if (transport == NULL) {
 		return LK_OK;
-	for (size_t i = 0; i < transport->n_listeners; i++)
+	}
+	for (size_t i = 0; i < transport->n_listeners; i++) {
 		lk_listener_close(&transport->listeners[i]);
+	}
 	lk_connections_end(&transport->connections);
-	if (!wait_for_connections(transport, timeout_ms))
+	if (!wait_for_connections(transport, timeout_ms)) {
 		return LK_DEADLINE_EXCEEDED;
+	}
 	free_all(transport);
 	return LK_OK;
 }

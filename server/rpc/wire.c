@@ -80,13 +80,15 @@ static size_t path_text(const struct path *path, char *out, size_t size)
 	size_t len = 0;
 	int n = 0;
 
-	if (path == NULL)
+	if (path == NULL) {
 		return 0;
+	}
 	len = path_text(path->up, out, size);
-	if (path->name != NULL)
+	if (path->name != NULL) {
 		n = snprintf(out + len, size - len, "%s%s", len > 0 ? "." : "", path->name);
-	else
+	} else {
 		n = snprintf(out + len, size - len, "%s%u", len > 0 ? "." : "", path->number);
+	}
 	len = n < 0 || (size_t)n >= size - len ? size - 1 : len + (size_t)n;
 	if (path->indexed) {
 		n = snprintf(out + len, size - len, "[%u]", path->index);
@@ -129,9 +131,10 @@ static bool check_number(const struct value *value, uint64_t raw, struct lk_faul
 		return raw <= 1 || fault(faults, value->path, "a bool is 0 or 1");
 	case PROTOBUF_C_TYPE_ENUM:
 		if (!is_int32(raw) ||
-			protobuf_c_enum_descriptor_get_value(value->field->descriptor, (int)(int32_t)raw) == NULL)
+			protobuf_c_enum_descriptor_get_value(value->field->descriptor, (int)(int32_t)raw) == NULL) {
 			return fault(faults, value->path, "%lld is no value of %s", (long long)(int64_t)raw,
 				((const ProtobufCEnumDescriptor *)value->field->descriptor)->name);
+		}
 		return true;
 	default:
 		return true;
@@ -143,10 +146,12 @@ static bool check_scalar(const struct value *value, const uint8_t **at, const ui
 	enum lk_wire_type type = wire_type(value->field->type);
 	uint64_t raw = 0;
 
-	if (type != LK_WIRE_VARINT)
+	if (type != LK_WIRE_VARINT) {
 		return lk_varint_skip(at, end, type) || fault(faults, value->path, "the value is cut off");
-	if (!lk_varint_get(at, end, &raw))
+	}
+	if (!lk_varint_get(at, end, &raw)) {
 		return fault(faults, value->path, "the varint is cut off or longer than 64 bits");
+	}
 	return check_number(value, raw, faults);
 }
 
@@ -155,8 +160,9 @@ static bool check_length(const struct value *value, size_t length, const char *u
 {
 	uint32_t max = value->limits->max_length;
 
-	if (max > 0 && length > max)
+	if (max > 0 && length > max) {
 		fault(faults, value->path, "has %zu %s; at most %u are allowed", length, unit, max);
+	}
 	return true;
 }
 
@@ -188,8 +194,9 @@ static bool check_message(
 		.depth = depth + 1,
 	};
 
-	if (level.depth > LK_WIRE_DEPTH_MAX)
+	if (level.depth > LK_WIRE_DEPTH_MAX) {
 		return fault(faults, value->path, "messages are nested more than %d deep", LK_WIRE_DEPTH_MAX);
+	}
 	return walk(&level, faults);
 }
 
@@ -199,12 +206,15 @@ static bool check_bytes(struct level *level, const struct value *value, struct l
 	const uint8_t *data = NULL;
 	size_t len = 0;
 
-	if (!lk_varint_get_bytes(&level->at, level->end, &data, &len))
+	if (!lk_varint_get_bytes(&level->at, level->end, &data, &len)) {
 		return fault(faults, value->path, "the value is cut off: its length reaches past the end");
-	if (value->field->type == PROTOBUF_C_TYPE_STRING)
+	}
+	if (value->field->type == PROTOBUF_C_TYPE_STRING) {
 		return check_string(value, data, len, faults);
-	if (value->field->type == PROTOBUF_C_TYPE_BYTES)
+	}
+	if (value->field->type == PROTOBUF_C_TYPE_BYTES) {
 		return check_length(value, len, "bytes", faults);
+	}
 	return check_message(value, data, len, level->depth, faults);
 }
 
@@ -215,13 +225,15 @@ static bool check_packed(
 	size_t len = 0;
 
 	path->indexed = false;
-	if (!lk_varint_get_bytes(&level->at, level->end, &at, &len))
+	if (!lk_varint_get_bytes(&level->at, level->end, &at, &len)) {
 		return fault(faults, value->path, "the value is cut off: its length reaches past the end");
+	}
 	path->indexed = true;
 	for (const uint8_t *end = at + len; at < end; (*given)++) {
 		path->index = *given;
-		if (!check_scalar(value, &at, end, faults))
+		if (!check_scalar(value, &at, end, faults)) {
 			return false;
+		}
 	}
 	return true;
 }
@@ -233,8 +245,9 @@ static const ProtobufCFieldDescriptor *other_member(const struct level *level, c
 		const ProtobufCFieldDescriptor *other = &level->descriptor->fields[i];
 
 		if (other != field && level->given[i] > 0 && other->flags & PROTOBUF_C_FIELD_FLAG_ONEOF &&
-			other->quantifier_offset == field->quantifier_offset)
+			other->quantifier_offset == field->quantifier_offset) {
 			return other;
+		}
 	}
 	return NULL;
 }
@@ -243,17 +256,22 @@ static bool check_singular(struct level *level, const struct value *value, uint3
 {
 	const ProtobufCFieldDescriptor *other = NULL;
 
-	if (value->type != wire_type(value->field->type))
+	if (value->type != wire_type(value->field->type)) {
 		return fault(
 			faults, value->path, "has wire type %d, not %d", value->type, wire_type(value->field->type));
-	if ((*given)++ > 0)
+	}
+	if ((*given)++ > 0) {
 		return fault(faults, value->path, "is given twice");
-	if (value->field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+	}
+	if (value->field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
 		other = other_member(level, value->field);
-	if (other != NULL)
+	}
+	if (other != NULL) {
 		return fault(faults, value->path, "cannot be given together with %s", other->name);
-	if (value->type == LK_WIRE_BYTES)
+	}
+	if (value->type == LK_WIRE_BYTES) {
 		return check_bytes(level, value, faults);
+	}
 	return check_scalar(value, &level->at, level->end, faults);
 }
 
@@ -264,13 +282,16 @@ static bool check_repeated(
 
 	path->indexed = true;
 	path->index = *given;
-	if (value->type == LK_WIRE_BYTES && type != LK_WIRE_BYTES)
+	if (value->type == LK_WIRE_BYTES && type != LK_WIRE_BYTES) {
 		return check_packed(level, value, path, given, faults);
-	if (value->type != type)
+	}
+	if (value->type != type) {
 		return fault(faults, path, "has wire type %d, not %d", value->type, type);
+	}
 	(*given)++;
-	if (type == LK_WIRE_BYTES)
+	if (type == LK_WIRE_BYTES) {
 		return check_bytes(level, value, faults);
+	}
 	return check_scalar(value, &level->at, level->end, faults);
 }
 
@@ -281,18 +302,22 @@ static bool walk_field(struct level *level, struct lk_faults *faults)
 	struct value value = {.path = &path, .limits = &no_limits};
 	unsigned index = 0;
 
-	if (!lk_varint_get_tag(&level->at, level->end, &path.number, &value.type))
+	if (!lk_varint_get_tag(&level->at, level->end, &path.number, &value.type)) {
 		return fault(faults, level->path, "holds bytes that are no protobuf field");
+	}
 	field = protobuf_c_message_descriptor_get_field(level->descriptor, path.number);
-	if (field == NULL)
+	if (field == NULL) {
 		return fault(faults, &path, "is not a field of %s", level->descriptor->name);
+	}
 	index = (unsigned)(field - level->descriptor->fields);
 	path.name = field->name;
 	value.field = field;
-	if (level->limits != NULL)
+	if (level->limits != NULL) {
 		value.limits = &level->limits[index];
-	if (field->label == PROTOBUF_C_LABEL_REPEATED)
+	}
+	if (field->label == PROTOBUF_C_LABEL_REPEATED) {
 		return check_repeated(level, &value, &path, &level->given[index], faults);
+	}
 	return check_singular(level, &value, &level->given[index], faults);
 }
 
@@ -305,14 +330,17 @@ static struct map_key entry_key(const uint8_t *at, const uint8_t *end)
 
 	while (at < end && lk_varint_get_tag(&at, end, &number, &type)) {
 		if (number != 1) {
-			if (!lk_varint_skip(&at, end, type))
+			if (!lk_varint_skip(&at, end, type)) {
 				break;
+			}
 		} else if (type == LK_WIRE_BYTES) {
-			if (!lk_varint_get_bytes(&at, end, &key.data, &key.len))
+			if (!lk_varint_get_bytes(&at, end, &key.data, &key.len)) {
 				break;
+			}
 		} else if (type == LK_WIRE_VARINT) {
-			if (!lk_varint_get(&at, end, &key.number))
+			if (!lk_varint_get(&at, end, &key.number)) {
 				break;
+			}
 		} else {
 			key.len = type == LK_WIRE_FIXED32 ? 4 : 8;
 			key.data = at;
@@ -324,10 +352,12 @@ static struct map_key entry_key(const uint8_t *at, const uint8_t *end)
 
 static int compare_keys(const struct map_key *a, const struct map_key *b)
 {
-	if (a->number != b->number)
+	if (a->number != b->number) {
 		return a->number < b->number ? -1 : 1;
-	if (a->len != b->len)
+	}
+	if (a->len != b->len) {
 		return a->len < b->len ? -1 : 1;
+	}
 	return memcmp(a->data, b->data, a->len);
 }
 
@@ -340,12 +370,14 @@ static bool insert_key(struct map_key *keys, size_t count, const struct map_key 
 		size_t middle = low + (high - low) / 2;
 		int order = compare_keys(key, &keys[middle]);
 
-		if (order == 0)
+		if (order == 0) {
 			return false;
-		if (order < 0)
+		}
+		if (order < 0) {
 			high = middle;
-		else
+		} else {
 			low = middle + 1;
+		}
 	}
 	memmove(&keys[low + 1], &keys[low], (count - low) * sizeof(*keys));
 	keys[low] = *key;
@@ -365,15 +397,18 @@ static void check_map(const struct level *level, const uint8_t *at, unsigned ind
 	size_t len = 0;
 
 	while (at < level->end && path.index < LK_WIRE_ITEMS_MAX) {
-		if (!lk_varint_get_tag(&at, level->end, &number, &type))
+		if (!lk_varint_get_tag(&at, level->end, &number, &type)) {
 			return;
+		}
 		if (number != field->id) {
-			if (!lk_varint_skip(&at, level->end, type))
+			if (!lk_varint_skip(&at, level->end, type)) {
 				return;
+			}
 			continue;
 		}
-		if (!lk_varint_get_bytes(&at, level->end, &data, &len))
+		if (!lk_varint_get_bytes(&at, level->end, &data, &len)) {
 			return;
+		}
 		struct map_key key = entry_key(data, data + len);
 
 		if (insert_key(keys, count, &key)) {
@@ -395,10 +430,11 @@ static void check_counts(const struct level *level, const uint8_t *start, struct
 		uint32_t max = limits->max_items > 0 ? limits->max_items : LK_WIRE_ITEMS_MAX;
 		struct path path = {.up = level->path, .name = level->descriptor->fields[i].name};
 
-		if (level->given[i] > max)
+		if (level->given[i] > max) {
 			fault(faults, &path, "has %u entries; at most %u are allowed", level->given[i], max);
-		else if (limits->is_map && level->given[i] > 1)
+		} else if (limits->is_map && level->given[i] > 1) {
 			check_map(level, start, i, faults);
+		}
 	}
 }
 
@@ -407,11 +443,14 @@ static bool walk(struct level *level, struct lk_faults *faults)
 {
 	const uint8_t *start = level->at;
 
-	if (level->descriptor->n_fields > LK_WIRE_FIELDS_MAX)
+	if (level->descriptor->n_fields > LK_WIRE_FIELDS_MAX) {
 		return fault(faults, level->path, "%s has more fields than can be checked", level->descriptor->name);
-	while (level->at < level->end)
-		if (!walk_field(level, faults))
+	}
+	while (level->at < level->end) {
+		if (!walk_field(level, faults)) {
 			return false;
+		}
+	}
 	check_counts(level, start, faults);
 	return true;
 }

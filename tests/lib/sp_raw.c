@@ -17,10 +17,12 @@ static int connect_ipc(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
 		return fd;
-	if (fd >= 0)
+	}
+	if (fd >= 0) {
 		(void)close(fd);
+	}
 	return -1;
 }
 
@@ -30,10 +32,12 @@ static int connect_tcp(const char *url)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	address.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
 		return fd;
-	if (fd >= 0)
+	}
+	if (fd >= 0) {
 		(void)close(fd);
+	}
 	return -1;
 }
 
@@ -57,8 +61,9 @@ static bool read_all(struct sp_raw raw, void *out, size_t len)
 	while (done < len) {
 		ssize_t n = recv(raw.fd, (char *)out + done, len - done, 0);
 
-		if (n <= 0)
+		if (n <= 0) {
 			return false;
+		}
 		done += (size_t)n;
 	}
 	return true;
@@ -71,8 +76,9 @@ bool sp_raw_write(struct sp_raw raw, const void *data, size_t len)
 	while (done < len) {
 		ssize_t n = send(raw.fd, (const char *)data + done, len - done, MSG_NOSIGNAL);
 
-		if (n <= 0)
+		if (n <= 0) {
 			return false;
+		}
 		done += (size_t)n;
 	}
 	return true;
@@ -101,8 +107,9 @@ struct sp_raw sp_raw_open(const char *url)
 
 void sp_raw_close(struct sp_raw raw)
 {
-	if (raw.fd >= 0)
+	if (raw.fd >= 0) {
 		(void)close(raw.fd);
+	}
 }
 
 /* Writes the header of a message of `len` bytes; returns where it ends. */
@@ -110,8 +117,9 @@ static uint8_t *put_header(struct sp_raw raw, uint64_t len, uint8_t *out)
 {
 	uint64_t big = htobe64(len);
 
-	if (raw.ipc)
+	if (raw.ipc) {
 		*out++ = 1;
+	}
 	memcpy(out, &big, sizeof(big));
 	return out + sizeof(big);
 }
@@ -147,12 +155,14 @@ ssize_t sp_raw_receive(struct sp_raw raw, uint32_t *ret_id, void *out, size_t si
 	uint64_t len = 0;
 	uint32_t id = 0;
 
-	if (!read_all(raw, raw.ipc ? header : header + 1, raw.ipc ? 9 : 8))
+	if (!read_all(raw, raw.ipc ? header : header + 1, raw.ipc ? 9 : 8)) {
 		return -1;
+	}
 	memcpy(&len, header + 1, sizeof(len));
 	len = be64toh(len);
-	if (len < 4 || len - 4 > size || !read_all(raw, &id, 4) || !read_all(raw, out, len - 4))
+	if (len < 4 || len - 4 > size || !read_all(raw, &id, 4) || !read_all(raw, out, len - 4)) {
 		return -1;
+	}
 	*ret_id = be32toh(id) & 0x7fffffffu;
 	return (ssize_t)(len - 4);
 }
@@ -162,8 +172,10 @@ bool sp_raw_is_cut(struct sp_raw raw, int timeout_ms)
 	struct pollfd readable = {.fd = raw.fd, .events = POLLIN};
 	char away[65536];
 
-	while (poll(&readable, 1, timeout_ms) == 1)
-		if (recv(raw.fd, away, sizeof(away), 0) <= 0)
+	while (poll(&readable, 1, timeout_ms) == 1) {
+		if (recv(raw.fd, away, sizeof(away), 0) <= 0) {
 			return true;
+		}
+	}
 	return false;
 }

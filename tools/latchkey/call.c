@@ -17,17 +17,20 @@ static enum lk_exit read_request(const char *word, json_t **ret)
 	enum lk_exit code = LK_EXIT_OK;
 	json_error_t error;
 
-	if (strcmp(word, "-") == 0)
+	if (strcmp(word, "-") == 0) {
 		code = lk_input_read_stdin("the request", LK_INPUT_MAX, &input);
-	else if (*word == '@')
+	} else if (*word == '@') {
 		code = lk_input_read_file(word + 1, "the request", LK_INPUT_MAX, &input);
-	if (code != LK_EXIT_OK)
+	}
+	if (code != LK_EXIT_OK) {
 		return code;
+	}
 	*ret = json_loadb(
 		input.text ? input.text : word, input.text ? input.len : strlen(word), JSON_REJECT_DUPLICATES, &error);
 	lk_input_done(&input);
-	if (*ret)
+	if (*ret) {
 		return LK_EXIT_OK;
+	}
 	lk_say("the request is no JSON: %s, at line %d, column %d", error.text, error.line, error.column);
 	return LK_EXIT_USAGE;
 }
@@ -44,8 +47,9 @@ static const char *method_name(const void *words, size_t i)
 	const struct method_names *names = words;
 	const char *name = i < names->n ? names->methods[i].name : NULL;
 
-	if (!name || names->full || strncmp(name, PACKAGE, strlen(PACKAGE)) != 0)
+	if (!name || names->full || strncmp(name, PACKAGE, strlen(PACKAGE)) != 0) {
 		return name;
+	}
 	return name + strlen(PACKAGE);
 }
 
@@ -56,10 +60,11 @@ static enum lk_exit unknown_method(const struct lk_schema *schema, const char *n
 
 	names.methods = lk_schema_methods(schema, &names.n);
 	meant = lk_suggest(name, method_name, &names);
-	if (meant)
+	if (meant) {
 		lk_say("the daemon has no method %s; did you mean %s?", name, meant);
-	else
+	} else {
 		lk_say("the daemon has no method %s; it is given as SERVICE/METHOD, such as KeyService/Get", name);
+	}
 	return LK_EXIT_USAGE;
 }
 
@@ -80,14 +85,18 @@ static enum lk_exit call(struct lk_session *session, const char *name, const jso
 	json_t *response = NULL;
 	enum lk_exit code = lk_session_reflect(session, &schema);
 
-	if (code == LK_EXIT_OK)
+	if (code == LK_EXIT_OK) {
 		code = find_method(schema, name, &method);
-	if (code == LK_EXIT_OK)
+	}
+	if (code == LK_EXIT_OK) {
 		code = lk_session_call(session, schema, method, request, &response);
-	if (code == LK_EXIT_OK && lk_output_json(response) == LK_NO_MEMORY)
+	}
+	if (code == LK_EXIT_OK && lk_output_json(response) == LK_NO_MEMORY) {
 		code = lk_say_no_memory();
-	if (code == LK_EXIT_OK)
+	}
+	if (code == LK_EXIT_OK) {
 		code = lk_output_end();
+	}
 	json_decref(response);
 	lk_schema_free(schema);
 	return code;
@@ -104,10 +113,12 @@ static enum lk_exit run(const struct lk_options *options, char **words, size_t n
 		return LK_EXIT_USAGE;
 	}
 	code = read_request(n_words == 2 ? words[1] : "{}", &request);
-	if (code == LK_EXIT_OK)
+	if (code == LK_EXIT_OK) {
 		code = lk_session_open(options, &session);
-	if (code == LK_EXIT_OK)
+	}
+	if (code == LK_EXIT_OK) {
 		code = call(session, words[0], request);
+	}
 	lk_session_close(session);
 	json_decref(request);
 	return code;

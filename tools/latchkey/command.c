@@ -27,19 +27,25 @@ const char *lk_own_flag_help(enum lk_own_flag flag)
 
 const struct lk_cli_method *lk_command_method(const struct lk_command *command)
 {
-	for (size_t i = 0; i < command->service->n_methods; i++)
-		if (strcmp(command->service->methods[i].verb, command->rpc_verb) == 0)
+	for (size_t i = 0; i < command->service->n_methods; i++) {
+		if (strcmp(command->service->methods[i].verb, command->rpc_verb) == 0) {
 			return &command->service->methods[i];
+		}
+	}
 	return NULL;
 }
 
 bool lk_command_has_flag(const struct lk_command *command, const struct lk_flag *flag)
 {
-	for (const struct lk_preset *preset = command->presets; preset && preset->path; preset++)
-		if (strcmp(preset->path, flag->path) == 0)
+	for (const struct lk_preset *preset = command->presets; preset && preset->path; preset++) {
+		if (strcmp(preset->path, flag->path) == 0) {
 			return false;
-	for (const char *const *hidden = command->hidden; hidden && *hidden; hidden++)
-		if (strncmp(flag->path, *hidden, strlen(*hidden)) == 0)
+		}
+	}
+	for (const char *const *hidden = command->hidden; hidden && *hidden; hidden++) {
+		if (strncmp(flag->path, *hidden, strlen(*hidden)) == 0) {
 			return false;
+		}
+	}
 	return true;
 }

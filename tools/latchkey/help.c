@@ -38,13 +38,15 @@ static void print_entry(FILE *file, const char *left, size_t left_width, const c
 	columns = columns > 0 ? columns : WIDTH;
 	room = columns > indent + 20 ? columns - indent : 20;
 	fprintf(file, "  %-*s  ", (int)left_width, left);
-	if (strlen(left) > left_width)
+	if (strlen(left) > left_width) {
 		fprintf(file, "\n%*s", (int)indent, "");
+	}
 	while (strlen(text) > room) {
 		size_t len = room;
 
-		while (len > 0 && text[len] != ' ')
+		while (len > 0 && text[len] != ' ') {
 			len--;
+		}
 		len = len > 0 ? len : strcspn(text, " ");
 		fprintf(file, "%.*s\n%*s", (int)len, text, (int)indent, "");
 		text += len + strspn(text + len, " ");
@@ -63,8 +65,9 @@ void lk_help_print(FILE *file)
 	      "Issues API keys and says whether a key may do a thing, by asking latchkeyd.\n\n"
 	      "Nouns:\n",
 		file);
-	for (size_t i = 0; i < N_NOUNS; i++)
+	for (size_t i = 0; i < N_NOUNS; i++) {
 		print_entry(file, nouns[i]->name, 10, nouns[i]->help);
+	}
 	fputs("\n", file);
 	lk_options_print_help(file);
 	fputs("\n\"latchkey NOUN --help\" shows a noun's verbs, \"latchkey NOUN VERB --help\" a verb's flags.\n\n"
@@ -84,8 +87,9 @@ void lk_help_print_noun(FILE *file, const struct lk_noun *noun)
 		return;
 	}
 	fprintf(file, "Usage: latchkey %s VERB [flags]\n\n%s\n\nVerbs:\n", noun->name, noun->help);
-	for (size_t i = 0; i < noun->n_commands; i++)
+	for (size_t i = 0; i < noun->n_commands; i++) {
 		print_entry(file, noun->commands[i].verb, 10, help_of(&noun->commands[i]));
+	}
 	fputs("\n", file);
 	lk_options_print_help(file);
 }
@@ -96,8 +100,9 @@ static void print_flag(FILE *file, size_t width, const char *name, const char *m
 
 	snprintf(left, sizeof(left), "--%s%s%s", name, metavar ? " " : "", metavar ? metavar : "");
 	snprintf(text, sizeof(text), "%s%s", help, repeated ? " May be given several times." : "");
-	if (file)
+	if (file) {
 		print_entry(file, left, width, text);
+	}
 }
 
 /* Prints every flag of a command. */
@@ -109,28 +114,34 @@ static void print_flags(FILE *file, const struct lk_command *command, const stru
 		const struct lk_flag *flag = &method->flags[i];
 		size_t len = strlen(flag->name) + 2 + (flag->metavar ? strlen(flag->metavar) + 1 : 0);
 
-		if (lk_command_has_flag(command, flag) && len > width && len <= LEFT_MAX)
+		if (lk_command_has_flag(command, flag) && len > width && len <= LEFT_MAX) {
 			width = len;
+		}
 	}
 	for (size_t i = 0; i < method->n_flags; i++) {
 		const struct lk_flag *flag = &method->flags[i];
 
-		if (lk_command_has_flag(command, flag))
+		if (lk_command_has_flag(command, flag)) {
 			print_flag(file, width, flag->name, flag->metavar, flag->repeated, flag->help);
+		}
 	}
-	for (unsigned i = 0; i < LK_OWN_FLAGS; i++)
-		if (command->own_flags & LK_OWN(i))
+	for (unsigned i = 0; i < LK_OWN_FLAGS; i++) {
+		if (command->own_flags & LK_OWN(i)) {
 			print_flag(
 				file, width, lk_own_flag_name(i), lk_own_flag_metavar(i), false, lk_own_flag_help(i));
+		}
+	}
 }
 
 /* Whether a command has a flag of one of the kinds that take a time. */
 static bool takes_times(const struct lk_command *command, const struct lk_cli_method *method)
 {
-	for (size_t i = 0; i < method->n_flags; i++)
+	for (size_t i = 0; i < method->n_flags; i++) {
 		if ((method->flags[i].kind == LK_FLAG_TIMESTAMP || method->flags[i].kind == LK_FLAG_DURATION) &&
-			lk_command_has_flag(command, &method->flags[i]))
+			lk_command_has_flag(command, &method->flags[i])) {
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -139,8 +150,9 @@ void lk_help_print_command(FILE *file, const struct lk_noun *noun, const struct 
 	const struct lk_cli_method *method = lk_command_method(command);
 	bool any = command->own_flags != 0;
 
-	for (size_t i = 0; i < method->n_flags; i++)
+	for (size_t i = 0; i < method->n_flags; i++) {
 		any |= lk_command_has_flag(command, &method->flags[i]);
+	}
 	fprintf(file, "Usage: latchkey %s%s%s%s\n\n%s\n\n", noun->name, command->verb ? " " : "",
 		command->verb ? command->verb : "", any ? " [flags]" : "", help_of(command));
 	if (any) {
@@ -148,10 +160,11 @@ void lk_help_print_command(FILE *file, const struct lk_noun *noun, const struct 
 		print_flags(file, command, method);
 		fputs("\n", file);
 	}
-	if (takes_times(command, method))
+	if (takes_times(command, method)) {
 		fputs("A DURATION is 30d, 12h, 90m or 1d12h; a TIME is RFC 3339, such as 2026-02-01T12:00:00Z, or a\n"
 		      "duration from now, \"-30d\" being 30 days ago.\n\n",
 			file);
+	}
 	lk_options_print_help(file);
 }
 
@@ -172,14 +185,17 @@ const struct lk_noun *lk_help_find_noun(const char *name)
 {
 	const char *meant;
 
-	for (size_t i = 0; i < N_NOUNS; i++)
-		if (strcmp(nouns[i]->name, name) == 0)
+	for (size_t i = 0; i < N_NOUNS; i++) {
+		if (strcmp(nouns[i]->name, name) == 0) {
 			return nouns[i];
+		}
+	}
 	meant = lk_suggest(name, noun_name, NULL);
-	if (meant)
+	if (meant) {
 		lk_say("there is no \"latchkey %s\"; did you mean \"latchkey %s\"?", name, meant);
-	else
+	} else {
 		lk_say("there is no \"latchkey %s\"; \"latchkey --help\" shows what there is", name);
+	}
 	return NULL;
 }
 
@@ -187,15 +203,18 @@ const struct lk_command *lk_help_find_verb(const struct lk_noun *noun, const cha
 {
 	const char *meant;
 
-	for (size_t i = 0; i < noun->n_commands; i++)
-		if (strcmp(noun->commands[i].verb, verb) == 0)
+	for (size_t i = 0; i < noun->n_commands; i++) {
+		if (strcmp(noun->commands[i].verb, verb) == 0) {
 			return &noun->commands[i];
+		}
+	}
 	meant = lk_suggest(verb, verb_name, noun);
-	if (meant)
+	if (meant) {
 		lk_say("there is no \"latchkey %s %s\"; did you mean \"latchkey %s %s\"?", noun->name, verb, noun->name,
 			meant);
-	else
+	} else {
 		lk_say("there is no \"latchkey %s %s\"; \"latchkey %s --help\" shows what there is", noun->name, verb,
 			noun->name);
+	}
 	return NULL;
 }

@@ -21,20 +21,23 @@ static const int deadly[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 void lk_input_done(struct lk_input *input)
 {
-	if (input->text)
+	if (input->text) {
 		sodium_memzero(input->text, input->len);
+	}
 	free(input->text);
 	*input = (struct lk_input){0};
 }
 
 void lk_input_cut_newline(struct lk_input *input)
 {
-	if (input->len > 0 && input->text[input->len - 1] == '\n')
+	if (input->len > 0 && input->text[input->len - 1] == '\n') {
 		input->text[--input->len] = '\0';
-	else
+	} else {
 		return;
-	if (input->len > 0 && input->text[input->len - 1] == '\r')
+	}
+	if (input->len > 0 && input->text[input->len - 1] == '\r') {
 		input->text[--input->len] = '\0';
+	}
 }
 
 /* Doubles the buffer, wiping the one it leaves. */
@@ -43,8 +46,9 @@ static bool grow(struct lk_input *input, size_t *room)
 	size_t larger = *room > 0 ? *room * 2 : 8192;
 	char *text = malloc(larger + 1);
 
-	if (!text)
+	if (!text) {
 		return false;
+	}
 	if (input->text) {
 		memcpy(text, input->text, input->len);
 		sodium_memzero(input->text, input->len);
@@ -72,16 +76,19 @@ static enum lk_exit read_all(int fd, const char *what, const char *from, size_t 
 			n = 1;
 			continue;
 		}
-		if (n > 0)
+		if (n > 0) {
 			input.len += (size_t)n;
-		if (input.len > max || (line && n > 0 && input.text[input.len - 1] == '\n'))
+		}
+		if (input.len > max || (line && n > 0 && input.text[input.len - 1] == '\n')) {
 			break;
+		}
 	}
 	if (n < 0 || input.len > max) {
-		if (n < 0)
+		if (n < 0) {
 			lk_say("cannot read %s from %s: %s", what, from, strerror(errno));
-		else
+		} else {
 			lk_say("%s in %s is longer than %zu bytes", what, from, max);
+		}
 		lk_input_done(&input);
 		return LK_EXIT_USAGE;
 	}
@@ -111,8 +118,9 @@ enum lk_exit lk_input_read_stdin(const char *what, size_t max, struct lk_input *
 
 static void restore_and_die(int signal_number)
 {
-	if (echo_is_off)
+	if (echo_is_off) {
 		tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+	}
 	/* SA_RESETHAND has put the default back: this ends the process as the signal means to. */
 	raise(signal_number);
 }
@@ -123,10 +131,12 @@ static bool hide_typing(struct sigaction before[static N_DEADLY])
 	struct sigaction restoring = {.sa_handler = restore_and_die, .sa_flags = (int)SA_RESETHAND};
 	struct termios hidden;
 
-	if (tcgetattr(STDIN_FILENO, &terminal_before) != 0)
+	if (tcgetattr(STDIN_FILENO, &terminal_before) != 0) {
 		return false;
-	for (size_t i = 0; i < N_DEADLY; i++)
+	}
+	for (size_t i = 0; i < N_DEADLY; i++) {
 		sigaction(deadly[i], &restoring, &before[i]);
+	}
 	hidden = terminal_before;
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
 	/* The newline that ends the secret is shown, so that what comes next starts on a line of its own. */
@@ -139,8 +149,9 @@ static void show_typing(const struct sigaction before[static N_DEADLY])
 {
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
 	echo_is_off = 0;
-	for (size_t i = 0; i < N_DEADLY; i++)
+	for (size_t i = 0; i < N_DEADLY; i++) {
 		sigaction(deadly[i], &before[i], NULL);
+	}
 }
 
 enum lk_exit lk_input_read_secret(const char *prompt, const char *what, size_t max, struct lk_input *ret)
@@ -157,9 +168,11 @@ enum lk_exit lk_input_read_secret(const char *prompt, const char *what, size_t m
 		fputs(prompt, stderr);
 	}
 	code = read_all(STDIN_FILENO, what, "standard input", max, asked, ret);
-	if (asked)
+	if (asked) {
 		show_typing(before);
-	if (code == LK_EXIT_OK)
+	}
+	if (code == LK_EXIT_OK) {
 		lk_input_cut_newline(ret);
+	}
 	return code;
 }

@@ -73,8 +73,9 @@ static enum lk_exit read_token(struct lk_run *run)
 	struct lk_input token = {0};
 	enum lk_exit code = lk_input_read_secret("Token: ", "the token", INPUT_MAX, &token);
 
-	if (code != LK_EXIT_OK)
+	if (code != LK_EXIT_OK) {
 		return code;
+	}
 	if (token.len == 0) {
 		lk_say("there is no token on standard input");
 		code = LK_EXIT_USAGE;

@@ -42,8 +42,9 @@ enum lk_err lk_key_show_created(const struct lk_run *run, const json_t *response
 	const json_t *token = json_object_get(response, "token");
 	enum lk_err err = lk_key_show(run, json_object_get(response, "key"));
 
-	if (err != LK_OK || json_string_length(token) == 0)
+	if (err != LK_OK || json_string_length(token) == 0) {
 		return err;
+	}
 	/* A token is printable ASCII by its making, and printed as it stands: the last line, for a script as for an eye. */
 	fprintf(run->page.file, "\n%s\n", json_string_value(token));
 	lk_say_line("This is the key's token. It is shown this once and can never be shown again.");
@@ -62,11 +63,13 @@ enum lk_exit lk_key_open_token_file(struct lk_run *run)
 {
 	const char *path = run->own[LK_OWN_TOKEN_FILE];
 
-	if (!path)
+	if (!path) {
 		return LK_EXIT_OK;
+	}
 	run->token_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (run->token_fd >= 0)
+	if (run->token_fd >= 0) {
 		return LK_EXIT_OK;
+	}
 	lk_say("--token-file %s: cannot make it: %s", path, strerror(errno));
 	return LK_EXIT_USAGE;
 }
@@ -79,10 +82,12 @@ static bool write_token(int fd, const char *token)
 	while (len > 0) {
 		ssize_t n = write(fd, token, len);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR) {
 			continue;
-		if (n < 0)
+		}
+		if (n < 0) {
 			return false;
+		}
 		token += n;
 		len -= (size_t)n;
 	}
@@ -95,8 +100,9 @@ enum lk_exit lk_key_fill_token_file(struct lk_run *run, json_t *response)
 	const char *token = json_string_value(json_object_get(response, "token"));
 	enum lk_exit code = LK_EXIT_OK;
 
-	if (run->token_fd < 0)
+	if (run->token_fd < 0) {
 		return LK_EXIT_OK;
+	}
 	if (!token || *token == '\0') {
 		unlink(path);
 	} else if (write_token(run->token_fd, token)) {

@@ -35,8 +35,9 @@ static void *allocate(size_t size)
 {
 	union block *block = malloc(sizeof(*block) + size);
 
-	if (!block)
+	if (!block) {
 		return NULL;
+	}
 	block->size = size;
 	return block + 1;
 }
@@ -46,8 +47,9 @@ static void wipe_and_free(void *memory)
 {
 	union block *block = memory ? (union block *)memory - 1 : NULL;
 
-	if (block)
+	if (block) {
 		sodium_memzero(memory, block->size);
+	}
 	free(block);
 }
 
@@ -70,10 +72,12 @@ static bool hold_standard_streams(void)
 {
 	static const int modes[] = {[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY};
 
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		/* The lowest number that is free is this one: those below it are taken. */
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", modes[fd]) != fd)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", modes[fd]) != fd) {
 			return false;
+		}
+	}
 	return true;
 }
 
@@ -99,10 +103,12 @@ static enum lk_exit run_words(const struct lk_options *options)
 	const struct lk_command *command;
 	size_t used = 2;
 
-	if (!noun)
+	if (!noun) {
 		return LK_EXIT_USAGE;
-	if (noun->run)
+	}
+	if (noun->run) {
 		return run_noun(noun, options);
+	}
 	if (!noun->commands[0].verb) {
 		command = &noun->commands[0];
 		used = 1;
@@ -112,8 +118,9 @@ static enum lk_exit run_words(const struct lk_options *options)
 	} else {
 		command = lk_help_find_verb(noun, options->words[1]);
 	}
-	if (!command)
+	if (!command) {
 		return LK_EXIT_USAGE;
+	}
 	if (options->help) {
 		lk_help_print_command(stdout, noun, command);
 		return lk_output_end();
@@ -127,22 +134,26 @@ int main(int argc, char **argv)
 	enum lk_exit code;
 
 	forbid_cores();
-	if (!hold_standard_streams())
+	if (!hold_standard_streams()) {
 		return (int)LK_EXIT_USAGE;
+	}
 	/* A reader that went away is an error of writing, which is said. */
 	signal(SIGPIPE, SIG_IGN);
 	lk_text_init();
-	if (sodium_init() < 0)
+	if (sodium_init() < 0) {
 		return (int)lk_say_no_memory();
+	}
 	json_set_alloc_funcs(allocate, wipe_and_free);
 	code = lk_options_read(argc, argv, &options);
-	if (code != LK_EXIT_OK)
+	if (code != LK_EXIT_OK) {
 		return (int)code;
+	}
 	if (options.version) {
 		puts("latchkey " LK_VERSION);
 		return (int)lk_output_end();
 	}
-	if (options.n_words == 0)
+	if (options.n_words == 0) {
 		return (int)help_wanted(options.help ? stdout : stderr);
+	}
 	return (int)run_words(&options);
 }

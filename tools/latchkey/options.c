@@ -32,8 +32,9 @@ static enum lk_exit read_credential_file(struct lk_options *options, const char 
 static enum lk_exit read_output(struct lk_options *options, const char *value)
 {
 	options->json = strcmp(value, "json") == 0;
-	if (options->json || strcmp(value, "table") == 0)
+	if (options->json || strcmp(value, "table") == 0) {
 		return LK_EXIT_OK;
+	}
 	lk_say("--output %s: there is no such output; give table or json", value);
 	return LK_EXIT_USAGE;
 }
@@ -109,9 +110,11 @@ static const struct option *option_of(const char *word, const char **ret_inline)
 		word = "--help";
 		len = strlen(word);
 	}
-	for (size_t i = 0; i < N_OPTIONS; i++)
-		if (strlen(table[i].name) == len && memcmp(table[i].name, word, len) == 0)
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		if (strlen(table[i].name) == len && memcmp(table[i].name, word, len) == 0) {
 			return &table[i];
+		}
+	}
 	return NULL;
 }
 
@@ -122,15 +125,18 @@ static enum lk_exit read_one(const struct option *option, const char *inline_val
 	const char *value = inline_value;
 
 	if (!option->value) {
-		if (!value)
+		if (!value) {
 			return option->read(options, NULL);
+		}
 		lk_say("%s takes no value, and was given \"%s\"", option->name, value);
 		return LK_EXIT_USAGE;
 	}
-	if (!value && *at + 1 < argc && strncmp(argv[*at + 1], "--", 2) != 0)
+	if (!value && *at + 1 < argc && strncmp(argv[*at + 1], "--", 2) != 0) {
 		value = argv[++*at];
-	if (value && *value != '\0')
+	}
+	if (value && *value != '\0') {
 		return option->read(options, value);
+	}
 	lk_say("%s needs a value: %s %s", option->name, option->name, option->value);
 	return LK_EXIT_USAGE;
 }
@@ -168,7 +174,8 @@ enum lk_exit lk_options_read(int argc, char **argv, struct lk_options *ret)
 			code = read_one(option, value, argc, argv, &i, &options);
 		}
 	}
-	if (code == LK_EXIT_OK)
+	if (code == LK_EXIT_OK) {
 		*ret = options;
+	}
 	return code;
 }

@@ -19,19 +19,23 @@ enum lk_err lk_output_json(const json_t *value)
 {
 	size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY;
 
-	if (isatty(STDOUT_FILENO))
+	if (isatty(STDOUT_FILENO)) {
 		flags |= JSON_ENSURE_ASCII;
-	if (json_dumpf(value, stdout, flags) != 0)
+	}
+	if (json_dumpf(value, stdout, flags) != 0) {
 		return ferror(stdout) ? LK_IO : LK_NO_MEMORY;
+	}
 	return putchar('\n') == EOF ? LK_IO : LK_OK;
 }
 
 enum lk_exit lk_output_end(void)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	if (fflush(stdout) == 0 && !ferror(stdout)) {
 		return LK_EXIT_OK;
+	}
 	/* A reader that has seen enough, as `head` has, knows that it has gone. */
-	if (errno != EPIPE)
+	if (errno != EPIPE) {
 		lk_say("cannot write the answer to standard output: %s", strerror(errno));
+	}
 	return LK_EXIT_USAGE;
 }

@@ -22,12 +22,16 @@ static const char *flag_name(const void *words, size_t i)
 {
 	const struct reader *reader = words;
 
-	for (size_t j = 0; j < reader->method->n_flags; j++)
-		if (lk_command_has_flag(reader->command, &reader->method->flags[j]) && i-- == 0)
+	for (size_t j = 0; j < reader->method->n_flags; j++) {
+		if (lk_command_has_flag(reader->command, &reader->method->flags[j]) && i-- == 0) {
 			return reader->method->flags[j].name;
-	for (unsigned j = 0; j < LK_OWN_FLAGS; j++)
-		if ((reader->command->own_flags & LK_OWN(j)) && i-- == 0)
+		}
+	}
+	for (unsigned j = 0; j < LK_OWN_FLAGS; j++) {
+		if ((reader->command->own_flags & LK_OWN(j)) && i-- == 0) {
 			return lk_own_flag_name(j);
+		}
+	}
 	/* The flags of every command, without their dashes. */
 	return lk_options_name(NULL, i) ? lk_options_name(NULL, i) + 2 : NULL;
 }
@@ -38,8 +42,9 @@ static const struct lk_flag *flag_of(const struct reader *reader, const char *na
 		const struct lk_flag *flag = &reader->method->flags[i];
 
 		if (strlen(flag->name) == len && memcmp(flag->name, name, len) == 0 &&
-			lk_command_has_flag(reader->command, flag))
+			lk_command_has_flag(reader->command, flag)) {
 			return flag;
+		}
 	}
 	return NULL;
 }
@@ -47,10 +52,12 @@ static const struct lk_flag *flag_of(const struct reader *reader, const char *na
 /* The own flag of this name; LK_OWN_FLAGS: none of the command's. */
 static enum lk_own_flag own_flag_of(const struct reader *reader, const char *name, size_t len)
 {
-	for (unsigned i = 0; i < LK_OWN_FLAGS; i++)
+	for (unsigned i = 0; i < LK_OWN_FLAGS; i++) {
 		if ((reader->command->own_flags & LK_OWN(i)) && strlen(lk_own_flag_name(i)) == len &&
-			memcmp(lk_own_flag_name(i), name, len) == 0)
+			memcmp(lk_own_flag_name(i), name, len) == 0) {
 			return i;
+		}
+	}
 	return LK_OWN_FLAGS;
 }
 
@@ -64,8 +71,9 @@ static json_t *holder_of(json_t *object, const char *path, const char **ret_name
 
 		if (!inner) {
 			inner = json_object();
-			if (json_object_setn_new(object, path, (size_t)(dot - path), inner) != 0)
+			if (json_object_setn_new(object, path, (size_t)(dot - path), inner) != 0) {
 				inner = NULL;
+			}
 		}
 		object = inner;
 		path = dot + 1;
@@ -89,11 +97,12 @@ static enum lk_exit take_value(
 		*ret = next;
 		return LK_EXIT_OK;
 	}
-	if (next)
+	if (next) {
 		lk_say("--%s needs a value, and \"%s\" is a flag; where that is the value, write --%s=%s", name, next,
 			name, next);
-	else
+	} else {
 		lk_say("--%s needs a value: --%s %s", name, name, metavar);
+	}
 	return LK_EXIT_USAGE;
 }
 
@@ -117,17 +126,20 @@ static enum lk_exit set_entry(
 		return LK_EXIT_USAGE;
 	}
 	code = lk_value_read(flag, equals + 1, reader->now, &value);
-	if (code != LK_EXIT_OK)
+	if (code != LK_EXIT_OK) {
 		return code;
-	if (!map && json_object_set_new(holder, name, json_object()) == 0)
+	}
+	if (!map && json_object_set_new(holder, name, json_object()) == 0) {
 		map = json_object_get(holder, name);
+	}
 	if (json_object_getn(map, text, key_len)) {
 		lk_say("--%s: the key \"%.*s\" was given twice", flag->name, (int)key_len, text);
 		json_decref(value);
 		return LK_EXIT_USAGE;
 	}
-	if (json_object_setn_new(map, text, key_len, value) == 0)
+	if (json_object_setn_new(map, text, key_len, value) == 0) {
 		return LK_EXIT_OK;
+	}
 	lk_say("--%s \"%s\": give text in UTF-8", flag->name, text);
 	return LK_EXIT_USAGE;
 }
@@ -138,15 +150,19 @@ static enum lk_exit set_value(
 	json_t *list = json_object_get(holder, name), *value = NULL;
 	enum lk_exit code;
 
-	if (list && !flag->repeated)
+	if (list && !flag->repeated) {
 		return given_twice(flag);
+	}
 	code = lk_value_read(flag, text, reader->now, &value);
-	if (code != LK_EXIT_OK)
+	if (code != LK_EXIT_OK) {
 		return code;
-	if (!flag->repeated)
+	}
+	if (!flag->repeated) {
 		return json_object_set_new(holder, name, value) == 0 ? LK_EXIT_OK : lk_say_no_memory();
-	if (!list && json_object_set_new(holder, name, json_array()) == 0)
+	}
+	if (!list && json_object_set_new(holder, name, json_array()) == 0) {
 		list = json_object_get(holder, name);
+	}
 	return json_array_append_new(list, value) == 0 ? LK_EXIT_OK : lk_say_no_memory();
 }
 
@@ -156,14 +172,18 @@ static enum lk_exit read_flag(struct reader *reader, const struct lk_flag *flag,
 	json_t *holder = holder_of(reader->request, flag->path, &name);
 	enum lk_exit code = LK_EXIT_OK;
 
-	if (!holder)
+	if (!holder) {
 		return lk_say_no_memory();
-	if (flag->kind != LK_FLAG_BOOL || equals)
+	}
+	if (flag->kind != LK_FLAG_BOOL || equals) {
 		code = take_value(reader, flag->name, flag->metavar, equals, &text);
-	if (code != LK_EXIT_OK)
+	}
+	if (code != LK_EXIT_OK) {
 		return code;
-	if (flag->kind == LK_FLAG_MAP)
+	}
+	if (flag->kind == LK_FLAG_MAP) {
 		return set_entry(reader, flag, holder, name, text);
+	}
 	return set_value(reader, flag, holder, name, text);
 }
 
@@ -181,10 +201,11 @@ static enum lk_exit unknown_flag(const struct reader *reader, const char *name, 
 	char *typed = strndup(name, len);
 	const char *meant = typed ? lk_suggest(typed, flag_name, reader) : NULL;
 
-	if (meant)
+	if (meant) {
 		lk_say("there is no flag --%s here; did you mean --%s?", typed, meant);
-	else
+	} else {
 		lk_say("there is no flag --%s here; --help shows those that there are", typed ? typed : "");
+	}
 	free(typed);
 	return LK_EXIT_USAGE;
 }
@@ -202,11 +223,13 @@ static enum lk_exit read_word(struct reader *reader)
 	}
 	len -= 2;
 	flag = flag_of(reader, name, len);
-	if (flag)
+	if (flag) {
 		return read_flag(reader, flag, equals);
+	}
 	own = own_flag_of(reader, name, len);
-	if (own != LK_OWN_FLAGS)
+	if (own != LK_OWN_FLAGS) {
 		return read_own_flag(reader, own, equals);
+	}
 	return unknown_flag(reader, name, len);
 }
 
@@ -216,8 +239,9 @@ static enum lk_exit set_presets(const struct reader *reader)
 		const char *name;
 		json_t *holder = holder_of(reader->request, preset->path, &name);
 
-		if (!holder || json_object_set_new(holder, name, json_string(preset->value)) != 0)
+		if (!holder || json_object_set_new(holder, name, json_string(preset->value)) != 0) {
 			return lk_say_no_memory();
+		}
 	}
 	return LK_EXIT_OK;
 }
@@ -237,8 +261,9 @@ enum lk_exit lk_request_read(const struct lk_command *command, char **words, siz
 	};
 	enum lk_exit code = reader.request ? set_presets(&reader) : lk_say_no_memory();
 
-	while (code == LK_EXIT_OK && reader.at < n)
+	while (code == LK_EXIT_OK && reader.at < n) {
 		code = read_word(&reader);
+	}
 	if (code != LK_EXIT_OK) {
 		json_decref(reader.request);
 		return code;

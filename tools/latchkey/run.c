@@ -17,12 +17,15 @@ static enum lk_exit read_limit(struct lk_run *run)
 	const char *text = run->own[LK_OWN_LIMIT];
 	size_t digits = text ? strspn(text, "0123456789") : 0;
 
-	if (!text)
+	if (!text) {
 		return LK_EXIT_OK;
-	if (digits > 0 && digits < 10 && text[digits] == '\0')
+	}
+	if (digits > 0 && digits < 10 && text[digits] == '\0') {
 		run->limit = strtoul(text, NULL, 10);
-	if (run->limit > 0)
+	}
+	if (run->limit > 0) {
 		return LK_EXIT_OK;
+	}
 	lk_say("--limit \"%s\": give a whole number above 0", text);
 	return LK_EXIT_USAGE;
 }
@@ -54,10 +57,12 @@ static bool gather(const struct lk_run *run, const json_t *page, json_t *all)
 
 	json_array_foreach(json_object_get(page, run->command->items), i, item)
 	{
-		if (run->limit > 0 && json_array_size(all) == run->limit)
+		if (run->limit > 0 && json_array_size(all) == run->limit) {
 			return false;
-		if (json_array_append(all, item) != 0)
+		}
+		if (json_array_append(all, item) != 0) {
 			return false;
+		}
 	}
 	return true;
 }
@@ -76,21 +81,25 @@ static enum lk_exit call_all_pages(struct lk_run *run, const struct lk_schema *s
 		json_decref(page);
 		page = NULL;
 		code = lk_session_call(run->session, schema, method, run->request, &page);
-		if (code != LK_EXIT_OK)
+		if (code != LK_EXIT_OK) {
 			break;
+		}
 		next = json_object_get(page, "nextPageToken");
 		more = gather(run, page, all) && json_string_length(next) > 0;
-		if (more && json_object_set(run->request, "page_token", (json_t *)next) != 0)
+		if (more && json_object_set(run->request, "page_token", (json_t *)next) != 0) {
 			code = lk_say_no_memory();
+		}
 	}
 	if (code == LK_EXIT_OK && (!page || json_object_set(page, run->command->items, all) != 0 ||
-					  json_object_set_new(page, "nextPageToken", json_string("")) != 0))
+					  json_object_set_new(page, "nextPageToken", json_string("")) != 0)) {
 		code = lk_say_no_memory();
+	}
 	json_decref(all);
-	if (code == LK_EXIT_OK)
+	if (code == LK_EXIT_OK) {
 		*ret_response = page;
-	else
+	} else {
 		json_decref(page);
+	}
 	return code;
 }
 
@@ -101,13 +110,15 @@ static enum lk_exit call(struct lk_run *run, json_t **ret_response)
 	struct lk_schema *schema = NULL;
 	enum lk_exit code;
 
-	if (lk_schema_open(latchkey_v1_descriptor_set, latchkey_v1_descriptor_set_len, &schema) != LK_OK)
+	if (lk_schema_open(latchkey_v1_descriptor_set, latchkey_v1_descriptor_set_len, &schema) != LK_OK) {
 		return lk_say_no_memory();
+	}
 	described = lk_schema_method(schema, method->method->name);
-	if (run->command->items && !is_paged_by_hand(run))
+	if (run->command->items && !is_paged_by_hand(run)) {
 		code = call_all_pages(run, schema, described, ret_response);
-	else
+	} else {
 		code = lk_session_call(run->session, schema, described, run->request, ret_response);
+	}
 	lk_schema_free(schema);
 	return code;
 }
@@ -117,8 +128,9 @@ static void say_next_page(const struct lk_run *run, const json_t *response)
 {
 	const json_t *next = json_object_get(response, "nextPageToken");
 
-	if (run->command->items && json_string_length(next) > 0)
+	if (run->command->items && json_string_length(next) > 0) {
 		lk_say_line("(more with --page-token %s)", json_string_value(next));
+	}
 }
 
 static enum lk_exit print(const struct lk_run *run, const json_t *response)
@@ -132,11 +144,13 @@ static enum lk_exit print(const struct lk_run *run, const json_t *response)
 		err = run->command->show(run, response);
 		say_next_page(run, response);
 	}
-	if (err == LK_NO_MEMORY)
+	if (err == LK_NO_MEMORY) {
 		return lk_say_no_memory();
+	}
 	code = lk_output_end();
-	if (code == LK_EXIT_OK && run->command->judge)
+	if (code == LK_EXIT_OK && run->command->judge) {
 		code = run->command->judge(response);
+	}
 	return code;
 }
 
@@ -146,19 +160,24 @@ enum lk_exit lk_command_run(const struct lk_command *command, const struct lk_op
 	json_t *response = NULL;
 	enum lk_exit code = lk_request_read(command, words, n, time(NULL), &run.request, run.own), delivered;
 
-	if (code == LK_EXIT_OK)
+	if (code == LK_EXIT_OK) {
 		code = read_limit(&run);
-	if (code == LK_EXIT_OK)
+	}
+	if (code == LK_EXIT_OK) {
 		code = lk_session_open(options, &run.session);
-	if (code == LK_EXIT_OK && command->prepare)
+	}
+	if (code == LK_EXIT_OK && command->prepare) {
 		code = command->prepare(&run);
+	}
 	if (code == LK_EXIT_OK) {
 		code = call(&run, &response);
 		delivered = command->deliver ? command->deliver(&run, response) : LK_EXIT_OK;
-		if (code == LK_EXIT_OK)
+		if (code == LK_EXIT_OK) {
 			code = print(&run, response);
-		if (code == LK_EXIT_OK)
+		}
+		if (code == LK_EXIT_OK) {
 			code = delivered;
+		}
 	}
 	json_decref(response);
 	json_decref(run.request);

@@ -10,10 +10,11 @@ __attribute__((format(printf, 2, 0))) static void say(const char *before, const 
 {
 	char *text = NULL, *harmless = NULL;
 
-	if (vasprintf(&text, format, arguments) >= 0)
+	if (vasprintf(&text, format, arguments) >= 0) {
 		harmless = lk_text_harmless(text);
-	else
+	} else {
 		text = NULL;
+	}
 	fprintf(stderr, "%s%s\n", before, harmless ? harmless : "out of memory");
 	free(harmless);
 	free(text);

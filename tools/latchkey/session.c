@@ -23,8 +23,9 @@ static void warn_of_readers(const char *path)
 {
 	struct stat status;
 
-	if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+	if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
 		lk_say("warning: others may read the credential in %s: chmod 600 it", path);
+	}
 }
 
 /* The credential to call with; an empty one where the user gave none. */
@@ -34,8 +35,9 @@ static enum lk_exit read_credential(const struct lk_options *options, struct lk_
 	enum lk_exit code;
 
 	if (!options->credential_file) {
-		if (!said || *said == '\0')
+		if (!said || *said == '\0') {
 			return LK_EXIT_OK;
+		}
 		if (strlen(said) > CREDENTIAL_MAX) {
 			lk_say("the credential in LATCHKEY_CREDENTIAL is longer than %d bytes", CREDENTIAL_MAX);
 			return LK_EXIT_USAGE;
@@ -45,12 +47,14 @@ static enum lk_exit read_credential(const struct lk_options *options, struct lk_
 		return ret->text ? LK_EXIT_OK : lk_say_no_memory();
 	}
 	code = lk_input_read_file(options->credential_file, "the credential", CREDENTIAL_MAX, ret);
-	if (code != LK_EXIT_OK)
+	if (code != LK_EXIT_OK) {
 		return code;
+	}
 	warn_of_readers(options->credential_file);
 	lk_input_cut_newline(ret);
-	if (ret->len > 0 && strlen(ret->text) == ret->len)
+	if (ret->len > 0 && strlen(ret->text) == ret->len) {
 		return LK_EXIT_OK;
+	}
 	lk_say("%s holds no credential: put the root key's token in it, and nothing else", options->credential_file);
 	lk_input_done(ret);
 	return LK_EXIT_USAGE;
@@ -64,12 +68,14 @@ enum lk_exit lk_session_open(const struct lk_options *options, struct lk_session
 	enum lk_exit code;
 	enum lk_err err;
 
-	if (!session)
+	if (!session) {
 		return lk_say_no_memory();
+	}
 	session->options = options;
 	code = read_credential(options, &credential);
-	if (code != LK_EXIT_OK)
+	if (code != LK_EXIT_OK) {
 		goto out;
+	}
 	channel.credential = credential.text;
 	err = lk_channel_open(&channel, &session->channel);
 	if (err != LK_OK) {
@@ -88,8 +94,9 @@ out:
 
 void lk_session_close(struct lk_session *session)
 {
-	if (!session)
+	if (!session) {
 		return;
+	}
 	lk_channel_close(session->channel);
 	free(session);
 }
@@ -111,21 +118,26 @@ static enum lk_exit refused(const char *name, enum lk_err err, const struct lk_c
 	const char *message = call->message && *call->message != '\0' ? call->message : lk_err_text(err);
 
 	for (size_t i = 0; i < sizeof(unreachable) / sizeof(unreachable[0]); i++) {
-		if (err != unreachable[i])
+		if (err != unreachable[i]) {
 			continue;
+		}
 		lk_say("%s: no answer: %s: %s", name, lk_err_name(err), message);
 		return LK_EXIT_UNREACHABLE;
 	}
 	bool repeats = is_first_violation(message, call);
-	if (repeats && call->n_violations > 1)
+	if (repeats && call->n_violations > 1) {
 		lk_say("%s refused: %s: %zu faults", name, lk_err_name(err), call->n_violations);
-	else
+	} else {
 		lk_say("%s refused: %s: %s", name, lk_err_name(err), message);
-	if (!repeats || call->n_violations > 1)
-		for (size_t i = 0; i < call->n_violations; i++)
+	}
+	if (!repeats || call->n_violations > 1) {
+		for (size_t i = 0; i < call->n_violations; i++) {
 			lk_say_line("  %s: %s", call->violations[i].field, call->violations[i].description);
-	if (call->retry_after_ms > 0)
+		}
+	}
+	if (call->retry_after_ms > 0) {
 		lk_say_line("  try again in %u ms", (unsigned)call->retry_after_ms);
+	}
 	return LK_EXIT_REFUSED;
 }
 
@@ -139,8 +151,9 @@ static enum lk_exit call_raw(struct lk_session *session, const char *method, con
 
 	call.timeout_ms = session->options->timeout_ms;
 	err = lk_channel_call_raw(session->channel, method, effect, request, request_len, ret_response, ret_len, &call);
-	if (err != LK_OK)
+	if (err != LK_OK) {
 		code = refused(name, err, &call);
+	}
 	lk_call_done(&call);
 	return code;
 }
@@ -172,18 +185,21 @@ enum lk_exit lk_session_call(struct lk_session *session, const struct lk_schema 
 	}
 	code = call_raw(
 		session, method->name, name_of(method), effect_of(method), encoded, encoded_len, &answer, &answer_len);
-	if (code != LK_EXIT_OK)
+	if (code != LK_EXIT_OK) {
 		goto out;
+	}
 	if (lk_json_decode(schema, method->output, answer, answer_len, LK_JSON_EMIT_DEFAULTS, ret_response, &fault) !=
 		LK_OK) {
 		lk_say("%s: an answer that cannot be read: %s", name_of(method), fault ? fault : "out of memory");
 		code = LK_EXIT_UNREACHABLE;
 	}
 out:
-	if (encoded)
+	if (encoded) {
 		sodium_memzero(encoded, encoded_len);
-	if (answer)
+	}
+	if (answer) {
 		sodium_memzero(answer, answer_len);
+	}
 	free(encoded);
 	free(answer);
 	free(fault);
@@ -198,16 +214,18 @@ enum lk_exit lk_session_reflect(struct lk_session *session, struct lk_schema **r
 	size_t len = 0;
 	enum lk_exit code = call_raw(session, method, method, LK_EFFECT_READ, NULL, 0, &answer, &len);
 
-	if (code != LK_EXIT_OK)
+	if (code != LK_EXIT_OK) {
 		return code;
+	}
 	response = latchkey__v1__get_descriptors_response__unpack(NULL, len, answer);
 	if (!response ||
 		lk_schema_open(response->file_descriptor_set.data, response->file_descriptor_set.len, ret) != LK_OK) {
 		lk_say("%s: a description that cannot be read", method);
 		code = LK_EXIT_UNREACHABLE;
 	}
-	if (response)
+	if (response) {
 		latchkey__v1__get_descriptors_response__free_unpacked(response, NULL);
+	}
 	free(answer);
 	return code;
 }

@@ -28,8 +28,9 @@ static const json_t *value_at(const json_t *object, const char *path)
 
 		snprintf(name, sizeof(name), "%.*s", (int)(dot - path), path);
 		object = json_object_get(object, name);
-		if (*dot == '\0')
+		if (*dot == '\0') {
 			return object;
+		}
 		path = dot + 1;
 	}
 	return NULL;
@@ -50,8 +51,9 @@ static void write_span(FILE *out, const char *json)
 		return;
 	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (seconds >= units[i].seconds)
+		if (seconds >= units[i].seconds) {
 			fprintf(out, "%" PRId64 "%c", seconds / units[i].seconds, units[i].unit);
+		}
 		seconds %= units[i].seconds;
 	}
 }
@@ -69,22 +71,24 @@ static void write_string(FILE *out, const struct lk_show_field *field, const cha
 		write_span(out, string);
 		break;
 	default:
-		if (field->prefix && strncmp(string, field->prefix, strlen(field->prefix)) == 0)
+		if (field->prefix && strncmp(string, field->prefix, strlen(field->prefix)) == 0) {
 			string += strlen(field->prefix);
+		}
 		fputs(string, out);
 	}
 }
 
 static void write_scalar(FILE *out, const struct lk_show_field *field, const json_t *value)
 {
-	if (json_is_string(value))
+	if (json_is_string(value)) {
 		write_string(out, field, json_string_value(value));
-	else if (json_is_boolean(value))
+	} else if (json_is_boolean(value)) {
 		fputs(json_is_true(value) ? "yes" : "no", out);
-	else if (json_is_integer(value))
+	} else if (json_is_integer(value)) {
 		fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-	else if (json_is_real(value))
+	} else if (json_is_real(value)) {
 		fprintf(out, "%g", json_real_value(value));
+	}
 }
 
 static void write_value(FILE *out, const struct lk_show_field *field, const json_t *value)
@@ -120,28 +124,33 @@ char *lk_show_text(const struct lk_show_field *field, const json_t *object, enum
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 
-	if (!out)
+	if (!out) {
 		return NULL;
-	if (value && !json_is_null(value))
+	}
+	if (value && !json_is_null(value)) {
 		write_value(out, field, value);
-	else if (field->absent)
+	} else if (field->absent) {
 		fputs(field->absent, out);
+	}
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;
 	}
 	*ret_tint = LK_TINT_NONE;
-	for (size_t i = 0; i < sizeof(tints) / sizeof(tints[0]); i++)
-		if (strcmp(tints[i].word, text) == 0 && (field->prefix || field->absent))
+	for (size_t i = 0; i < sizeof(tints) / sizeof(tints[0]); i++) {
+		if (strcmp(tints[i].word, text) == 0 && (field->prefix || field->absent)) {
 			*ret_tint = tints[i].tint;
+		}
+	}
 	return text;
 }
 
 /* A table with the columns of `fields`, whose headers it copies into `columns`. */
 static struct lk_table *table_of(const struct lk_show_field *fields, size_t n, struct lk_column *columns)
 {
-	for (size_t i = 0; columns && i < n; i++)
+	for (size_t i = 0; columns && i < n; i++) {
 		columns[i] = fields[i].column;
+	}
 	return columns ? lk_table_new(columns, n) : NULL;
 }
 
@@ -152,10 +161,11 @@ static void add_object(
 		enum lk_tint tint;
 		char *text = lk_show_text(&fields[i], object, &tint);
 
-		if (text)
+		if (text) {
 			lk_table_add(table, text, tint);
-		else
+		} else {
 			*ok = false;
+		}
 		free(text);
 	}
 }
@@ -176,10 +186,12 @@ enum lk_err lk_show_rows(const struct lk_show_field *fields, size_t n, const jso
 		goto out;
 	}
 	json_array_foreach(objects, i, object) add_object(table, fields, n, object, &ok);
-	if (ok)
+	if (ok) {
 		err = lk_table_print(table, page, &left_out);
-	if (err == LK_OK && left_out > 0)
+	}
+	if (err == LK_OK && left_out > 0) {
 		lk_say_line("(columns left out for want of room: %zu; --output json has all)", left_out);
+	}
 out:
 	lk_table_free(table);
 	free(columns);
@@ -194,10 +206,12 @@ enum lk_err lk_show_record(
 	enum lk_err err = LK_NO_MEMORY;
 	bool ok = table != NULL;
 
-	if (ok)
+	if (ok) {
 		add_object(table, fields, n, object, &ok);
-	if (ok)
+	}
+	if (ok) {
 		err = lk_table_print_record(table, page);
+	}
 	lk_table_free(table);
 	free(columns);
 	return err;

@@ -49,10 +49,12 @@ struct lk_table *lk_table_new(const struct lk_column *columns, size_t n)
 
 void lk_table_free(struct lk_table *table)
 {
-	if (!table)
+	if (!table) {
 		return;
-	for (size_t i = 0; i < table->n_cells; i++)
+	}
+	for (size_t i = 0; i < table->n_cells; i++) {
 		free(table->cells[i].text);
+	}
 	free(table->cells);
 	free(table);
 }
@@ -62,8 +64,9 @@ static bool grow(struct lk_table *table)
 	size_t room = table->room > 0 ? table->room * 2 : 64;
 	struct cell *cells = reallocarray(table->cells, room, sizeof(*cells));
 
-	if (!cells)
+	if (!cells) {
 		return false;
+	}
 	table->cells = cells;
 	table->room = room;
 	return true;
@@ -73,10 +76,12 @@ void lk_table_add(struct lk_table *table, const char *text, enum lk_tint tint)
 {
 	char *harmless = NULL;
 
-	if (table->n_cells == table->room && !grow(table))
+	if (table->n_cells == table->room && !grow(table)) {
 		table->failed = true;
-	if (!table->failed)
+	}
+	if (!table->failed) {
 		harmless = lk_text_harmless(text);
+	}
 	if (!harmless) {
 		table->failed = true;
 		return;
@@ -88,9 +93,11 @@ static size_t total_width(const struct lk_table *table, const struct layout *lay
 {
 	size_t total = 0;
 
-	for (size_t i = 0; i < table->n_columns; i++)
-		if (layout->widths[i] > 0)
+	for (size_t i = 0; i < table->n_columns; i++) {
+		if (layout->widths[i] > 0) {
 			total += layout->widths[i] + (total > 0 ? GAP : 0);
+		}
+	}
 	return total;
 }
 
@@ -103,13 +110,16 @@ static size_t shrink(const struct lk_table *table, struct layout *layout, size_t
 		for (size_t i = 0; i < table->n_columns; i++) {
 			size_t least = at_any_cost ? 1 : table->columns[i].least;
 
-			if (least == 0 || layout->widths[i] <= least)
+			if (least == 0 || layout->widths[i] <= least) {
 				continue;
-			if (widest == SIZE_MAX || layout->widths[i] >= layout->widths[widest])
+			}
+			if (widest == SIZE_MAX || layout->widths[i] >= layout->widths[widest]) {
 				widest = i;
+			}
 		}
-		if (widest == SIZE_MAX)
+		if (widest == SIZE_MAX) {
 			break;
+		}
 		layout->widths[widest]--;
 		excess--;
 	}
@@ -121,12 +131,15 @@ static bool leave_out(const struct lk_table *table, struct layout *layout)
 {
 	size_t worst = SIZE_MAX;
 
-	for (size_t i = 0; i < table->n_columns; i++)
+	for (size_t i = 0; i < table->n_columns; i++) {
 		if (layout->widths[i] > 0 && table->columns[i].dispensable > 0 &&
-			(worst == SIZE_MAX || table->columns[i].dispensable >= table->columns[worst].dispensable))
+			(worst == SIZE_MAX || table->columns[i].dispensable >= table->columns[worst].dispensable)) {
 			worst = i;
-	if (worst == SIZE_MAX)
+		}
+	}
+	if (worst == SIZE_MAX) {
 		return false;
+	}
 	layout->widths[worst] = 0;
 	layout->n_left_out++;
 	return true;
@@ -134,11 +147,14 @@ static bool leave_out(const struct lk_table *table, struct layout *layout)
 
 static void natural_widths(const struct lk_table *table, size_t *widths)
 {
-	for (size_t i = 0; i < table->n_columns; i++)
+	for (size_t i = 0; i < table->n_columns; i++) {
 		widths[i] = lk_text_width(table->columns[i].header);
-	for (size_t i = 0; i < table->n_cells; i++)
-		if (table->cells[i].width > widths[i % table->n_columns])
+	}
+	for (size_t i = 0; i < table->n_cells; i++) {
+		if (table->cells[i].width > widths[i % table->n_columns]) {
 			widths[i % table->n_columns] = table->cells[i].width;
+		}
+	}
 }
 
 static bool lay_out(const struct lk_table *table, size_t columns, struct layout *layout)
@@ -154,15 +170,17 @@ static bool lay_out(const struct lk_table *table, size_t columns, struct layout 
 	natural_widths(table, natural);
 	memcpy(layout->widths, natural, table->n_columns * sizeof(*natural));
 	while (columns > 0 && (total = total_width(table, layout)) > columns) {
-		if (shrink(table, layout, total - columns, false) == 0)
+		if (shrink(table, layout, total - columns, false) == 0) {
 			break;
+		}
 		if (!leave_out(table, layout)) {
 			shrink(table, layout, total_width(table, layout) - columns, true);
 			break;
 		}
 		/* There is room again: the others start from what they would have liked. */
-		for (size_t i = 0; i < table->n_columns; i++)
+		for (size_t i = 0; i < table->n_columns; i++) {
 			layout->widths[i] = layout->widths[i] > 0 ? natural[i] : 0;
+		}
 	}
 	free(natural);
 	return true;
@@ -170,10 +188,11 @@ static bool lay_out(const struct lk_table *table, size_t columns, struct layout 
 
 static void print_tinted(const struct lk_page *page, const char *text, size_t len, const char *tint)
 {
-	if (page->coloured && *tint != '\0')
+	if (page->coloured && *tint != '\0') {
 		fprintf(page->file, "%s%.*s\033[0m", tint, (int)len, text);
-	else
+	} else {
 		fwrite(text, 1, len, page->file);
+	}
 }
 
 /* Prints `text` in `width` columns, cut where it is longer. Returns the columns that it takes. */
@@ -200,14 +219,16 @@ static void print_line(
 	for (size_t i = 0; i < table->n_columns; i++) {
 		size_t taken, width = layout->widths[i];
 
-		if (width == 0)
+		if (width == 0) {
 			continue;
+		}
 		/* Padding waits for the next column, so that no line ends in spaces. */
 		fprintf(page->file, "%*s", (int)pad, "");
-		if (cells)
+		if (cells) {
 			taken = print_cut(page, cells[i].text, width, tints[cells[i].tint]);
-		else
+		} else {
 			taken = print_cut(page, table->columns[i].header, width, "\033[1m");
+		}
 		pad = width - taken + GAP;
 	}
 	fputc('\n', page->file);
@@ -223,10 +244,12 @@ enum lk_err lk_table_print(const struct lk_table *table, const struct lk_page *p
 		goto out;
 	}
 	print_line(table, page, &layout, NULL);
-	for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns)
+	for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns) {
 		print_line(table, page, &layout, table->cells + i);
-	if (ferror(page->file))
+	}
+	if (ferror(page->file)) {
 		err = LK_IO;
+	}
 	*ret_left_out = layout.n_left_out;
 out:
 	free(layout.widths);
@@ -240,12 +263,15 @@ static size_t line_of(const char *text, size_t width)
 	size_t words = len;
 
 	/* A character wider than the whole line has to go somewhere. */
-	if (text[len] == '\0' || len == 0)
+	if (text[len] == '\0' || len == 0) {
 		return strlen(text);
-	while (words > 0 && text[words] != ' ')
+	}
+	while (words > 0 && text[words] != ' ') {
 		words--;
-	while (words > 0 && text[words - 1] == ' ')
+	}
+	while (words > 0 && text[words - 1] == ' ') {
 		words--;
+	}
 	return words > 0 ? words : len;
 }
 
@@ -261,8 +287,9 @@ static void print_wrapped(const struct lk_page *page, const struct cell *cell, s
 		fputc('\n', page->file);
 		text += len;
 		text += strspn(text, " ");
-		if (*text == '\0')
+		if (*text == '\0') {
 			return;
+		}
 		fprintf(page->file, "%*s", (int)indent, "");
 	}
 }
@@ -271,8 +298,9 @@ enum lk_err lk_table_print_record(const struct lk_table *table, const struct lk_
 {
 	size_t label = 0, width;
 
-	if (table->failed || table->n_cells < table->n_columns)
+	if (table->failed || table->n_cells < table->n_columns) {
 		return LK_NO_MEMORY;
+	}
 	for (size_t i = 0; i < table->n_columns; i++) {
 		width = lk_text_width(table->columns[i].header);
 		label = width > label ? width : label;
@@ -283,8 +311,9 @@ enum lk_err lk_table_print_record(const struct lk_table *table, const struct lk_
 	for (size_t i = 0; i < table->n_columns; i++) {
 		const char *header = table->columns[i].header;
 
-		if (*table->cells[i].text == '\0')
+		if (*table->cells[i].text == '\0') {
 			continue;
+		}
 		print_tinted(page, header, strlen(header), "\033[1m");
 		fprintf(page->file, "%*s", (int)(label - lk_text_width(header)), "");
 		print_wrapped(page, &table->cells[i], width, label);

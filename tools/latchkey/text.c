@@ -30,17 +30,21 @@ static const struct {
 void lk_text_init(void)
 {
 	/* Latchkey's texts are UTF-8 whatever the user's locale; Debian's libc has C.UTF-8 built in. */
-	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+	if (!setlocale(LC_CTYPE, "C.UTF-8")) {
 		setlocale(LC_CTYPE, "");
+	}
 }
 
 static bool is_harmless(wchar_t character)
 {
-	if (wcwidth(character) < 0)
+	if (wcwidth(character) < 0) {
 		return false;
-	for (size_t i = 0; i < sizeof(invisible) / sizeof(invisible[0]); i++)
-		if (character >= invisible[i].first && character <= invisible[i].last)
+	}
+	for (size_t i = 0; i < sizeof(invisible) / sizeof(invisible[0]); i++) {
+		if (character >= invisible[i].first && character <= invisible[i].last) {
 			return false;
+		}
+	}
 	return true;
 }
 
@@ -60,11 +64,14 @@ static size_t write_escape(char *out, size_t room, const char *text, size_t len,
 		const char *escape;
 	} named[] = {{L'\n', "\\n"}, {L'\r', "\\r"}, {L'\t', "\\t"}};
 
-	for (size_t i = 0; len > 0 && i < sizeof(named) / sizeof(named[0]); i++)
-		if (named[i].character == character)
+	for (size_t i = 0; len > 0 && i < sizeof(named) / sizeof(named[0]); i++) {
+		if (named[i].character == character) {
 			return (size_t)snprintf(out, room, "%s", named[i].escape);
-	if (len > 0 && character > 0xff)
+		}
+	}
+	if (len > 0 && character > 0xff) {
 		return (size_t)snprintf(out, room, "\\u{%x}", (unsigned)character);
+	}
 	return (size_t)snprintf(out, room, "\\x%02x", len > 0 ? (unsigned)character : (unsigned char)*text);
 }
 
@@ -85,8 +92,9 @@ char *lk_text_harmless(const char *text)
 		}
 		text += len > 0 ? len : 1;
 	}
-	if (out)
+	if (out) {
 		out[used] = '\0';
+	}
 	return out;
 }
 
@@ -100,8 +108,9 @@ size_t lk_text_fit(const char *text, size_t columns, size_t *ret_columns)
 		int width = len > 0 ? wcwidth(character) : 1;
 		size_t wide = width > 0 ? (size_t)width : 0;
 
-		if (taken + wide > columns)
+		if (taken + wide > columns) {
 			break;
+		}
 		taken += wide;
 		bytes += len > 0 ? len : 1;
 	}
@@ -127,11 +136,13 @@ size_t lk_text_columns(FILE *file)
 	if (said && *said != '\0') {
 		errno = 0;
 		columns = strtol(said, &end, 10);
-		if (errno == 0 && *end == '\0' && columns > 0 && columns < 100000)
+		if (errno == 0 && *end == '\0' && columns > 0 && columns < 100000) {
 			return (size_t)columns;
+		}
 	}
-	if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0)
+	if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0) {
 		return size.ws_col;
+	}
 	return 0;
 }
 
@@ -139,7 +150,8 @@ bool lk_text_coloured(FILE *file)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	if ((no && *no != '\0') || !term || strcmp(term, "dumb") == 0)
+	if ((no && *no != '\0') || !term || strcmp(term, "dumb") == 0) {
 		return false;
+	}
 	return isatty(fileno(file)) == 1;
 }

@@ -38,9 +38,11 @@ static int64_t unit_at(const char *text, size_t *ret_len)
 	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
 	*ret_len = len;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strlen(units[i].name) == len && memcmp(text, units[i].name, len) == 0)
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strlen(units[i].name) == len && memcmp(text, units[i].name, len) == 0) {
 			return units[i].ms;
+		}
+	}
 	return 0;
 }
 
@@ -50,11 +52,14 @@ static bool number_at(const char **text, int64_t *ret)
 	int64_t number = 0;
 	const char *at = *text;
 
-	if (!isdigit((unsigned char)*at))
+	if (!isdigit((unsigned char)*at)) {
 		return false;
-	for (; isdigit((unsigned char)*at); at++)
-		if (number <= SPAN_MAX_MS)
+	}
+	for (; isdigit((unsigned char)*at); at++) {
+		if (number <= SPAN_MAX_MS) {
 			number = number * 10 + (*at - '0');
+		}
+	}
 	*text = at;
 	*ret = number;
 	return true;
@@ -64,19 +69,23 @@ enum lk_err lk_times_span(const char *text, int64_t *ret_ms, const char **ret_fa
 {
 	int64_t total = 0, number, last = INT64_MAX;
 
-	if (*text == '\0')
+	if (*text == '\0') {
 		return refuse(ret_fault, SPAN_FAULT);
+	}
 	while (*text != '\0') {
 		size_t len = 0;
 		int64_t unit;
 
-		if (!number_at(&text, &number))
+		if (!number_at(&text, &number)) {
 			return refuse(ret_fault, SPAN_FAULT);
+		}
 		unit = unit_at(text, &len);
-		if (unit == 0 || unit >= last)
+		if (unit == 0 || unit >= last) {
 			return refuse(ret_fault, SPAN_FAULT);
-		if (number > (SPAN_MAX_MS - total) / unit)
+		}
+		if (number > (SPAN_MAX_MS - total) / unit) {
 			return refuse(ret_fault, TOO_LONG);
+		}
 		total += number * unit;
 		last = unit;
 		text += len;
@@ -91,12 +100,14 @@ enum lk_err lk_times_duration(const char *text, char ret_json[static LK_TIMES_TE
 	int64_t ms;
 	enum lk_err err = lk_times_span(text + strlen(sign), &ms, ret_fault);
 
-	if (err != LK_OK)
+	if (err != LK_OK) {
 		return err;
-	if (ms % 1000 == 0)
+	}
+	if (ms % 1000 == 0) {
 		snprintf(ret_json, LK_TIMES_TEXT_MAX, "%s%" PRId64 "s", sign, ms / 1000);
-	else
+	} else {
 		snprintf(ret_json, LK_TIMES_TEXT_MAX, "%s%" PRId64 ".%03ds", sign, ms / 1000, (int)(ms % 1000));
+	}
 	return LK_OK;
 }
 
@@ -106,8 +117,9 @@ static bool format_instant(int64_t seconds, const char *fraction, char ret_json[
 	time_t instant = (time_t)seconds;
 	struct tm tm;
 
-	if (!gmtime_r(&instant, &tm) || tm.tm_year < 1 - 1900 || tm.tm_year > 9999 - 1900)
+	if (!gmtime_r(&instant, &tm) || tm.tm_year < 1 - 1900 || tm.tm_year > 9999 - 1900) {
 		return false;
+	}
 	snprintf(ret_json, LK_TIMES_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900, tm.tm_mon + 1,
 		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
 	return true;
@@ -121,16 +133,19 @@ static enum lk_err relative_instant(
 	int64_t ms, seconds;
 	enum lk_err err = lk_times_span(text + before, &ms, ret_fault);
 
-	if (err != LK_OK)
+	if (err != LK_OK) {
 		return err;
+	}
 	ms = before ? -ms : ms;
 	/* The second below, so that the fraction counts upwards before 1970 too. */
 	seconds = ms / 1000 - (ms % 1000 < 0);
 	ms -= seconds * 1000;
-	if (ms > 0)
+	if (ms > 0) {
 		snprintf(fraction, sizeof(fraction), ".%03d", (int)ms);
-	if (!format_instant((int64_t)now + seconds, fraction, ret_json))
+	}
+	if (!format_instant((int64_t)now + seconds, fraction, ret_json)) {
 		return refuse(ret_fault, YEAR_FAULT);
+	}
 	return LK_OK;
 }
 
@@ -141,14 +156,17 @@ static bool part(const char **text, int digits, int min, int max, char after, in
 	const char *at = *text;
 
 	for (int i = 0; i < digits; i++, at++) {
-		if (!isdigit((unsigned char)*at))
+		if (!isdigit((unsigned char)*at)) {
 			return false;
+		}
 		number = number * 10 + (*at - '0');
 	}
-	if (number < min || number > max)
+	if (number < min || number > max) {
 		return false;
-	if (after != '\0' && *at++ != after)
+	}
+	if (after != '\0' && *at++ != after) {
 		return false;
+	}
 	*text = at;
 	*ret = number;
 	return true;
@@ -160,11 +178,13 @@ static bool fraction_at(const char **text, char ret[static 11])
 	size_t digits;
 
 	ret[0] = '\0';
-	if (**text != '.')
+	if (**text != '.') {
 		return true;
+	}
 	digits = strspn(*text + 1, "0123456789");
-	if (digits == 0 || digits > 9)
+	if (digits == 0 || digits > 9) {
 		return false;
+	}
 	memcpy(ret, *text, digits + 1);
 	ret[digits + 1] = '\0';
 	*text += digits + 1;
@@ -177,13 +197,16 @@ static bool offset_at(const char *text, int *ret)
 	int hours, minutes, sign = *text == '-' ? -1 : 1;
 
 	*ret = 0;
-	if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
+	if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0) {
 		return true;
-	if (*text != '+' && *text != '-')
+	}
+	if (*text != '+' && *text != '-') {
 		return false;
+	}
 	text++;
-	if (!part(&text, 2, 0, 23, ':', &hours) || !part(&text, 2, 0, 59, '\0', &minutes) || *text != '\0')
+	if (!part(&text, 2, 0, 23, ':', &hours) || !part(&text, 2, 0, 59, '\0', &minutes) || *text != '\0') {
 		return false;
+	}
 	*ret = sign * (hours * 3600 + minutes * 60);
 	return true;
 }
@@ -198,17 +221,21 @@ static enum lk_err absolute_instant(const char *text, char ret_json[static LK_TI
 	if (!part(&text, 4, 1, 9999, '-', &year) || !part(&text, 2, 1, 12, '-', &month) ||
 		!part(&text, 2, 1, 31, '\0', &day) || !strchr("Tt ", *text) || *text++ == '\0' ||
 		!part(&text, 2, 0, 23, ':', &tm.tm_hour) || !part(&text, 2, 0, 59, ':', &tm.tm_min) ||
-		!part(&text, 2, 0, 59, '\0', &tm.tm_sec) || !fraction_at(&text, fraction) || !offset_at(text, &offset))
+		!part(&text, 2, 0, 59, '\0', &tm.tm_sec) || !fraction_at(&text, fraction) ||
+		!offset_at(text, &offset)) {
 		return refuse(ret_fault, INSTANT_FAULT);
+	}
 	tm.tm_year = year - 1900;
 	tm.tm_mon = month - 1;
 	tm.tm_mday = day;
 	seconds = (int64_t)timegm(&tm) - offset;
 	/* timegm() reads 30 February as 2 March. */
-	if (tm.tm_mday != day)
+	if (tm.tm_mday != day) {
 		return refuse(ret_fault, "that month has no such day");
-	if (!format_instant(seconds, fraction, ret_json))
+	}
+	if (!format_instant(seconds, fraction, ret_json)) {
 		return refuse(ret_fault, YEAR_FAULT);
+	}
 	return LK_OK;
 }
 
@@ -218,12 +245,15 @@ enum lk_err lk_times_instant(
 	size_t digits = strspn(text, "0123456789");
 
 	/* "2026-02-01..." has its first '-' behind four digits, a span has none but in front. */
-	if (digits > 0 && text[digits] == '-')
+	if (digits > 0 && text[digits] == '-') {
 		return absolute_instant(text, ret_json, ret_fault);
-	if (relative_instant(text, now, ret_json, ret_fault) == LK_OK)
+	}
+	if (relative_instant(text, now, ret_json, ret_fault) == LK_OK) {
 		return LK_OK;
-	if (strcmp(*ret_fault, SPAN_FAULT) == 0)
+	}
+	if (strcmp(*ret_fault, SPAN_FAULT) == 0) {
 		*ret_fault = INSTANT_FAULT;
+	}
 	return LK_INVALID_ARGUMENT;
 }
 
@@ -233,8 +263,9 @@ void lk_times_shown(const char *json, char ret_text[static LK_TIMES_TEXT_MAX])
 	const size_t len = 19;
 
 	snprintf(ret_text, LK_TIMES_TEXT_MAX, "%s", json);
-	if (strnlen(json, len + 1) <= len || json[10] != 'T' || json[strlen(json) - 1] != 'Z')
+	if (strnlen(json, len + 1) <= len || json[10] != 'T' || json[strlen(json) - 1] != 'Z') {
 		return;
+	}
 	ret_text[10] = ' ';
 	ret_text[len] = '\0';
 }

@@ -23,8 +23,9 @@ static enum lk_exit read_string(const struct lk_flag *flag, const char *text, ti
 static enum lk_exit read_bool(const struct lk_flag *flag, const char *text, time_t now, json_t **ret)
 {
 	(void)now;
-	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0) {
 		return wrong(flag, text, "give true or false, or the flag alone for true");
+	}
 	*ret = json_boolean(*text == 't');
 	return LK_EXIT_OK;
 }
@@ -38,8 +39,9 @@ static enum lk_exit read_int(const struct lk_flag *flag, const char *text, time_
 	(void)now;
 	errno = 0;
 	number = strtoll(text, &end, 10);
-	if (!isdigit((unsigned char)text[*text == '-']) || *end != '\0' || errno != 0)
+	if (!isdigit((unsigned char)text[*text == '-']) || *end != '\0' || errno != 0) {
 		return wrong(flag, text, "give a whole number");
+	}
 	*ret = json_integer(number);
 	return *ret ? LK_EXIT_OK : lk_say_no_memory();
 }
@@ -50,8 +52,9 @@ static enum lk_exit read_uint(const struct lk_flag *flag, const char *text, time
 
 	(void)now;
 	/* As text, which JSON has for 64 bits anyway: jansson's own numbers end at 63. */
-	if (digits == 0 || digits > 20 || text[digits] != '\0')
+	if (digits == 0 || digits > 20 || text[digits] != '\0') {
 		return wrong(flag, text, "give a whole number that is not negative");
+	}
 	*ret = json_string(text);
 	return *ret ? LK_EXIT_OK : lk_say_no_memory();
 }
@@ -59,11 +62,14 @@ static enum lk_exit read_uint(const struct lk_flag *flag, const char *text, time
 /* Whether the `len` letters at `choice` are what was typed, in any case and with '-' for '_'. */
 static bool is_choice(const char *choice, size_t len, const char *text)
 {
-	if (strlen(text) != len)
+	if (strlen(text) != len) {
 		return false;
-	for (size_t i = 0; i < len; i++)
-		if (choice[i] != (text[i] == '-' ? '_' : tolower((unsigned char)text[i])))
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (choice[i] != (text[i] == '-' ? '_' : tolower((unsigned char)text[i]))) {
 			return false;
+		}
+	}
 	return true;
 }
 
@@ -77,8 +83,9 @@ static enum lk_exit read_enum(const struct lk_flag *flag, const char *text, time
 
 		if (is_choice(choice, len, text)) {
 			snprintf(name, sizeof(name), "%s%.*s", flag->enum_prefix, (int)len, choice);
-			for (char *letter = name; *letter != '\0'; letter++)
+			for (char *letter = name; *letter != '\0'; letter++) {
 				*letter = (char)toupper((unsigned char)*letter);
+			}
 			*ret = json_string(name);
 			return *ret ? LK_EXIT_OK : lk_say_no_memory();
 		}
@@ -93,8 +100,9 @@ static enum lk_exit read_timestamp(const struct lk_flag *flag, const char *text,
 	char json[LK_TIMES_TEXT_MAX];
 	const char *fault;
 
-	if (lk_times_instant(text, now, json, &fault) != LK_OK)
+	if (lk_times_instant(text, now, json, &fault) != LK_OK) {
 		return wrong(flag, text, fault);
+	}
 	*ret = json_string(json);
 	return *ret ? LK_EXIT_OK : lk_say_no_memory();
 }
@@ -105,8 +113,9 @@ static enum lk_exit read_duration(const struct lk_flag *flag, const char *text, 
 	const char *fault;
 
 	(void)now;
-	if (lk_times_duration(text, json, &fault) != LK_OK)
+	if (lk_times_duration(text, json, &fault) != LK_OK) {
 		return wrong(flag, text, fault);
+	}
 	*ret = json_string(json);
 	return *ret ? LK_EXIT_OK : lk_say_no_memory();
 }

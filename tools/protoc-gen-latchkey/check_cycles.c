@@ -20,8 +20,9 @@ struct walk {
 static bool is_finished(const struct walk *walk, const struct lk_proto_message *message)
 {
 	for (size_t i = 0; i < walk->n_finished; i++) {
-		if (walk->finished[i] == message)
+		if (walk->finished[i] == message) {
 			return true;
+		}
 	}
 	return false;
 }
@@ -33,11 +34,13 @@ static void report_cycle(struct walk *walk, size_t start)
 	const struct lk_proto_element *at = &walk->path[0].field->element;
 	const char *way = walk->path[start].field->element.full_name;
 
-	for (size_t i = start + 1; i < walk->depth; i++)
+	for (size_t i = start + 1; i < walk->depth; i++) {
 		way = lk_pool_printf(pool, "%s -> %s", way, walk->path[i].field->element.full_name);
+	}
 	for (size_t i = 0; i < walk->depth; i++) {
-		if (walk->path[i].message->file->is_generated && !walk->path[i].message->is_map_entry)
+		if (walk->path[i].message->file->is_generated && !walk->path[i].message->is_map_entry) {
 			at = &walk->path[i].field->element;
+		}
 	}
 	lk_report_add(walk->report, at->origin,
 		"message \"%s\" contains itself, by %s, and a message without an end cannot be checked; name the inner "
@@ -56,14 +59,16 @@ static void visit(struct walk *walk, const struct lk_proto_message *message)
 			return;
 		}
 	}
-	if (is_finished(walk, message))
+	if (is_finished(walk, message)) {
 		return;
+	}
 	walk->depth++;
 	step->message = message;
 	for (size_t i = 0; i < message->n_fields; i++) {
 		step->field = &message->fields[i];
-		if (step->field->message)
+		if (step->field->message) {
 			visit(walk, step->field->message);
+		}
 	}
 	walk->depth--;
 	walk->finished[walk->n_finished++] = message;
@@ -73,8 +78,9 @@ static size_t count_messages(const struct lk_model *model)
 {
 	size_t n_messages = 0;
 
-	for (size_t i = 0; i < model->n_files; i++)
+	for (size_t i = 0; i < model->n_files; i++) {
 		n_messages += model->files[i].n_messages;
+	}
 	return n_messages;
 }
 
@@ -88,8 +94,9 @@ bool lk_check_cycles(struct lk_report *report, const struct lk_model *model)
 	};
 
 	for (size_t i = 0; i < model->n_files; i++) {
-		for (size_t j = 0; model->files[i].is_generated && j < model->files[i].n_messages; j++)
+		for (size_t j = 0; model->files[i].is_generated && j < model->files[i].n_messages; j++) {
 			visit(&walk, &model->files[i].messages[j]);
+		}
 	}
 	return !walk.found;
 }

@@ -31,8 +31,9 @@ static bool claim(struct scope *scope, const char *name, const struct lk_proto_e
 	for (size_t i = 0; i < scope->n_claims; i++) {
 		const struct claim *earlier = &scope->claims[i];
 
-		if (strcmp(earlier->name, name) != 0 || earlier->by == by)
+		if (strcmp(earlier->name, name) != 0 || earlier->by == by) {
 			continue;
+		}
 		lk_report_add(scope->report, by->origin, "\"%s\" and \"%s\" (%s:%d) would both be %s in C; rename one",
 			by->full_name, earlier->by->full_name, earlier->by->origin.file, earlier->by->origin.line,
 			name);
@@ -51,16 +52,18 @@ static void claim_suffixed(struct scope *scope, const char *name, const char *co
 	const struct lk_proto_element *by)
 {
 	for (size_t i = 0; i < n_suffixes; i++) {
-		if (!claim(scope, lk_pool_printf(scope->report->pool, "%s%s", name, suffixes[i]), by))
+		if (!claim(scope, lk_pool_printf(scope->report->pool, "%s%s", name, suffixes[i]), by)) {
 			return;
+		}
 	}
 }
 
 /* A type, and what the names of its functions and descriptor begin with. */
 static void claim_type(struct scope *scope, const struct lk_proto_element *type)
 {
-	if (claim(scope, lk_names_c_type(scope->report->pool, type->full_name), type))
+	if (claim(scope, lk_names_c_type(scope->report->pool, type->full_name), type)) {
 		claim(scope, lk_names_c_lower(scope->report->pool, type->full_name), type);
+	}
 }
 
 static void claim_message(struct scope *scope, const struct lk_proto_message *message)
@@ -79,9 +82,10 @@ static void claim_service(struct scope *scope, const struct lk_proto_service *se
 {
 	claim_suffixed(scope, service->c_name, service_suffixes, sizeof(service_suffixes) / sizeof(service_suffixes[0]),
 		&service->element);
-	for (size_t i = 0; i < service->n_methods; i++)
+	for (size_t i = 0; i < service->n_methods; i++) {
 		claim_suffixed(scope, service->methods[i].c_name, method_suffixes,
 			sizeof(method_suffixes) / sizeof(method_suffixes[0]), &service->methods[i].element);
+	}
 }
 
 /* calls.proto has messages of its own, in the same package. */
@@ -89,8 +93,9 @@ static void claim_calls(struct scope *scope, const struct lk_model *model)
 {
 	struct lk_pool *pool = scope->report->pool;
 
-	if (!model->first || !lk_calls_envelope_of(model).request)
+	if (!model->first || !lk_calls_envelope_of(model).request) {
 		return;
+	}
 	for (size_t i = 0; i < model->n_methods; i++) {
 		const struct lk_proto_method *method = model->methods[i];
 		const char *names[] = {lk_calls_request_name(pool, method), lk_calls_response_name(pool, method)};
@@ -117,13 +122,15 @@ static void check_members(struct lk_report *report, const struct lk_proto_messag
 		const struct lk_proto_element *field = &message->fields[i].element;
 		const char *member = lk_names_c_member(report->pool, field->name);
 
-		if (strcmp(member, "base") == 0)
+		if (strcmp(member, "base") == 0) {
 			lk_report_add(report, field->origin,
 				"field \"%s\" has the name of what every message of protobuf-c begins with; rename it",
 				field->full_name);
+		}
 		claim(&scope, member, field);
-		if (message->fields[i].is_repeated)
+		if (message->fields[i].is_repeated) {
 			claim(&scope, lk_pool_printf(report->pool, "n_%s", member), field);
+		}
 	}
 	free(scope.claims);
 }
@@ -132,8 +139,9 @@ static void check_handlers(struct lk_report *report, const struct lk_proto_servi
 {
 	struct scope scope = {.report = report};
 
-	for (size_t i = 0; i < service->n_methods; i++)
+	for (size_t i = 0; i < service->n_methods; i++) {
 		claim(&scope, service->methods[i].c_member, &service->methods[i].element);
+	}
 	free(scope.claims);
 }
 
@@ -143,8 +151,9 @@ static void check_file(struct scope *global, const struct lk_proto_file *file)
 		claim_message(global, &file->messages[i]);
 		check_members(global->report, &file->messages[i]);
 	}
-	for (size_t i = 0; i < file->n_enums; i++)
+	for (size_t i = 0; i < file->n_enums; i++) {
 		claim_type(global, &file->enums[i].element);
+	}
 	for (size_t i = 0; i < file->n_services; i++) {
 		claim_service(global, &file->services[i]);
 		check_handlers(global->report, &file->services[i]);
@@ -156,8 +165,9 @@ void lk_check_names(struct lk_report *report, const struct lk_model *model)
 	struct scope global = {.report = report};
 
 	for (size_t i = 0; i < model->n_files; i++) {
-		if (model->files[i].is_generated)
+		if (model->files[i].is_generated) {
 			check_file(&global, &model->files[i]);
+		}
 	}
 	claim_calls(&global, model);
 	free(global.claims);

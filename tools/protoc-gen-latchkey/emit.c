@@ -11,8 +11,9 @@ void lk_emit_init(struct lk_emit *emit, const struct lk_model *model)
 
 void lk_emit_done(struct lk_emit *emit)
 {
-	for (struct lk_emit_file *file = emit->files; file; file = file->next)
+	for (struct lk_emit_file *file = emit->files; file; file = file->next) {
 		lk_text_done(&file->text);
+	}
 	emit->files = NULL;
 }
 
@@ -21,15 +22,17 @@ void lk_emit_all(struct lk_emit *emit)
 	for (size_t i = 0; i < emit->model->n_files; i++) {
 		const struct lk_proto_file *file = &emit->model->files[i];
 
-		if (!file->is_generated)
+		if (!file->is_generated) {
 			continue;
+		}
 		if (file->n_services > 0) {
 			lk_emit_client(emit, file);
 			lk_emit_server(emit, file);
 			lk_emit_flags(emit, file);
 		}
-		if (file->n_messages > 0)
+		if (file->n_messages > 0) {
 			lk_emit_wire(emit, file);
+		}
 	}
 	if (emit->model->first) {
 		lk_emit_calls(emit);
@@ -66,8 +69,9 @@ struct lk_text *lk_emit_begin(struct lk_emit *emit, const char *stem, const char
 {
 	struct lk_emit_file **end = &emit->files;
 
-	while (*end)
+	while (*end) {
 		end = &(*end)->next;
+	}
 	*end = lk_pool_array(emit->pool, 1, sizeof(**end));
 	(*end)->name = lk_pool_printf(emit->pool, "%s%s", stem, suffix);
 	emit->n_files++;
@@ -91,21 +95,23 @@ struct lk_text *lk_emit_header(struct lk_emit *emit, const struct lk_emit_unit *
 		"@includes@",
 		{"purpose", unit->purpose}, {"from", unit->from}, {"includes", unit->includes},
 		{"guard", lk_names_upper(emit->pool, guard)});
-	if (unit->is_public)
+	if (unit->is_public) {
 		lk_text_add(text, "\n"
 				  "#ifdef __cplusplus\n"
 				  "extern \"C\" {\n"
 				  "#endif\n");
+	}
 	return text;
 }
 
 void lk_emit_header_end(struct lk_text *text, const struct lk_emit_unit *unit)
 {
-	if (unit->is_public)
+	if (unit->is_public) {
 		lk_text_add(text, "\n"
 				  "#ifdef __cplusplus\n"
 				  "}\n"
 				  "#endif\n");
+	}
 	lk_text_add(text, "\n#endif\n");
 }
 

@@ -41,8 +41,9 @@ static const char *relative(struct lk_emit *emit, const char *full_name)
 	const char *package = emit->model->first->package;
 	size_t len = strlen(package);
 
-	if (strncmp(full_name, package, len) == 0 && full_name[len] == '.')
+	if (strncmp(full_name, package, len) == 0 && full_name[len] == '.') {
 		return full_name + len + 1;
+	}
 	return lk_pool_printf(emit->pool, ".%s", full_name);
 }
 
@@ -88,8 +89,9 @@ static bool has_fields_of(const struct lk_proto_message *message, const struct l
 		const struct lk_proto_field *field = &message->fields[i];
 
 		if ((field->message && field->message->file == file) ||
-			(field->enumeration && field->enumeration->file == file))
+			(field->enumeration && field->enumeration->file == file)) {
 			return true;
+		}
 	}
 	return false;
 }
@@ -98,11 +100,13 @@ static bool has_fields_of(const struct lk_proto_message *message, const struct l
 static bool needs(
 	const struct lk_model *model, const struct lk_calls_envelope *envelope, const struct lk_proto_file *file)
 {
-	if (has_fields_of(envelope->request, file) || has_fields_of(envelope->response, file))
+	if (has_fields_of(envelope->request, file) || has_fields_of(envelope->response, file)) {
 		return true;
+	}
 	for (size_t i = 0; i < model->n_methods; i++) {
-		if (model->methods[i]->request->file == file || model->methods[i]->response->file == file)
+		if (model->methods[i]->request->file == file || model->methods[i]->response->file == file) {
 			return true;
+		}
 	}
 	return false;
 }
@@ -113,15 +117,18 @@ void lk_emit_calls(struct lk_emit *emit)
 	const struct lk_calls_envelope envelope = lk_calls_envelope_of(model);
 	struct lk_text *text;
 
-	if (!envelope.request)
+	if (!envelope.request) {
 		return;
+	}
 	text = lk_emit_begin(emit, lk_emit_beside(emit, "calls"), ".proto");
 	LK_TEXT_EXPAND(text, file_template, {"package", model->first->package},
 		{"envelope", envelope.request->file->element.name});
 	for (size_t i = 0; i < model->n_files; i++) {
-		if (needs(model, &envelope, &model->files[i]))
+		if (needs(model, &envelope, &model->files[i])) {
 			LK_TEXT_EXPAND(text, "import \"@name@\";\n", {"name", model->files[i].element.name});
+		}
 	}
-	for (size_t i = 0; i < model->n_methods; i++)
+	for (size_t i = 0; i < model->n_methods; i++) {
 		emit_method(emit, text, &envelope, model->methods[i]);
+	}
 }

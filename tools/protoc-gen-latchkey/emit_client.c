@@ -82,8 +82,9 @@ static void emit_methods(
 	struct lk_emit *emit, struct lk_text *text, const char *pattern, const struct lk_proto_file *file)
 {
 	for (size_t i = 0; i < file->n_services; i++) {
-		for (size_t j = 0; j < file->services[i].n_methods; j++)
+		for (size_t j = 0; j < file->services[i].n_methods; j++) {
 			emit_method(emit, text, pattern, &file->services[i].methods[j]);
+		}
 	}
 }
 

@@ -15,8 +15,9 @@ static const uint8_t *pack(struct lk_emit *emit, size_t *ret_len)
 
 	set.file = lk_pool_array(emit->pool, emit->model->n_files, sizeof(*set.file));
 	set.n_file = emit->model->n_files;
-	for (size_t i = 0; i < set.n_file; i++)
+	for (size_t i = 0; i < set.n_file; i++) {
 		set.file[i] = (Google__Protobuf__FileDescriptorProto *)emit->model->files[i].descriptor;
+	}
 	bytes = lk_pool_array(emit->pool, google__protobuf__file_descriptor_set__get_packed_size(&set), 1);
 	*ret_len = google__protobuf__file_descriptor_set__pack(&set, bytes);
 	return bytes;

@@ -58,11 +58,13 @@ static void emit_method_flags(struct lk_pool *pool, struct lk_text *text, const 
 {
 	const struct lk_flag_plans plans = lk_flags_of(pool, method->request);
 
-	if (plans.n_flags == 0)
+	if (plans.n_flags == 0) {
 		return;
+	}
 	LK_TEXT_EXPAND(text, "\nstatic const struct lk_flag @method@_flags[] = {\n", {"method", method->c_name});
-	for (size_t i = 0; i < plans.n_flags; i++)
+	for (size_t i = 0; i < plans.n_flags; i++) {
 		emit_flag(pool, text, &plans.flags[i]);
+	}
 	lk_text_add(text, "};\n");
 }
 
@@ -79,12 +81,14 @@ static void emit_method(struct lk_pool *pool, struct lk_text *text, const struct
 
 static void emit_service(struct lk_pool *pool, struct lk_text *text, const struct lk_proto_service *service)
 {
-	for (size_t i = 0; i < service->n_methods; i++)
+	for (size_t i = 0; i < service->n_methods; i++) {
 		emit_method_flags(pool, text, &service->methods[i]);
+	}
 	LK_TEXT_EXPAND(text, "\nstatic const struct lk_cli_method @service@_cli_methods[] = {\n",
 		{"service", service->c_name});
-	for (size_t i = 0; i < service->n_methods; i++)
+	for (size_t i = 0; i < service->n_methods; i++) {
 		emit_method(pool, text, &service->methods[i]);
+	}
 	LK_TEXT_EXPAND(text, service_template, {"service", service->c_name}, {"noun", noun(pool, service)},
 		{"help", help(pool, &service->element)});
 }
@@ -109,6 +113,7 @@ void lk_emit_flags(struct lk_emit *emit, const struct lk_proto_file *file)
 
 	text = lk_emit_source(emit, &unit);
 	LK_TEXT_EXPAND(text, "\n#include \"@stem@.client.h\"\n", {"stem", file->stem});
-	for (size_t i = 0; i < file->n_services; i++)
+	for (size_t i = 0; i < file->n_services; i++) {
 		emit_service(emit->pool, text, &file->services[i]);
+	}
 }

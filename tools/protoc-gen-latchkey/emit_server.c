@@ -101,8 +101,9 @@ static void emit_handlers(struct lk_emit *emit, struct lk_text *text, const stru
 	};
 
 	lk_text_expand(text, "\n@comment@struct @service@_handlers {\n", variables);
-	for (size_t i = 0; i < service->n_methods; i++)
+	for (size_t i = 0; i < service->n_methods; i++) {
 		expand(emit, text, templates_of(&service->methods[i])->handler, &service->methods[i]);
+	}
 	lk_text_expand(text,
 		"};\n"
 		"\n"
@@ -118,11 +119,13 @@ static void emit_service(struct lk_emit *emit, struct lk_text *text, const struc
 		{0},
 	};
 
-	for (size_t i = 0; i < service->n_methods; i++)
+	for (size_t i = 0; i < service->n_methods; i++) {
 		expand(emit, text, templates_of(&service->methods[i])->trampolines, &service->methods[i]);
+	}
 	lk_text_expand(text, "\nstatic const struct lk_server_method @service@_methods[] = {\n", variables);
-	for (size_t i = 0; i < service->n_methods; i++)
+	for (size_t i = 0; i < service->n_methods; i++) {
 		expand(emit, text, templates_of(&service->methods[i])->row, &service->methods[i]);
+	}
 	lk_text_expand(text,
 		"};\n"
 		"\n"
@@ -138,8 +141,9 @@ static bool takes_requests_of(const struct lk_proto_file *file, const struct lk_
 {
 	for (size_t i = 0; i < file->n_services; i++) {
 		for (size_t j = 0; j < file->services[i].n_methods; j++) {
-			if (file->services[i].methods[j].request->file == other)
+			if (file->services[i].methods[j].request->file == other) {
 				return true;
+			}
 		}
 	}
 	return false;
@@ -159,16 +163,19 @@ void lk_emit_server(struct lk_emit *emit, const struct lk_proto_file *file)
 	struct lk_text *text;
 
 	text = lk_emit_header(emit, &unit);
-	for (size_t i = 0; i < file->n_services; i++)
+	for (size_t i = 0; i < file->n_services; i++) {
 		emit_handlers(emit, text, &file->services[i]);
+	}
 	lk_emit_header_end(text, &unit);
 
 	text = lk_emit_source(emit, &unit);
 	LK_TEXT_EXPAND(text, "\n#include \"@stem@.client.h\"\n", {"stem", file->stem});
 	for (size_t i = 0; i < emit->model->n_files; i++) {
-		if (takes_requests_of(file, &emit->model->files[i]))
+		if (takes_requests_of(file, &emit->model->files[i])) {
 			LK_TEXT_EXPAND(text, "#include \"@stem@.wire.h\"\n", {"stem", emit->model->files[i].stem});
+		}
 	}
-	for (size_t i = 0; i < file->n_services; i++)
+	for (size_t i = 0; i < file->n_services; i++) {
 		emit_service(emit, text, &file->services[i]);
+	}
 }

@@ -13,14 +13,18 @@ static const char *limits(struct lk_pool *pool, const struct lk_proto_field *fie
 {
 	const char *text = "";
 
-	if (field->rule.max_length > 0)
+	if (field->rule.max_length > 0) {
 		text = lk_pool_printf(pool, "%s, .max_length = %u", text, field->rule.max_length);
-	if (field->rule.max_items > 0)
+	}
+	if (field->rule.max_items > 0) {
 		text = lk_pool_printf(pool, "%s, .max_items = %u", text, field->rule.max_items);
-	if (field->is_map)
+	}
+	if (field->is_map) {
 		text = lk_pool_printf(pool, "%s, .is_map = true", text);
-	if (field->message)
+	}
+	if (field->message) {
 		text = lk_pool_printf(pool, "%s, .message = &%s__wire", text, field->message->c_lower);
+	}
 	return *text ? text + strlen(", ") : "0";
 }
 
@@ -42,8 +46,9 @@ static void emit_message(
 
 	if (message->n_fields > 0) {
 		lk_text_expand(text, "\nstatic const struct lk_wire_field @message@__wire_fields[] = {\n", variables);
-		for (size_t i = 0; i < message->n_fields; i++)
+		for (size_t i = 0; i < message->n_fields; i++) {
 			emit_field(emit, text, &message->fields[i]);
+		}
 		lk_text_add(text, "};\n");
 	}
 	lk_text_expand(text,
@@ -51,8 +56,9 @@ static void emit_message(
 		"@linkage@const struct lk_wire_message @message@__wire = {\n"
 		"\t.descriptor = &@message@__descriptor,\n",
 		variables);
-	if (message->n_fields > 0)
+	if (message->n_fields > 0) {
 		lk_text_expand(text, "\t.fields = @message@__wire_fields,\n", variables);
+	}
 	lk_text_add(text, "};\n");
 }
 
@@ -65,8 +71,9 @@ struct message_set {
 static void add_once(struct message_set *set, const struct lk_proto_message *message)
 {
 	for (size_t i = 0; i < set->n_messages; i++) {
-		if (set->messages[i] == message)
+		if (set->messages[i] == message) {
 			return;
+		}
 	}
 	set->messages[set->n_messages++] = message;
 }
@@ -89,11 +96,13 @@ static struct message_set foreign_messages(struct lk_emit *emit, const struct lk
 	struct message_set set = {0};
 	size_t n_all = 0;
 
-	for (size_t i = 0; i < emit->model->n_files; i++)
+	for (size_t i = 0; i < emit->model->n_files; i++) {
 		n_all += emit->model->files[i].n_messages;
+	}
 	set.messages = lk_pool_array(emit->pool, n_all, sizeof(*set.messages));
-	for (size_t i = 0; i < file->n_messages; i++)
+	for (size_t i = 0; i < file->n_messages; i++) {
 		add_foreign(&set, &file->messages[i]);
+	}
 	return set;
 }
 
@@ -104,8 +113,9 @@ static bool needs_types_of(const struct lk_proto_file *file, const struct lk_pro
 		for (size_t j = 0; j < file->messages[i].n_fields; j++) {
 			const struct lk_proto_message *message = file->messages[i].fields[j].message;
 
-			if (message && message->file == other)
+			if (message && message->file == other) {
 				return true;
+			}
 		}
 	}
 	return false;
@@ -118,8 +128,9 @@ static void emit_includes(struct lk_emit *emit, struct lk_text *text, const stru
 	for (size_t i = 0; i < emit->model->n_files; i++) {
 		const struct lk_proto_file *other = &emit->model->files[i];
 
-		if (other == file || !needs_types_of(file, other))
+		if (other == file || !needs_types_of(file, other)) {
 			continue;
+		}
 		LK_TEXT_EXPAND(text, "@space@#include \"@stem@.@kind@.h\"\n", {"space", is_first ? "\n" : ""},
 			{"stem", other->stem}, {"kind", other->is_generated ? "wire" : "pb-c"});
 		is_first = false;
@@ -150,8 +161,10 @@ void lk_emit_wire(struct lk_emit *emit, const struct lk_proto_file *file)
 
 	text = lk_emit_source(emit, &unit);
 	emit_includes(emit, text, file);
-	for (size_t i = 0; i < foreign.n_messages; i++)
+	for (size_t i = 0; i < foreign.n_messages; i++) {
 		emit_message(emit, text, foreign.messages[i], "static ");
-	for (size_t i = 0; i < file->n_messages; i++)
+	}
+	for (size_t i = 0; i < file->n_messages; i++) {
 		emit_message(emit, text, &file->messages[i], "");
+	}
 }

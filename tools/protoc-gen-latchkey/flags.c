@@ -38,8 +38,9 @@ static const struct {
 static struct lk_flag_form map_form(const struct lk_proto_message *entry)
 {
 	for (size_t i = 0; i < entry->n_fields; i++) {
-		if (entry->fields[i].type != TYPE(STRING))
+		if (entry->fields[i].type != TYPE(STRING)) {
 			return (struct lk_flag_form){0};
+		}
 	}
 	return (struct lk_flag_form){"LK_FLAG_MAP", "KEY=VALUE"};
 }
@@ -47,8 +48,9 @@ static struct lk_flag_form map_form(const struct lk_proto_message *entry)
 static struct lk_flag_form message_form(const struct lk_proto_message *message)
 {
 	for (size_t i = 0; i < sizeof(message_forms) / sizeof(message_forms[0]); i++) {
-		if (strcmp(message_forms[i].message, message->element.full_name) == 0)
+		if (strcmp(message_forms[i].message, message->element.full_name) == 0) {
 			return message_forms[i].form;
+		}
 	}
 	return (struct lk_flag_form){0};
 }
@@ -61,8 +63,9 @@ static struct lk_flag_form enum_form(struct lk_pool *pool, const struct lk_proto
 	for (size_t i = 1; i < enumeration->n_values; i++) {
 		const char *name = enumeration->values[i].element.name;
 
-		if (strncmp(name, enumeration->prefix, strlen(enumeration->prefix)) == 0)
+		if (strncmp(name, enumeration->prefix, strlen(enumeration->prefix)) == 0) {
 			name += strlen(enumeration->prefix);
+		}
 		metavar = lk_pool_printf(pool, "%s%s%s", metavar, *metavar ? "|" : "", lk_names_lower(pool, name));
 	}
 	return (struct lk_flag_form){"LK_FLAG_ENUM", metavar};
@@ -70,14 +73,18 @@ static struct lk_flag_form enum_form(struct lk_pool *pool, const struct lk_proto
 
 static struct lk_flag_form form_of(struct lk_pool *pool, const struct lk_proto_field *field)
 {
-	if (field->is_map)
+	if (field->is_map) {
 		return map_form(field->message);
-	if (field->message)
+	}
+	if (field->message) {
 		return message_form(field->message);
-	if (field->enumeration)
+	}
+	if (field->enumeration) {
 		return enum_form(pool, field->enumeration);
-	if ((size_t)field->type < sizeof(scalar_forms) / sizeof(scalar_forms[0]))
+	}
+	if ((size_t)field->type < sizeof(scalar_forms) / sizeof(scalar_forms[0])) {
 		return scalar_forms[field->type];
+	}
 	return (struct lk_flag_form){0};
 }
 
@@ -91,8 +98,9 @@ static size_t count(const struct lk_proto_message *message)
 {
 	size_t n_flags = 0;
 
-	for (size_t i = 0; i < message->n_fields; i++)
+	for (size_t i = 0; i < message->n_fields; i++) {
 		n_flags += is_flattened(&message->fields[i]) ? count(message->fields[i].message) : 1;
+	}
 	return n_flags;
 }
 
@@ -104,8 +112,9 @@ static void collect(
 		const struct lk_proto_field *field = &message->fields[i];
 		struct lk_flag_plan *plan;
 
-		if (field->rule.secret)
+		if (field->rule.secret) {
 			continue;
+		}
 		if (is_flattened(field)) {
 			collect(pool, field->message, lk_pool_printf(pool, "%s%s.", path, field->element.name), plans);
 			continue;
@@ -124,12 +133,14 @@ static void name(struct lk_pool *pool, struct lk_flag_plan *plan)
 {
 	char *result = lk_names_kebab(pool, plan->name_start);
 
-	for (char *dot = result; (dot = strchr(dot, '.'));)
+	for (char *dot = result; (dot = strchr(dot, '.'));) {
 		*dot = '-';
+	}
 	plan->name = result;
 	plan->is_taken = false;
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
 		plan->is_taken |= strcmp(taken[i], result) == 0;
+	}
 }
 
 static void find_clashes(struct lk_flag_plans *plans)
@@ -137,8 +148,9 @@ static void find_clashes(struct lk_flag_plans *plans)
 	for (size_t i = 0; i < plans->n_flags; i++) {
 		plans->flags[i].clash = NULL;
 		for (size_t j = 0; j < plans->n_flags; j++) {
-			if (i != j && strcmp(plans->flags[i].name, plans->flags[j].name) == 0)
+			if (i != j && strcmp(plans->flags[i].name, plans->flags[j].name) == 0) {
 				plans->flags[i].clash = &plans->flags[j];
+			}
 		}
 	}
 }
@@ -151,12 +163,14 @@ static bool lengthen(struct lk_flag_plans *plans)
 	for (size_t i = 0; i < plans->n_flags; i++) {
 		struct lk_flag_plan *plan = &plans->flags[i];
 
-		if ((!plan->clash && !plan->is_taken) || plan->name_start == plan->path)
+		if ((!plan->clash && !plan->is_taken) || plan->name_start == plan->path) {
 			continue;
+		}
 		/* From behind the dot before the name to behind the one before that. */
 		plan->name_start--;
-		while (plan->name_start > plan->path && plan->name_start[-1] != '.')
+		while (plan->name_start > plan->path && plan->name_start[-1] != '.') {
 			plan->name_start--;
+		}
 		is_changed = true;
 	}
 	return is_changed;
@@ -169,8 +183,9 @@ struct lk_flag_plans lk_flags_of(struct lk_pool *pool, const struct lk_proto_mes
 	plans.flags = lk_pool_array(pool, count(request), sizeof(*plans.flags));
 	collect(pool, request, "", &plans);
 	do {
-		for (size_t i = 0; i < plans.n_flags; i++)
+		for (size_t i = 0; i < plans.n_flags; i++) {
 			name(pool, &plans.flags[i]);
+		}
 		find_clashes(&plans);
 	} while (lengthen(&plans));
 	return plans;

@@ -45,8 +45,9 @@ static int write_response(const response_message *response)
 
 	google__protobuf__compiler__code_generator_response__pack(response, bytes);
 	failed = fwrite(bytes, 1, len, stdout) != len || fflush(stdout) != 0;
-	if (failed)
+	if (failed) {
 		perror("protoc-gen-latchkey: cannot write the response to standard output");
+	}
 	free(bytes);
 	return failed;
 }
@@ -69,9 +70,10 @@ static int generate(const request_message *request)
 	lk_check(&report, &model);
 	lk_emit_init(&emit, &model);
 	response.error = (char *)lk_report_text(&report);
-	if (request->parameter && *request->parameter)
+	if (request->parameter && *request->parameter) {
 		response.error = lk_pool_printf(
 			&pool, "unknown option \"%s\"; this generator has none, leave it out", request->parameter);
+	}
 	if (!response.error) {
 		lk_emit_all(&emit);
 		lk_emit_to_response(&emit, &response);
@@ -93,8 +95,9 @@ static int talk(int argc, char **argv)
 		puts("protoc-gen-latchkey " LK_VERSION);
 		return 0;
 	}
-	if (argc > 1)
+	if (argc > 1) {
 		fprintf(stderr, "protoc-gen-latchkey: unknown argument \"%s\"\n", argv[1]);
+	}
 	fputs(usage, stderr);
 	return 2;
 }
@@ -104,8 +107,9 @@ int main(int argc, char **argv)
 	request_message *request;
 	int failed;
 
-	if (argc > 1 || isatty(STDIN_FILENO))
+	if (argc > 1 || isatty(STDIN_FILENO)) {
 		return talk(argc, argv);
+	}
 	request = read_request();
 	if (!request) {
 		fputs("protoc-gen-latchkey: standard input holds no CodeGeneratorRequest; let protoc start this "

@@ -14,8 +14,9 @@ typedef Google__Protobuf__Compiler__CodeGeneratorRequest request_message;
 
 static void drop_services(Google__Protobuf__FileDescriptorProto *file)
 {
-	for (size_t i = 0; i < file->n_service; i++)
+	for (size_t i = 0; i < file->n_service; i++) {
 		google__protobuf__service_descriptor_proto__free_unpacked(file->service[i], NULL);
+	}
 	file->n_service = 0;
 }
 
@@ -52,8 +53,9 @@ int main(void)
 			stderr);
 		return 1;
 	}
-	for (size_t i = 0; i < request->n_proto_file; i++)
+	for (size_t i = 0; i < request->n_proto_file; i++) {
 		drop_services(request->proto_file[i]);
+	}
 	failed = hand_on(request);
 	google__protobuf__compiler__code_generator_request__free_unpacked(request, NULL);
 	return failed;

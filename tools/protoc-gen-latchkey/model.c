@@ -6,8 +6,9 @@ const struct lk_proto_message *lk_model_message(const struct lk_model *model, co
 {
 	for (size_t i = 0; i < model->n_files; i++) {
 		for (size_t j = 0; j < model->files[i].n_messages; j++) {
-			if (strcmp(model->files[i].messages[j].element.full_name, full_name) == 0)
+			if (strcmp(model->files[i].messages[j].element.full_name, full_name) == 0) {
 				return &model->files[i].messages[j];
+			}
 		}
 	}
 	return NULL;
@@ -16,8 +17,9 @@ const struct lk_proto_message *lk_model_message(const struct lk_model *model, co
 const struct lk_proto_field *lk_model_field(const struct lk_proto_message *message, const char *name)
 {
 	for (size_t i = 0; i < message->n_fields; i++) {
-		if (strcmp(message->fields[i].element.name, name) == 0)
+		if (strcmp(message->fields[i].element.name, name) == 0) {
 			return &message->fields[i];
+		}
 	}
 	return NULL;
 }

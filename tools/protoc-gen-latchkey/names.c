@@ -29,8 +29,9 @@ static char lower(char c)
 /* A word begins at an upper-case letter behind a lower-case one or a digit, and at the last of a run that goes on in lower case. */
 static bool begins_word(const char *name, size_t i)
 {
-	if (i == 0 || !is_upper(name[i]) || name[i - 1] == '_')
+	if (i == 0 || !is_upper(name[i]) || name[i - 1] == '_') {
 		return false;
+	}
 	return !is_upper(name[i - 1]) || islower((unsigned char)name[i + 1]);
 }
 
@@ -40,8 +41,9 @@ static char *words(struct lk_pool *pool, const char *name, char separator)
 	char *end = result;
 
 	for (size_t i = 0; name[i]; i++) {
-		if (begins_word(name, i))
+		if (begins_word(name, i)) {
 			*end++ = separator;
+		}
 		*end++ = name[i] == '_' ? separator : lower(name[i]);
 	}
 	return result;
@@ -68,8 +70,9 @@ char *lk_names_without_service(struct lk_pool *pool, const char *name)
 	size_t len = strlen(name);
 	size_t suffix_len = sizeof(suffix) - 1;
 
-	if (len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0)
+	if (len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0) {
 		len -= suffix_len;
+	}
 	return lk_pool_text(pool, name, len);
 }
 
@@ -78,8 +81,9 @@ char *lk_names_identifier(struct lk_pool *pool, const char *name)
 	char *result = lk_pool_text(pool, name, strlen(name));
 
 	for (char *at = result; *at; at++) {
-		if (!isalnum((unsigned char)*at))
+		if (!isalnum((unsigned char)*at)) {
 			*at = '_';
+		}
 	}
 	return result;
 }
@@ -113,8 +117,9 @@ char *lk_names_c_lower(struct lk_pool *pool, const char *full_name)
 			*end++ = '_';
 			*end++ = '_';
 		} else {
-			if (is_upper(*full_name) && !was_upper)
+			if (is_upper(*full_name) && !was_upper) {
 				*end++ = '_';
+			}
 			*end++ = lower(*full_name);
 		}
 		was_upper = *full_name == '.' || is_upper(*full_name);
@@ -126,10 +131,12 @@ char *lk_names_c_member(struct lk_pool *pool, const char *name)
 {
 	char *result = lk_pool_array(pool, strlen(name) + 2, 1);
 
-	for (size_t i = 0; name[i]; i++)
+	for (size_t i = 0; name[i]; i++) {
 		result[i] = lower(name[i]);
-	if (lk_names_is_keyword(result))
+	}
+	if (lk_names_is_keyword(result)) {
 		strcat(result, "_");
+	}
 	return result;
 }
 
@@ -137,8 +144,9 @@ char *lk_names_upper(struct lk_pool *pool, const char *name)
 {
 	char *result = lk_pool_text(pool, name, strlen(name));
 
-	for (char *at = result; *at; at++)
+	for (char *at = result; *at; at++) {
 		*at = (char)toupper((unsigned char)*at);
+	}
 	return result;
 }
 
@@ -146,16 +154,18 @@ char *lk_names_lower(struct lk_pool *pool, const char *name)
 {
 	char *result = lk_pool_text(pool, name, strlen(name));
 
-	for (char *at = result; *at; at++)
+	for (char *at = result; *at; at++) {
 		*at = lower(*at);
+	}
 	return result;
 }
 
 bool lk_names_is_keyword(const char *name)
 {
 	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-		if (strcmp(keywords[i], name) == 0)
+		if (strcmp(keywords[i], name) == 0) {
 			return true;
+		}
 	}
 	return false;
 }

@@ -29,10 +29,12 @@ void *lk_pool_array(struct lk_pool *pool, size_t count, size_t size)
 {
 	struct lk_pool_block *block = NULL;
 
-	if (size == 0 || count <= (SIZE_MAX - sizeof(*block)) / size)
+	if (size == 0 || count <= (SIZE_MAX - sizeof(*block)) / size) {
 		block = calloc(1, sizeof(*block) + count * size);
-	if (!block)
+	}
+	if (!block) {
 		return no_memory();
+	}
 	block->next = pool->blocks;
 	pool->blocks = block;
 	return block->data;
@@ -66,8 +68,9 @@ char *lk_pool_vprintf(struct lk_pool *pool, const char *format, va_list args)
 	va_copy(again, args);
 	len = vsnprintf(NULL, 0, format, again);
 	va_end(again);
-	if (len < 0)
+	if (len < 0) {
 		no_memory();
+	}
 	text = lk_pool_array(pool, (size_t)len + 1, 1);
 	vsnprintf(text, (size_t)len + 1, format, args);
 	return text;
@@ -88,8 +91,9 @@ uint8_t *lk_pool_read(FILE *file, size_t *ret_len)
 
 	for (;;) {
 		len += fread(bytes + len, 1, size - len, file);
-		if (len < size)
+		if (len < size) {
 			break;
+		}
 		size *= 2;
 		bytes = lk_pool_grow(bytes, size);
 	}

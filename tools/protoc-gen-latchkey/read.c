@@ -80,10 +80,12 @@ static void read_field(const struct reader *reader, const struct lk_proto_messag
 	ret->is_repeated = descriptor->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED;
 	ret->is_optional = descriptor->proto3_optional;
 	/* protoc puts an optional field into a oneof of its own making. */
-	if (descriptor->has_oneof_index && !ret->is_optional)
+	if (descriptor->has_oneof_index && !ret->is_optional) {
 		ret->oneof = &message->oneofs[descriptor->oneof_index];
-	if (reader->file->is_generated && descriptor->options)
+	}
+	if (reader->file->is_generated && descriptor->options) {
 		ret->rule = lk_rules_of_field(reader->report, ret->element.origin, &descriptor->options->base);
+	}
 }
 
 static int compare_numbers(const void *left, const void *right)
@@ -111,8 +113,9 @@ static void read_members(const struct reader *reader, struct lk_proto_message *m
 
 		read_field(reader, message, descriptor->field[i], &field, &message->fields[i]);
 		/* Those of protoc's making stand last. */
-		if (message->fields[i].oneof && message->fields[i].oneof >= &message->oneofs[message->n_oneofs])
+		if (message->fields[i].oneof && message->fields[i].oneof >= &message->oneofs[message->n_oneofs]) {
 			message->n_oneofs = (size_t)(message->fields[i].oneof - message->oneofs) + 1;
+		}
 	}
 	qsort(message->fields, message->n_fields, sizeof(*message->fields), compare_numbers);
 }
@@ -151,8 +154,9 @@ static void read_method(const struct reader *reader, const struct lk_proto_servi
 	ret->wire_name = lk_pool_printf(reader->pool, "%s/%s", service->element.full_name, descriptor->name);
 	ret->c_name = lk_pool_printf(reader->pool, "%s_%s", service->c_name, member);
 	ret->c_member = lk_names_c_member(reader->pool, member);
-	if (reader->file->is_generated && descriptor->options)
+	if (reader->file->is_generated && descriptor->options) {
 		ret->rule = lk_rules_of_method(reader->report, ret->element.origin, &descriptor->options->base);
+	}
 }
 
 static void read_service(
@@ -178,8 +182,9 @@ static void count_types(const message_descriptor *descriptor, size_t *n_messages
 {
 	*n_messages += 1;
 	*n_enums += descriptor->n_enum_type;
-	for (size_t i = 0; i < descriptor->n_nested_type; i++)
+	for (size_t i = 0; i < descriptor->n_nested_type; i++) {
 		count_types(descriptor->nested_type[i], n_messages, n_enums);
+	}
 }
 
 static void allocate_types(const struct reader *reader)
@@ -188,8 +193,9 @@ static void allocate_types(const struct reader *reader)
 	size_t n_messages = 0;
 	size_t n_enums = descriptor->n_enum_type;
 
-	for (size_t i = 0; i < descriptor->n_message_type; i++)
+	for (size_t i = 0; i < descriptor->n_message_type; i++) {
 		count_types(descriptor->message_type[i], &n_messages, &n_enums);
+	}
 	reader->file->messages = lk_pool_array(reader->pool, n_messages, sizeof(struct lk_proto_message));
 	reader->file->enums = lk_pool_array(reader->pool, n_enums, sizeof(struct lk_proto_enum));
 	reader->file->services = lk_pool_array(reader->pool, descriptor->n_service, sizeof(struct lk_proto_service));
@@ -198,8 +204,9 @@ static void allocate_types(const struct reader *reader)
 static bool is_listed(const Google__Protobuf__Compiler__CodeGeneratorRequest *request, const char *name)
 {
 	for (size_t i = 0; i < request->n_file_to_generate; i++) {
-		if (strcmp(request->file_to_generate[i], name) == 0)
+		if (strcmp(request->file_to_generate[i], name) == 0) {
 			return true;
+		}
 	}
 	return false;
 }
@@ -217,12 +224,14 @@ static void read_head(const struct reader *reader, const file_descriptor *descri
 	file->element = read_element(reader, "", descriptor->name, &syntax);
 	file->package = descriptor->package ? descriptor->package : "";
 	file->is_proto3 = descriptor->syntax && strcmp(descriptor->syntax, "proto3") == 0;
-	if (len > sizeof(suffix) - 1 && strcmp(descriptor->name + len - (sizeof(suffix) - 1), suffix) == 0)
+	if (len > sizeof(suffix) - 1 && strcmp(descriptor->name + len - (sizeof(suffix) - 1), suffix) == 0) {
 		len -= sizeof(suffix) - 1;
+	}
 	file->stem = lk_pool_text(reader->pool, descriptor->name, len);
 	if (descriptor->options &&
-		lk_rules_no_generate(reader->report, file->element.origin, &descriptor->options->base))
+		lk_rules_no_generate(reader->report, file->element.origin, &descriptor->options->base)) {
 		is_wanted = false;
+	}
 	file->is_generated = is_wanted;
 }
 
@@ -254,8 +263,9 @@ static const struct lk_proto_enum *find_enum(const struct lk_model *model, const
 {
 	for (size_t i = 0; i < model->n_files; i++) {
 		for (size_t j = 0; j < model->files[i].n_enums; j++) {
-			if (strcmp(model->files[i].enums[j].element.full_name, full_name) == 0)
+			if (strcmp(model->files[i].enums[j].element.full_name, full_name) == 0) {
 				return &model->files[i].enums[j];
+			}
 		}
 	}
 	return NULL;
@@ -263,8 +273,9 @@ static const struct lk_proto_enum *find_enum(const struct lk_model *model, const
 
 static void resolve_field(const struct lk_model *model, struct lk_proto_field *field)
 {
-	if (!field->type_name)
+	if (!field->type_name) {
 		return;
+	}
 	/* protoc writes full names, with a leading dot. */
 	field->message = lk_model_message(model, field->type_name + 1);
 	field->enumeration = find_enum(model, field->type_name + 1);
@@ -275,8 +286,9 @@ static void resolve_field(const struct lk_model *model, struct lk_proto_field *f
 static void resolve_types(const struct lk_model *model, struct lk_proto_file *file)
 {
 	for (size_t i = 0; i < file->n_messages; i++) {
-		for (size_t j = 0; j < file->messages[i].n_fields; j++)
+		for (size_t j = 0; j < file->messages[i].n_fields; j++) {
 			resolve_field(model, &file->messages[i].fields[j]);
+		}
 	}
 	for (size_t i = 0; i < file->n_services; i++) {
 		for (size_t j = 0; j < file->services[i].n_methods; j++) {
@@ -293,8 +305,9 @@ static size_t count_methods(const struct lk_proto_file *file)
 {
 	size_t n_methods = 0;
 
-	for (size_t i = 0; i < file->n_services; i++)
+	for (size_t i = 0; i < file->n_services; i++) {
 		n_methods += file->services[i].n_methods;
+	}
 	return n_methods;
 }
 
@@ -302,15 +315,17 @@ static void gather_methods(struct lk_model *model)
 {
 	size_t n_methods = 0;
 
-	for (size_t i = 0; i < model->n_files; i++)
+	for (size_t i = 0; i < model->n_files; i++) {
 		n_methods += count_methods(&model->files[i]);
+	}
 	model->methods = lk_pool_array(model->pool, n_methods, sizeof(*model->methods));
 	for (size_t i = 0; i < model->n_files; i++) {
 		const struct lk_proto_file *file = &model->files[i];
 
 		for (size_t j = 0; file->is_generated && j < file->n_services; j++) {
-			for (size_t k = 0; k < file->services[j].n_methods; k++)
+			for (size_t k = 0; k < file->services[j].n_methods; k++) {
 				model->methods[model->n_methods++] = &file->services[j].methods[k];
+			}
 		}
 	}
 }
@@ -325,10 +340,12 @@ void lk_model_read(
 
 		read_head(&reader, request->proto_file[i], is_listed(request, request->proto_file[i]->name));
 		read_file(&reader);
-		if (!ret->first && reader.file->is_generated)
+		if (!ret->first && reader.file->is_generated) {
 			ret->first = reader.file;
+		}
 	}
-	for (size_t i = 0; i < ret->n_files; i++)
+	for (size_t i = 0; i < ret->n_files; i++) {
 		resolve_types(ret, &ret->files[i]);
+	}
 	gather_methods(ret);
 }

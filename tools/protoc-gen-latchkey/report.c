@@ -33,8 +33,9 @@ static bool is_known(const struct lk_report *report, struct lk_origin origin, co
 		const struct lk_fault *fault = &report->faults[i];
 
 		if (fault->origin.line == origin.line && strcmp(fault->origin.file, origin.file) == 0 &&
-			strcmp(fault->text, text) == 0)
+			strcmp(fault->text, text) == 0) {
 			return true;
+		}
 	}
 	return false;
 }
@@ -47,8 +48,9 @@ void lk_report_add(struct lk_report *report, struct lk_origin origin, const char
 	va_start(args, format);
 	text = lk_pool_vprintf(report->pool, format, args);
 	va_end(args);
-	if (is_known(report, origin, text))
+	if (is_known(report, origin, text)) {
 		return;
+	}
 	if (report->n_faults == report->size) {
 		report->size = 2 * report->size + 8;
 		report->faults = lk_pool_grow(report->faults, report->size * sizeof(*report->faults));
@@ -67,10 +69,12 @@ static int compare_faults(const void *left, const void *right)
 	const struct lk_fault *b = right;
 	int files = strcmp(a->origin.file, b->origin.file);
 
-	if (files != 0)
+	if (files != 0) {
 		return files;
-	if (a->origin.line != b->origin.line)
+	}
+	if (a->origin.line != b->origin.line) {
 		return a->origin.line < b->origin.line ? -1 : 1;
+	}
 	return a->number < b->number ? -1 : 1;
 }
 
@@ -79,8 +83,9 @@ const char *lk_report_text(struct lk_report *report)
 	struct lk_text text = {0};
 	const char *kept;
 
-	if (report->n_faults == 0)
+	if (report->n_faults == 0) {
 		return NULL;
+	}
 	qsort(report->faults, report->n_faults, sizeof(*report->faults), compare_faults);
 	lk_text_add(&text,
 		report->n_faults == 1 ? "1 fault" : lk_pool_printf(report->pool, "%zu faults", report->n_faults));

@@ -52,8 +52,9 @@ static bool read_bytes(struct wire *wire, struct wire *ret)
 {
 	uint64_t len;
 
-	if (!read_varint(wire, &len) || len > (size_t)(wire->end - wire->at))
+	if (!read_varint(wire, &len) || len > (size_t)(wire->end - wire->at)) {
 		return false;
+	}
 	*ret = (struct wire){wire->at, wire->at + len};
 	wire->at += len;
 	return true;
@@ -66,13 +67,16 @@ static bool read_field(struct wire *wire, struct wire_field *ret)
 	struct wire bytes;
 
 	*ret = (struct wire_field){0};
-	if (!read_varint(wire, &tag))
+	if (!read_varint(wire, &tag)) {
 		return false;
+	}
 	ret->number = (uint32_t)(tag >> 3);
-	if ((tag & 7) == PROTOBUF_C_WIRE_TYPE_VARINT)
+	if ((tag & 7) == PROTOBUF_C_WIRE_TYPE_VARINT) {
 		return read_varint(wire, &ret->value);
-	if ((tag & 7) != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED || !read_bytes(wire, &bytes))
+	}
+	if ((tag & 7) != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED || !read_bytes(wire, &bytes)) {
 		return false;
+	}
 	ret->data = bytes.at;
 	ret->len = (size_t)(bytes.end - bytes.at);
 	return true;
@@ -108,13 +112,15 @@ static bool read_option(struct lk_report *report, struct lk_origin origin, const
 		struct wire data = {unknown->data, unknown->data + unknown->len};
 		struct wire rule_data;
 
-		if (unknown->tag != option->number)
+		if (unknown->tag != option->number) {
 			continue;
+		}
 		is_given = true;
-		if (unknown->wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED && read_bytes(&data, &rule_data))
+		if (unknown->wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED && read_bytes(&data, &rule_data)) {
 			read_fields(report, origin, option, rule_data, rule);
-		else
+		} else {
 			lk_report_add(report, origin, "option (%s) is no message; %s", option->name, option->remedy);
+		}
 	}
 	return is_given;
 }
@@ -125,8 +131,9 @@ static bool set_method_rule(struct lk_report *report, void *rule, const struct w
 
 	switch (field->number) {
 	case 1:
-		if (!field->data)
+		if (!field->data) {
 			return false;
+		}
 		method->access = lk_pool_text(report->pool, (const char *)field->data, field->len);
 		return true;
 	case 2:

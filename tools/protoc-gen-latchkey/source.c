@@ -32,8 +32,9 @@ static const location *find(const Google__Protobuf__FileDescriptorProto *file, c
 
 		if (at->n_path == path->n_steps &&
 			(path->n_steps == 0 ||
-				memcmp(at->path, path->steps, path->n_steps * sizeof(path->steps[0])) == 0))
+				memcmp(at->path, path->steps, path->n_steps * sizeof(path->steps[0])) == 0)) {
 			return at;
+		}
 	}
 	return NULL;
 }
@@ -57,18 +58,22 @@ static const char *trim(struct lk_pool *pool, const char *raw)
 
 		memcpy(end, raw + indent, len - indent);
 		end += len - indent;
-		while (end > comment && end[-1] != '\n' && isspace((unsigned char)end[-1]))
+		while (end > comment && end[-1] != '\n' && isspace((unsigned char)end[-1])) {
 			end--;
-		if (raw[len] == '\0')
+		}
+		if (raw[len] == '\0') {
 			break;
+		}
 		*end++ = '\n';
 		raw += len + 1;
 	}
-	while (end > comment && isspace((unsigned char)end[-1]))
+	while (end > comment && isspace((unsigned char)end[-1])) {
 		end--;
+	}
 	*end = '\0';
-	while (isspace((unsigned char)*comment))
+	while (isspace((unsigned char)*comment)) {
 		comment++;
+	}
 	return *comment ? comment : NULL;
 }
 
@@ -78,9 +83,11 @@ const char *lk_source_comment(
 	const location *at = find(file, path);
 	const char *comment = NULL;
 
-	if (at && at->leading_comments)
+	if (at && at->leading_comments) {
 		comment = trim(pool, at->leading_comments);
-	if (!comment && at && at->trailing_comments)
+	}
+	if (!comment && at && at->trailing_comments) {
 		comment = trim(pool, at->trailing_comments);
+	}
 	return comment;
 }

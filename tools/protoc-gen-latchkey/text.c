@@ -31,8 +31,9 @@ void lk_text_add(struct lk_text *text, const char *added)
 static const char *find_variable(const struct lk_text_variable *variables, const char *name, size_t len)
 {
 	for (; variables->name; variables++) {
-		if (strlen(variables->name) == len && memcmp(variables->name, name, len) == 0)
+		if (strlen(variables->name) == len && memcmp(variables->name, name, len) == 0) {
 			return variables->value;
+		}
 	}
 	fprintf(stderr, "protoc-gen-latchkey: a template names @%.*s@, which its emitter does not set\n", (int)len,
 		name);
@@ -63,8 +64,9 @@ static size_t escape(char *to, unsigned char c)
 		to[1] = (char)c;
 		return 2;
 	}
-	if (c < 0x20 || c == 0x7f)
+	if (c < 0x20 || c == 0x7f) {
 		return (size_t)sprintf(to, "\\%03o", c);
+	}
 	to[0] = (char)c;
 	return 1;
 }
@@ -74,12 +76,14 @@ const char *lk_text_literal(struct lk_pool *pool, const char *string)
 	char *literal;
 	char *end;
 
-	if (!string)
+	if (!string) {
 		return "NULL";
+	}
 	literal = end = lk_pool_array(pool, 4 * strlen(string) + 4, 1);
 	*end++ = '"';
-	for (; *string; string++)
+	for (; *string; string++) {
 		end += escape(end, (unsigned char)*string);
+	}
 	*end = '"';
 	return literal;
 }
@@ -88,11 +92,13 @@ const char *lk_text_one_line(struct lk_pool *pool, const char *comment)
 {
 	char *line;
 
-	if (!comment)
+	if (!comment) {
 		return "";
+	}
 	line = lk_pool_text(pool, comment, strlen(comment));
-	for (char *at = line; (at = strchr(at, '\n'));)
+	for (char *at = line; (at = strchr(at, '\n'));) {
 		*at = ' ';
+	}
 	return line;
 }
 
@@ -104,11 +110,13 @@ static const char *defuse(struct lk_pool *pool, const char *comment)
 
 	for (; *comment; comment++) {
 		*end++ = *comment;
-		if ((comment[0] == '*' && comment[1] == '/') || (comment[0] == '/' && comment[1] == '*'))
+		if ((comment[0] == '*' && comment[1] == '/') || (comment[0] == '/' && comment[1] == '*')) {
 			*end++ = ' ';
+		}
 		/* "??/" is a backslash, which joins a comment's lines. */
-		if (comment[0] == '?' && comment[1] == '?')
+		if (comment[0] == '?' && comment[1] == '?') {
 			*end++ = ' ';
+		}
 	}
 	return copy;
 }
@@ -118,11 +126,13 @@ const char *lk_text_comment(struct lk_pool *pool, const char *indent, const char
 	const char *text;
 	const char *line;
 
-	if (!comment)
+	if (!comment) {
 		return "";
+	}
 	line = defuse(pool, comment);
-	if (!strchr(line, '\n'))
+	if (!strchr(line, '\n')) {
 		return lk_pool_printf(pool, "%s/* %s */\n", indent, line);
+	}
 	text = lk_pool_printf(pool, "%s/*\n", indent);
 	while (*line) {
 		int len = (int)strcspn(line, "\n");

@@ -16,9 +16,11 @@ static void each_command(void (*look)(const struct lk_noun *, const struct lk_co
 	size_t n = 0, n_commands = 0;
 	const struct lk_noun *const *nouns = lk_help_nouns(&n);
 
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < nouns[i]->n_commands; j++, n_commands++)
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < nouns[i]->n_commands; j++, n_commands++) {
 			look(nouns[i], &nouns[i]->commands[j]);
+		}
+	}
 	assert_true(n_commands > 15);
 }
 
@@ -39,9 +41,11 @@ static void test_command_each_has_what_it_needs(void **state)
 /* Whether the method has a field at `path`, or one below it where that ends in a dot. */
 static bool has_field(const struct lk_cli_method *method, const char *path)
 {
-	for (size_t i = 0; i < method->n_flags; i++)
-		if (strncmp(method->flags[i].path, path, strlen(path)) == 0)
+	for (size_t i = 0; i < method->n_flags; i++) {
+		if (strncmp(method->flags[i].path, path, strlen(path)) == 0) {
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -50,10 +54,12 @@ static void names_fields_that_are(const struct lk_noun *noun, const struct lk_co
 	const struct lk_cli_method *method = lk_command_method(command);
 
 	(void)noun;
-	for (const struct lk_preset *preset = command->presets; preset && preset->path; preset++)
+	for (const struct lk_preset *preset = command->presets; preset && preset->path; preset++) {
 		assert_true(has_field(method, preset->path));
-	for (const char *const *hidden = command->hidden; hidden && *hidden; hidden++)
+	}
+	for (const char *const *hidden = command->hidden; hidden && *hidden; hidden++) {
 		assert_true(has_field(method, *hidden));
+	}
 }
 
 static void test_command_presets_name_fields_that_are(void **state)
@@ -70,10 +76,12 @@ static void has_no_flag_twice(const struct lk_noun *noun, const struct lk_comman
 	for (size_t i = 0; i < method->n_flags; i++) {
 		const char *name = method->flags[i].name, *global;
 
-		for (size_t j = 0; (global = lk_options_name(NULL, j)); j++)
+		for (size_t j = 0; (global = lk_options_name(NULL, j)); j++) {
 			assert_string_not_equal(name, global + 2);
-		for (unsigned j = 0; j < LK_OWN_FLAGS; j++)
+		}
+		for (unsigned j = 0; j < LK_OWN_FLAGS; j++) {
 			assert_string_not_equal(name, lk_own_flag_name(j));
+		}
 	}
 }
 
@@ -90,12 +98,13 @@ static char *help_of(const struct lk_noun *noun, const struct lk_command *comman
 	FILE *file = open_memstream(&text, &len);
 
 	assert_non_null(file);
-	if (command)
+	if (command) {
 		lk_help_print_command(file, noun, command);
-	else if (noun)
+	} else if (noun) {
 		lk_help_print_noun(file, noun);
-	else
+	} else {
 		lk_help_print(file);
+	}
 	assert_int_equal(fclose(file), 0);
 	return text;
 }
@@ -105,8 +114,9 @@ static void help_fits(const struct lk_noun *noun, const struct lk_command *comma
 	char *text = help_of(noun, command), *rest = text, *line;
 
 	assert_int_equal(strncmp(text, "Usage: latchkey ", strlen("Usage: latchkey ")), 0);
-	while ((line = strsep(&rest, "\n")))
+	while ((line = strsep(&rest, "\n"))) {
 		assert_in_range(strlen(line), 0, 140);
+	}
 	free(text);
 }
 

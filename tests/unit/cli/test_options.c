@@ -23,8 +23,9 @@ static enum lk_exit read_line(struct line *line, const char *text)
 	char *rest = strcpy(line->buffer, text), *word;
 	int n = 0;
 
-	while ((word = strsep(&rest, " ")))
+	while ((word = strsep(&rest, " "))) {
 		line->words[n++] = word;
+	}
 	line->words[n] = NULL;
 	line->options = (struct lk_options){.url = "untouched"};
 	return lk_options_read(n, line->words, &line->options);
@@ -34,8 +35,9 @@ static void assert_refused(const char *text)
 {
 	struct line line;
 
-	if (read_line(&line, text) != LK_EXIT_USAGE)
+	if (read_line(&line, text) != LK_EXIT_USAGE) {
 		fail_msg("not refused: %s", text);
+	}
 	assert_string_equal(line.options.url, "untouched");
 }
 

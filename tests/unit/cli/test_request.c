@@ -29,12 +29,16 @@ static enum lk_exit read_line(const char *noun, const char *verb, const char *li
 	size_t n = 0;
 
 	assert_non_null(captured);
-	while ((word = strsep(&rest, " ")))
-		if (*word != '\0')
+	while ((word = strsep(&rest, " "))) {
+		if (*word != '\0') {
 			words[n++] = word;
-	for (size_t i = 0; i < n; i++)
-		for (char *letter = words[i]; *letter != '\0'; letter++)
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		for (char *letter = words[i]; *letter != '\0'; letter++) {
 			*letter = *letter == '~' ? ' ' : *letter;
+		}
+	}
 	stderr = captured;
 	code = lk_request_read(command, words, n, NOW, ret, own);
 	stderr = real;
@@ -51,11 +55,13 @@ static void assert_request(const char *noun, const char *verb, const char *line,
 	json_t *request = NULL, *wanted = json_loads(expected, 0, NULL);
 
 	assert_non_null(wanted);
-	if (read_line(noun, verb, line, &request, own, buffer) != LK_EXIT_OK)
+	if (read_line(noun, verb, line, &request, own, buffer) != LK_EXIT_OK) {
 		fail_msg("%s: %s", line, said);
+	}
 	assert_string_equal(said, "");
-	if (!json_equal(request, wanted))
+	if (!json_equal(request, wanted)) {
 		fail_msg("%s: %s", line, json_dumps(request, JSON_SORT_KEYS));
+	}
 	json_decref(request);
 	json_decref(wanted);
 }

@@ -24,8 +24,9 @@ static struct lk_table *table_of(const char *const *cells, size_t n)
 	struct lk_table *table = lk_table_new(columns, N_COLUMNS);
 
 	assert_non_null(table);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		lk_table_add(table, cells[i], LK_TINT_NONE);
+	}
 	return table;
 }
 
@@ -37,10 +38,11 @@ static char *printed(const struct lk_table *table, size_t width, bool coloured, 
 	struct lk_page page = {.file = open_memstream(&text, &len), .columns = width, .coloured = coloured};
 
 	assert_non_null(page.file);
-	if (record)
+	if (record) {
 		assert_int_equal(lk_table_print_record(table, &page), LK_OK);
-	else
+	} else {
 		assert_int_equal(lk_table_print(table, &page, ret_left_out), LK_OK);
+	}
 	assert_int_equal(fclose(page.file), 0);
 	return text;
 }
@@ -104,8 +106,9 @@ static void test_table_fits_any_width(void **state)
 		size_t left_out;
 		char *text = printed(table, width, false, false, &left_out), *rest = text, *line;
 
-		while ((line = strsep(&rest, "\n")))
+		while ((line = strsep(&rest, "\n"))) {
 			assert_in_range(lk_text_width(line), 0, width);
+		}
 		free(text);
 	}
 	lk_table_free(table);

@@ -25,8 +25,9 @@ static void assert_no_instant(const char *text, const char *word)
 	char json[LK_TIMES_TEXT_MAX] = "untouched";
 	const char *fault = "";
 
-	if (lk_times_instant(text, NOW, json, &fault) == LK_OK)
+	if (lk_times_instant(text, NOW, json, &fault) == LK_OK) {
 		fail_msg("\"%s\" was read as %s", text, json);
+	}
 	assert_non_null(strstr(fault, word));
 	assert_string_equal(json, "untouched");
 }
@@ -73,8 +74,9 @@ static void test_times_instant_refuses_what_is_none(void **state)
 		"2026-02-01T12:00:00+24:00", "2026-02-01T12:00:00+02", "2026-02-01", "20260-02-01T12:00:00Z"};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_no_instant(wrong[i], "RFC 3339");
+	}
 }
 
 static void test_times_instant_knows_the_calendar(void **state)

@@ -24,8 +24,9 @@ int fixture_setup(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
-	if (!fixture)
+	if (!fixture) {
 		return -1;
+	}
 	address_make(&fixture->address);
 	*state = fixture;
 	return 0;
@@ -36,8 +37,9 @@ int fixture_teardown(void **state)
 	struct fixture *fixture = *state;
 
 	lk_channel_close(fixture->channel);
-	if (fixture->peer_runs)
+	if (fixture->peer_runs) {
 		peer_stop(&fixture->peer);
+	}
 	address_remove(&fixture->address);
 	free(fixture);
 	return 0;
@@ -77,8 +79,9 @@ enum lk_err call_text(struct fixture *fixture, const struct lk_method *method, c
 
 	request.token = (char *)(uintptr_t)text;
 	enum lk_err err = lk_channel_call(fixture->channel, method, &request.base, &response, call);
-	if (response)
+	if (response) {
 		protobuf_c_message_free_unpacked(response, NULL);
+	}
 	return err;
 }
 
@@ -109,8 +112,9 @@ void peer_echo(struct peer *peer, const struct lk_request_envelope *envelope)
 	Latchkey__V1__VerifyKeyResponse verdict = LATCHKEY__V1__VERIFY_KEY_RESPONSE__INIT;
 	Latchkey__V1__KeyIdentity key = LATCHKEY__V1__KEY_IDENTITY__INIT;
 
-	if (!request)
+	if (!request) {
 		return;
+	}
 	key.name = request->token;
 	verdict.key = &key;
 	verdict.valid = true;

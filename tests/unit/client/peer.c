@@ -35,8 +35,9 @@ static bool read_all(int fd, void *data, size_t len)
 
 	while (len > 0) {
 		ssize_t n = read(fd, at, len);
-		if (n <= 0)
+		if (n <= 0) {
 			return false;
+		}
 		at += n;
 		len -= (size_t)n;
 	}
@@ -49,8 +50,9 @@ static void write_all(int fd, const void *data, size_t len)
 
 	while (len > 0) {
 		ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
-		if (n <= 0)
+		if (n <= 0) {
 			return;
+		}
 		at += n;
 		len -= (size_t)n;
 	}
@@ -62,12 +64,15 @@ static uint8_t *read_message(int fd, uint8_t id[ID_LEN], size_t *ret_len)
 	uint8_t head[HEAD_LEN];
 	size_t len = 0;
 
-	if (!read_all(fd, head, sizeof(head)))
+	if (!read_all(fd, head, sizeof(head))) {
 		return NULL;
-	for (size_t i = 1; i < HEAD_LEN; i++)
+	}
+	for (size_t i = 1; i < HEAD_LEN; i++) {
 		len = len << 8 | head[i];
-	if (len < ID_LEN || !read_all(fd, id, ID_LEN))
+	}
+	if (len < ID_LEN || !read_all(fd, id, ID_LEN)) {
 		return NULL;
+	}
 	len -= ID_LEN;
 	uint8_t *data = malloc(len + 1);
 	if (!read_all(fd, data, len)) {
@@ -82,8 +87,9 @@ static unsigned record(struct peer *peer, uint8_t *data, size_t len)
 {
 	pthread_mutex_lock(&peer->lock);
 	unsigned index = peer->n;
-	if (index == PEER_REQUESTS_MAX)
+	if (index == PEER_REQUESTS_MAX) {
 		abort();
+	}
 	peer->requests[index].data = data;
 	peer->requests[index].len = len;
 	peer->n++;
@@ -102,8 +108,9 @@ static void answer(struct peer_connection *connection, const uint8_t id[ID_LEN],
 	unsigned index = record(peer, data, len);
 	peer->current = connection;
 	memcpy(peer->id, id, ID_LEN);
-	if (lk_envelope_scan_request(data, len, &request, &fault) == LK_OK)
+	if (lk_envelope_scan_request(data, len, &request, &fault) == LK_OK) {
 		peer->script(peer, index, &request);
+	}
 	pthread_mutex_unlock(&peer->script_lock);
 }
 
@@ -116,8 +123,9 @@ static void *serve(void *argument)
 
 	write_all(connection->fd, connection->peer->greeting, GREETING_LEN);
 	if (read_all(connection->fd, other, sizeof(other))) {
-		while ((data = read_message(connection->fd, id, &len)))
+		while ((data = read_message(connection->fd, id, &len))) {
 			answer(connection, id, data, len);
+		}
 	}
 	shutdown(connection->fd, SHUT_RDWR);
 	return NULL;
@@ -131,13 +139,15 @@ static void *accept_all(void *argument)
 	while ((fd = accept(peer->listener, NULL, NULL)) >= 0) {
 		pthread_mutex_lock(&peer->lock);
 		struct peer_connection *connection = &peer->connections[peer->n_connections];
-		if (peer->n_connections == PEER_CONNECTIONS_MAX)
+		if (peer->n_connections == PEER_CONNECTIONS_MAX) {
 			abort();
+		}
 		*connection = (struct peer_connection){.peer = peer, .fd = fd};
-		if (pthread_create(&connection->thread, NULL, serve, connection) == 0)
+		if (pthread_create(&connection->thread, NULL, serve, connection) == 0) {
 			peer->n_connections++;
-		else
+		} else {
 			close(fd);
+		}
 		pthread_mutex_unlock(&peer->lock);
 	}
 	return NULL;
@@ -177,8 +187,9 @@ void peer_stop(struct peer *peer)
 		pthread_join(peer->connections[i].thread, NULL);
 		close(peer->connections[i].fd);
 	}
-	for (unsigned i = 0; i < peer->n; i++)
+	for (unsigned i = 0; i < peer->n; i++) {
 		free(peer->requests[i].data);
+	}
 	pthread_cond_destroy(&peer->received);
 	pthread_mutex_destroy(&peer->lock);
 	pthread_mutex_destroy(&peer->script_lock);
@@ -187,8 +198,9 @@ void peer_stop(struct peer *peer)
 void peer_await(struct peer *peer, unsigned n)
 {
 	pthread_mutex_lock(&peer->lock);
-	while (peer->n < n)
+	while (peer->n < n) {
 		pthread_cond_wait(&peer->received, &peer->lock);
+	}
 	pthread_mutex_unlock(&peer->lock);
 }
 
@@ -224,8 +236,9 @@ void peer_reply_bytes(struct peer *peer, const void *data, size_t len)
 	uint8_t head[HEAD_LEN + ID_LEN] = {1};
 	size_t message_len = ID_LEN + len;
 
-	for (size_t i = HEAD_LEN - 1; i > 0; i--, message_len >>= 8)
+	for (size_t i = HEAD_LEN - 1; i > 0; i--, message_len >>= 8) {
 		head[i] = (uint8_t)message_len;
+	}
 	memcpy(head + HEAD_LEN, peer->id, ID_LEN);
 	peer_write(peer, head, sizeof(head));
 	peer_write(peer, data, len);
@@ -237,8 +250,9 @@ void peer_reply(struct peer *peer, const struct lk_response_envelope *response)
 	uint8_t *bytes = malloc(len + 1);
 
 	lk_envelope_response_pack(response, bytes);
-	if (response->payload.len > 0)
+	if (response->payload.len > 0) {
 		memcpy(bytes + head, response->payload.data, response->payload.len);
+	}
 	peer_reply_bytes(peer, bytes, len);
 	free(bytes);
 }

@@ -21,11 +21,13 @@ static void test_buffer_grows_and_keeps_what_it_has(void **state)
 	struct lk_buffer buffer = {0};
 
 	(void)state;
-	for (unsigned i = 0; i < 10000; i++)
+	for (unsigned i = 0; i < 10000; i++) {
 		append(&buffer, "0123456789");
+	}
 	assert_int_equal(buffer.len, 100000);
-	for (size_t i = 0; i < buffer.len; i++)
+	for (size_t i = 0; i < buffer.len; i++) {
 		assert_int_equal(buffer.data[i], '0' + i % 10);
+	}
 	lk_buffer_done(&buffer);
 	assert_null(buffer.data);
 	lk_buffer_done(&buffer);

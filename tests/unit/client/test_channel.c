@@ -15,8 +15,9 @@
 static void assert_span(struct lk_span span, const char *text)
 {
 	assert_int_equal(span.len, strlen(text));
-	if (span.len > 0)
+	if (span.len > 0) {
 		assert_memory_equal(span.data, text, span.len);
+	}
 }
 
 static uint64_t unix_ms(void)
@@ -117,8 +118,9 @@ static void script_violations(struct peer *peer, unsigned index, const struct lk
 
 	(void)index;
 	(void)request;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 2; i++) {
 		response.violations.len += lk_envelope_violation_pack(&violations[i], run + response.violations.len);
+	}
 	peer_reply(peer, &response);
 }
 
@@ -226,8 +228,9 @@ static void test_channel_verdicts_that_add_up_are_taken(void **state)
 	struct fixture *fixture = fixture_run(state, script_verdicts);
 
 	/* 99 is a code of a newer server: not valid, and that is what counts. */
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(call_text(fixture, &method_verify, "a", NULL), LK_OK);
+	}
 }
 
 static void test_channel_too_large_a_request_stays_here(void **state)
@@ -317,8 +320,9 @@ static void test_channel_bad_options(void **state)
 	assert_int_equal(lk_channel_open(&options, &channel), LK_INVALID_ARGUMENT);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		options = (struct lk_channel_options){.urls = &bad[i], .n_urls = 1};
-		if (lk_channel_open(&options, &channel) != LK_INVALID_ARGUMENT)
+		if (lk_channel_open(&options, &channel) != LK_INVALID_ARGUMENT) {
 			fail_msg("%s was taken", bad[i]);
+		}
 	}
 	memset(long_credential, 'a', sizeof(long_credential) - 1);
 	options = (struct lk_channel_options){

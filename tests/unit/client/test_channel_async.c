@@ -43,8 +43,9 @@ static int setup(void **state)
 	memset(&tally, 0, sizeof(tally));
 	pthread_mutex_init(&tally.lock, NULL);
 	pthread_cond_init(&tally.told, NULL);
-	for (unsigned i = 0; i < N_CALLS; i++)
+	for (unsigned i = 0; i < N_CALLS; i++) {
 		entries[i] = (struct entry){&tally, i};
+	}
 	return fixture_setup(state);
 }
 
@@ -52,8 +53,9 @@ static int teardown(void **state)
 {
 	int rv = fixture_teardown(state);
 
-	for (unsigned i = 0; i < N_CALLS; i++)
+	for (unsigned i = 0; i < N_CALLS; i++) {
 		lk_call_done(&tally.calls[i]);
+	}
 	pthread_cond_destroy(&tally.told);
 	pthread_mutex_destroy(&tally.lock);
 	return rv;
@@ -64,8 +66,9 @@ static void count(enum lk_err err, ProtobufCMessage *response, struct lk_call *c
 	struct entry *entry = context;
 
 	(void)call;
-	if (response)
+	if (response) {
 		protobuf_c_message_free_unpacked(response, NULL);
+	}
 	pthread_mutex_lock(&entry->tally->lock);
 	entry->tally->n_done[entry->index]++;
 	entry->tally->err[entry->index] = err;
@@ -78,17 +81,19 @@ static void start_all(struct fixture *fixture, const struct lk_method *method, l
 {
 	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
 
-	for (unsigned i = 0; i < N_CALLS; i++)
+	for (unsigned i = 0; i < N_CALLS; i++) {
 		assert_int_equal(
 			lk_channel_start(fixture->channel, method, &request.base, &tally.calls[i], done, &entries[i]),
 			LK_OK);
+	}
 }
 
 static void await(unsigned total)
 {
 	pthread_mutex_lock(&tally.lock);
-	while (tally.total < total)
+	while (tally.total < total) {
 		pthread_cond_wait(&tally.told, &tally.lock);
+	}
 	pthread_mutex_unlock(&tally.lock);
 }
 
@@ -115,12 +120,13 @@ static void test_channel_callback_exactly_once(void **state)
 
 static void script_mixed(struct peer *peer, unsigned index, const struct lk_request_envelope *request)
 {
-	if (index % 4 == 1)
+	if (index % 4 == 1) {
 		peer_reply_code(peer, LK_UNAVAILABLE, "busy", 0);
-	else if (index % 16 == 2)
+	} else if (index % 16 == 2) {
 		peer_hang_up(peer);
-	else
+	} else {
 		peer_echo(peer, request);
+	}
 }
 
 static void test_channel_callback_exactly_once_with_a_bad_peer(void **state)
@@ -129,8 +135,9 @@ static void test_channel_callback_exactly_once_with_a_bad_peer(void **state)
 
 	fixture_start_peer(fixture, script_mixed);
 	fixture_open_channel(fixture, 3, NULL);
-	for (unsigned i = 0; i < N_CALLS; i++)
+	for (unsigned i = 0; i < N_CALLS; i++) {
 		tally.calls[i].timeout_ms = 60000;
+	}
 	start_all(fixture, &method_create, count);
 	await(N_CALLS);
 	lk_channel_close(fixture->channel);
@@ -195,8 +202,9 @@ static void test_channel_close_in_the_middle(void **state)
 		await(round);
 		lk_channel_close(fixture->channel);
 		fixture->channel = NULL;
-		for (unsigned i = 0; i < N_CALLS; i++)
+		for (unsigned i = 0; i < N_CALLS; i++) {
 			assert_int_equal(tally.n_done[i], 1);
+		}
 	}
 }
 
@@ -212,8 +220,9 @@ static void again(enum lk_err err, ProtobufCMessage *response, struct lk_call *c
 	pthread_mutex_lock(&entry->tally->lock);
 	bool more = entry->tally->n_done[entry->index] < 3;
 	pthread_mutex_unlock(&entry->tally->lock);
-	if (more && lk_channel_start(again_channel, &method_verify, &request.base, call, again, context) != LK_OK)
+	if (more && lk_channel_start(again_channel, &method_verify, &request.base, call, again, context) != LK_OK) {
 		abort();
+	}
 }
 
 static void test_channel_calls_from_a_callback(void **state)
@@ -225,8 +234,9 @@ static void test_channel_calls_from_a_callback(void **state)
 	await(3 * N_CALLS);
 	lk_channel_close(fixture->channel);
 	fixture->channel = NULL;
-	for (unsigned i = 0; i < N_CALLS; i++)
+	for (unsigned i = 0; i < N_CALLS; i++) {
 		assert_int_equal(tally.n_done[i], 3);
+	}
 }
 
 static void refused_start(enum lk_err err, ProtobufCMessage *response, struct lk_call *call, void *context)
@@ -235,8 +245,9 @@ static void refused_start(enum lk_err err, ProtobufCMessage *response, struct lk
 	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
 	struct lk_call other = LK_CALL_INIT;
 
-	if (lk_channel_start(again_channel, &method_verify, &request.base, &other, count, context) != LK_CANCELLED)
+	if (lk_channel_start(again_channel, &method_verify, &request.base, &other, count, context) != LK_CANCELLED) {
 		entry->tally->n_done[entry->index] += 100;
+	}
 	count(err, response, call, context);
 }
 
@@ -306,8 +317,9 @@ static void test_channel_takes_no_answer_by_another_connection(void **state)
 		lk_channel_start(fixture->channel, &method_create, &request.base, &tally.calls[0], count, &entries[0]),
 		LK_OK);
 	peer_await(&fixture->peer, 1);
-	while (!atomic_load(&was_forged))
+	while (!atomic_load(&was_forged)) {
 		assert_int_equal(call_text(fixture, &method_create, "other", NULL), LK_OK);
+	}
 	lk_channel_close(fixture->channel);
 	fixture->channel = NULL;
 	assert_int_equal(tally.n_done[0], 1);
@@ -323,14 +335,16 @@ static void count_on_starter(enum lk_err err, ProtobufCMessage *response, struct
 {
 	struct entry *entry = context;
 
-	if (pthread_equal(pthread_self(), starter))
+	if (pthread_equal(pthread_self(), starter)) {
 		atomic_fetch_add(&n_on_starter, 1);
+	}
 	pthread_mutex_lock(&entry->tally->lock);
 	if (!first_runs) {
 		first_runs = true;
 		pthread_cond_signal(&entry->tally->told);
-		while (!started_another)
+		while (!started_another) {
 			pthread_cond_wait(&entry->tally->told, &entry->tally->lock);
+		}
 	}
 	pthread_mutex_unlock(&entry->tally->lock);
 	count(err, response, call, context);
@@ -354,8 +368,9 @@ static void test_channel_callback_never_runs_inside_of_a_start(void **state)
 			LK_OK);
 	}
 	pthread_mutex_lock(&tally.lock);
-	while (!first_runs)
+	while (!first_runs) {
 		pthread_cond_wait(&tally.told, &tally.lock);
+	}
 	pthread_mutex_unlock(&tally.lock);
 	tally.calls[other].timeout_ms = 60000;
 	assert_int_equal(lk_channel_start(fixture->channel, &method_verify, &request.base, &tally.calls[other], count,
@@ -369,8 +384,9 @@ static void test_channel_callback_never_runs_inside_of_a_start(void **state)
 	assert_int_equal(atomic_load(&n_on_starter), 0);
 	lk_channel_close(fixture->channel);
 	fixture->channel = NULL;
-	for (unsigned i = 0; i < N_CALLS; i++)
+	for (unsigned i = 0; i < N_CALLS; i++) {
 		assert_int_equal(tally.n_done[i], 1);
+	}
 }
 
 /* What a thread of the next test found wrong. */
@@ -390,10 +406,12 @@ static void *call_many(void *argument)
 		request.token = token;
 		if (lk_channel_call(channel, i % 2 ? &method_create : &method_verify, &request.base, &message, &call) !=
 				LK_OK ||
-			strcmp(((Latchkey__V1__VerifyKeyResponse *)message)->key->name, token) != 0)
+			strcmp(((Latchkey__V1__VerifyKeyResponse *)message)->key->name, token) != 0) {
 			atomic_fetch_add(&n_wrong, 1);
-		if (message)
+		}
+		if (message) {
 			protobuf_c_message_free_unpacked(message, NULL);
+		}
 		lk_call_done(&call);
 	}
 	return NULL;
@@ -407,10 +425,12 @@ static void test_channel_eight_threads(void **state)
 	fixture_start_peer(fixture, script_mixed);
 	fixture_open_channel(fixture, 4, NULL);
 	atomic_store(&n_wrong, 0);
-	for (unsigned i = 0; i < N_THREADS; i++)
+	for (unsigned i = 0; i < N_THREADS; i++) {
 		assert_int_equal(pthread_create(&threads[i], NULL, call_many, fixture->channel), 0);
-	for (unsigned i = 0; i < N_THREADS; i++)
+	}
+	for (unsigned i = 0; i < N_THREADS; i++) {
 		pthread_join(threads[i], NULL);
+	}
 	assert_int_equal(atomic_load(&n_wrong), 0);
 }
 

@@ -37,18 +37,22 @@ static void *serve(void *argument)
 		const char *fault = NULL;
 		nng_msg *reply = NULL;
 
-		if (lk_envelope_scan_request(nng_msg_body(message), nng_msg_len(message), &request, &fault) != LK_OK)
+		if (lk_envelope_scan_request(nng_msg_body(message), nng_msg_len(message), &request, &fault) != LK_OK) {
 			abort();
+		}
 		response.payload = request.payload;
 		size_t head = lk_envelope_response_size(&response);
-		if (nng_msg_alloc(&reply, head + request.payload.len) != 0)
+		if (nng_msg_alloc(&reply, head + request.payload.len) != 0) {
 			abort();
+		}
 		lk_envelope_response_pack(&response, nng_msg_body(reply));
-		if (request.payload.len > 0)
+		if (request.payload.len > 0) {
 			memcpy((uint8_t *)nng_msg_body(reply) + head, request.payload.data, request.payload.len);
+		}
 		nng_msg_free(message);
-		if (nng_sendmsg(echo->socket, reply, 0) != 0)
+		if (nng_sendmsg(echo->socket, reply, 0) != 0) {
 			nng_msg_free(reply);
+		}
 	}
 	return NULL;
 }
@@ -115,8 +119,9 @@ static void assert_echo(struct lk_channel *channel, size_t len)
 	size_t response_len = 0;
 
 	assert_non_null(request);
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
 		request[i] = (uint8_t)(i * 7 + len);
+	}
 	assert_int_equal(
 		lk_channel_call_raw(channel, "a.B/Echo", LK_EFFECT_READ, request, len, &response, &response_len, &call),
 		LK_OK);
@@ -132,12 +137,14 @@ static void test_channel_nng_messages_of_all_sizes(void **state)
 {
 	struct echo *echo = *state;
 
-	for (size_t len = 0; len < 300; len++)
+	for (size_t len = 0; len < 300; len++) {
 		assert_echo(echo->channel, len);
+	}
 	/* Around the chunks and the buffers, up to the largest. */
 	for (size_t len = 1 << 14; len <= (size_t)1 << 19; len *= 2) {
-		for (size_t more = 0; more < 40; more += 13)
+		for (size_t more = 0; more < 40; more += 13) {
 			assert_echo(echo->channel, len - 26 + more);
+		}
 	}
 	assert_echo(echo->channel, LK_LARGE_REQUEST_MAX - 64);
 }
@@ -158,8 +165,9 @@ static void *call_many(void *argument)
 
 		if (lk_channel_call_raw(channel, "a.B/Echo", LK_EFFECT_WRITE, (const uint8_t *)text, (size_t)text_len,
 			    &response, &len, NULL) != LK_OK ||
-			len != (size_t)text_len || memcmp(response, text, len) != 0)
+			len != (size_t)text_len || memcmp(response, text, len) != 0) {
 			n_wrong++;
+		}
 		free(response);
 	}
 	return (void *)n_wrong;
@@ -171,8 +179,9 @@ static void test_channel_nng_many_threads(void **state)
 	pthread_t threads[N_THREADS];
 	void *n_wrong = NULL;
 
-	for (unsigned i = 0; i < N_THREADS; i++)
+	for (unsigned i = 0; i < N_THREADS; i++) {
 		assert_int_equal(pthread_create(&threads[i], NULL, call_many, echo->channel), 0);
+	}
 	for (unsigned i = 0; i < N_THREADS; i++) {
 		pthread_join(threads[i], &n_wrong);
 		assert_null(n_wrong);

@@ -23,18 +23,20 @@ static void assert_attempts(struct peer *peer, unsigned n)
 		struct lk_request_envelope request = peer_request(peer, i);
 		assert_int_equal(request.attempt, i);
 		assert_int_equal(request.request_id.len, first.request_id.len);
-		if (first.request_id.len > 0)
+		if (first.request_id.len > 0) {
 			assert_memory_equal(request.request_id.data, first.request_id.data, first.request_id.len);
+		}
 		assert_in_range(request.timeout_ms, 1, 60000);
 	}
 }
 
 static void script_unavailable_twice(struct peer *peer, unsigned index, const struct lk_request_envelope *request)
 {
-	if (index < 2)
+	if (index < 2) {
 		peer_reply_code(peer, LK_UNAVAILABLE, "going down", 0);
-	else
+	} else {
 		peer_echo(peer, request);
+	}
 }
 
 static void test_channel_unavailable_twice_then_ok(void **state)
@@ -73,10 +75,11 @@ static void test_channel_does_not_wait_past_its_deadline(void **state)
 
 static void script_retry_after(struct peer *peer, unsigned index, const struct lk_request_envelope *request)
 {
-	if (index == 0)
+	if (index == 0) {
 		peer_reply_code(peer, LK_UNAVAILABLE, "in a moment", 150);
-	else
+	} else {
 		peer_echo(peer, request);
+	}
 }
 
 static void test_channel_waits_as_long_as_the_server_says(void **state)
@@ -110,8 +113,9 @@ static void test_channel_backs_off(void **state)
 
 static void script_first_is_lost(struct peer *peer, unsigned index, const struct lk_request_envelope *request)
 {
-	if (index > 0)
+	if (index > 0) {
 		peer_echo(peer, request);
+	}
 }
 
 static void test_channel_lost_answer_of_a_read_is_asked_for_again(void **state)
@@ -154,10 +158,11 @@ static void test_channel_silence_of_a_change_is_not_asked_twice(void **state)
 
 static void script_hang_up_twice(struct peer *peer, unsigned index, const struct lk_request_envelope *request)
 {
-	if (index < 2)
+	if (index < 2) {
 		peer_hang_up(peer);
-	else
+	} else {
 		peer_echo(peer, request);
+	}
 }
 
 static void test_channel_change_survives_closed_connections(void **state)
@@ -194,10 +199,11 @@ static void script_oversized_once(struct peer *peer, unsigned index, const struc
 {
 	static const uint8_t zeros[2 << 20];
 
-	if (index == 0)
+	if (index == 0) {
 		peer_reply_bytes(peer, zeros, sizeof(zeros));
-	else
+	} else {
 		peer_echo(peer, request);
+	}
 }
 
 static void test_channel_oversized_reply_is_cut_off(void **state)
@@ -245,10 +251,11 @@ static void script_no_message(struct peer *peer, unsigned index, const struct lk
 		"\1\x7f\xff\xff\xff\xff\xff\xff\xff\x61\x62\x63\x64\x61\x62\x63\x64",
 	};
 
-	if (index < 3)
+	if (index < 3) {
 		peer_write(peer, bad[index], 17);
-	else
+	} else {
 		peer_echo(peer, request);
+	}
 }
 
 static void test_channel_what_is_no_message_closes_the_connection(void **state)
@@ -362,8 +369,9 @@ static void late_done(enum lk_err err, ProtobufCMessage *response, struct lk_cal
 	struct late *late = context;
 
 	(void)call;
-	if (response)
+	if (response) {
 		protobuf_c_message_free_unpacked(response, NULL);
+	}
 	pthread_mutex_lock(&late->lock);
 	late->err = err;
 	late->n++;
@@ -385,8 +393,9 @@ static void test_channel_daemon_that_comes_late(void **state)
 	assert_int_equal(call_text(fixture, &method_verify, "a", &clock), LK_UNAVAILABLE);
 	fixture_start_peer(fixture, script_echo);
 	pthread_mutex_lock(&late.lock);
-	while (late.n == 0)
+	while (late.n == 0) {
 		pthread_cond_wait(&late.told, &late.lock);
+	}
 	pthread_mutex_unlock(&late.lock);
 	assert_int_equal(late.err, LK_OK);
 	assert_int_equal(waiting.attempts, 1);

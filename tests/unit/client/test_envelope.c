@@ -17,8 +17,9 @@
 static void assert_span(struct lk_span span, const char *text, size_t len)
 {
 	assert_int_equal(span.len, len);
-	if (len > 0)
+	if (len > 0) {
 		assert_memory_equal(span.data, text, len);
+	}
 }
 
 /* By hand from the .proto: every field of Request once. */
@@ -158,8 +159,9 @@ static void test_envelope_request_refusals(void **state)
 		struct lk_request_envelope request = {.timeout_ms = 4711};
 		const char *fault = NULL;
 
-		if (lk_envelope_scan_request(cases[i].data, cases[i].len, &request, &fault) != LK_INVALID_ARGUMENT)
+		if (lk_envelope_scan_request(cases[i].data, cases[i].len, &request, &fault) != LK_INVALID_ARGUMENT) {
 			fail_msg("case %zu was accepted: %s", i, cases[i].fault);
+		}
 		assert_string_equal(fault, cases[i].fault);
 		assert_int_equal(request.timeout_ms, 4711);
 	}
@@ -188,8 +190,9 @@ static void test_envelope_request_text_limits(void **state)
 			memset(bytes + 3, 'a', len);
 			enum lk_err err = lk_envelope_scan_request(bytes, 3 + len, &request, &fault);
 			assert_int_equal(err, len == cases[i].max ? LK_OK : LK_INVALID_ARGUMENT);
-			if (err)
+			if (err) {
 				assert_string_equal(fault, cases[i].fault);
+			}
 		}
 	}
 }
@@ -213,8 +216,9 @@ static void test_envelope_response_refusals(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct lk_response_envelope response = {.code = 4711};
 
-		if (lk_envelope_scan_response(cases[i].data, cases[i].len, &response) != LK_PROTOCOL)
+		if (lk_envelope_scan_response(cases[i].data, cases[i].len, &response) != LK_PROTOCOL) {
 			fail_msg("case %zu was accepted", i);
+		}
 		assert_int_equal(response.code, 4711);
 	}
 }
@@ -243,8 +247,9 @@ static void test_envelope_bad_violation_is_protocol(void **state)
 		SPAN("\x1a\x04\x0a\x00\x0a\x00"), SPAN("\x18\x01"), SPAN("\x1a\x05"), SPAN("\x00"), SPAN("\x30")};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(lk_envelope_next_violation(&bad[i], &violation), LK_PROTOCOL);
+	}
 }
 
 /* Copies to the heap, so that a read past the end is seen by the sanitizer. */

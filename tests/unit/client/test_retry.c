@@ -29,8 +29,9 @@ static void test_retry_delay_is_jittered(void **state)
 	unsigned same = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 100; i++) {
 		same += lk_retry_delay_ms(9, 0) == first;
+	}
 	assert_in_range(same, 0, 50);
 }
 
@@ -64,7 +65,8 @@ int main(void)
 		cmocka_unit_test(test_retry_attempt_leaves_a_read_time_for_another),
 	};
 
-	if (sodium_init() < 0)
+	if (sodium_init() < 0) {
 		return 1;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,11 +62,13 @@ static void test_token_every_substitution_is_detected(void **state)
 			for (int c = 0; c < 256; c++) {
 				memcpy(token, golden[i].token, len);
 				token[at] = (char)c;
-				if (token[at] == golden[i].token[at])
+				if (token[at] == golden[i].token[at]) {
 					continue;
+				}
 				if (lk_token_check(token, len, NULL) == LK_TOKEN_FINE ||
-					lk_token_check(token, len, golden[i].prefix) == LK_TOKEN_FINE)
+					lk_token_check(token, len, golden[i].prefix) == LK_TOKEN_FINE) {
 					fail_msg("token %zu, byte %zu, character %d", i, at, c);
+				}
 			}
 		}
 	}
@@ -83,8 +85,9 @@ static void test_token_every_swap_of_neighbours_is_detected(void **state)
 		memcpy(token, whole, len);
 		token[at] = whole[at + 1];
 		token[at + 1] = whole[at];
-		if (token[at] != token[at + 1])
+		if (token[at] != token[at + 1]) {
 			assert_int_not_equal(lk_token_check(token, len, NULL), LK_TOKEN_FINE);
+		}
 	}
 }
 
@@ -133,8 +136,9 @@ static void test_token_each_fault(void **state)
 static void test_token_fault_texts(void **state)
 {
 	(void)state;
-	for (int fault = LK_TOKEN_FINE; fault <= LK_TOKEN_CHECKSUM; fault++)
+	for (int fault = LK_TOKEN_FINE; fault <= LK_TOKEN_CHECKSUM; fault++) {
 		assert_string_not_equal(lk_token_fault_text((enum lk_token_fault)fault), "an unknown fault");
+	}
 	assert_string_equal(lk_token_fault_text((enum lk_token_fault)99), "an unknown fault");
 }
 

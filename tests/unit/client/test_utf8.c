@@ -18,8 +18,9 @@ static size_t encode(uint32_t code_point, unsigned char *out)
 	}
 	size_t len = code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
 	static const unsigned char marks[] = {0, 0, 0xc0, 0xe0, 0xf0};
-	for (size_t i = len; i-- > 1; code_point >>= 6)
+	for (size_t i = len; i-- > 1; code_point >>= 6) {
 		out[i] = (unsigned char)(0x80 | (code_point & 0x3f));
+	}
 	out[0] = (unsigned char)(marks[len] | code_point);
 	return len;
 }
@@ -33,10 +34,12 @@ static void test_utf8_every_code_point(void **state)
 		bool exists = c <= 0x10ffff && !(c >= 0xd800 && c <= 0xdfff);
 		enum lk_utf8_fault fault = lk_utf8_check(bytes, len, &length);
 
-		if (fault != (exists ? LK_UTF8_FINE : LK_UTF8_INVALID) || (exists && length != 1))
+		if (fault != (exists ? LK_UTF8_FINE : LK_UTF8_INVALID) || (exists && length != 1)) {
 			fail_msg("U+%X: fault %d, length %zu", c, fault, length);
-		if (exists && len > 1)
+		}
+		if (exists && len > 1) {
 			assert_int_equal(lk_utf8_check(bytes, len - 1, NULL), LK_UTF8_INVALID);
+		}
 	}
 }
 
@@ -65,8 +68,9 @@ static void test_utf8_refusals(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		size_t length = 4711;
-		if (lk_utf8_check(bad[i], strlen(bad[i]), &length) != LK_UTF8_INVALID || length != 4711)
+		if (lk_utf8_check(bad[i], strlen(bad[i]), &length) != LK_UTF8_INVALID || length != 4711) {
 			fail_msg("case %zu", i);
+		}
 	}
 }
 

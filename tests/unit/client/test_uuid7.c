@@ -67,7 +67,8 @@ int main(void)
 		cmocka_unit_test(test_uuid7_other_versions_and_variants_are_refused),
 	};
 
-	if (sodium_init() < 0)
+	if (sodium_init() < 0) {
 		return 1;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

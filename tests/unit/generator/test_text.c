@@ -34,8 +34,9 @@ static void test_text_add_grows(void **state)
 	struct lk_text text = {0};
 
 	(void)state;
-	for (size_t i = 0; i < 1000; i++)
+	for (size_t i = 0; i < 1000; i++) {
 		lk_text_add(&text, "0123456789");
+	}
 	assert_int_equal(text.len, 10000);
 	assert_int_equal(strlen(text.data), 10000);
 	assert_string_equal(text.data + 9990, "0123456789");

@@ -23,8 +23,9 @@ static int set_up(void **state)
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
 	*state = fixture;
-	if (fixture == NULL)
+	if (fixture == NULL) {
 		return -1;
+	}
 	(void)snprintf(fixture->path, sizeof(fixture->path), "/tmp/latchkey-config-XXXXXX");
 	int fd = mkstemp(fixture->path);
 
@@ -49,8 +50,9 @@ static enum lk_err load(struct fixture *fixture, const char *const argv[])
 {
 	int argc = 0;
 
-	while (argv[argc] != NULL)
+	while (argv[argc] != NULL) {
 		argc++;
+	}
 	lk_config_done(&fixture->config);
 	free(fixture->faults);
 	return lk_config_load(argc, (char *const *)(uintptr_t)argv, &fixture->config, &fixture->faults);

@@ -28,8 +28,9 @@ static int set_up(void **state)
 	int ends[2] = {-1, -1};
 
 	*state = fixture;
-	if (fixture == NULL || pipe2(ends, O_CLOEXEC) != 0)
+	if (fixture == NULL || pipe2(ends, O_CLOEXEC) != 0) {
 		return -1;
+	}
 	fixture->read_fd = ends[0];
 	fixture->write_fd = ends[1];
 	lk_log_setup(ends[1], LK_LOG_DEBUG);
@@ -134,8 +135,9 @@ static void test_log_bounds_a_value(void **state)
 	for (size_t i = 0; i < sizeof(fillers) / sizeof(fillers[0]); i++) {
 		size_t unit = strlen(fillers[i]);
 
-		for (size_t at = 0; at + unit < sizeof(value); at += unit)
+		for (size_t at = 0; at + unit < sizeof(value); at += unit) {
 			memcpy(value + at, fillers[i], unit + 1);
+		}
 		LK_LOG(LK_LOG_INFO, "long", LK_STR("v", value), LK_INT("after", 1));
 		const char *line = logged(fixture);
 		size_t len = strlen(line);
@@ -210,8 +212,9 @@ static void *log_lines(void *argument)
 
 	memset(value, letters[*(int *)argument], sizeof(value) - 1);
 	value[sizeof(value) - 1] = '\0';
-	for (int i = 0; i < LINES; i++)
+	for (int i = 0; i < LINES; i++) {
 		LK_LOG(LK_LOG_INFO, "thread", LK_STR("v", value));
+	}
 	return NULL;
 }
 
@@ -239,8 +242,9 @@ static void test_log_lines_of_threads_do_not_mix(void **state)
 		assert_string_equal(value + 3 + 399, "\n");
 	}
 	(void)fclose(stream);
-	for (int i = 0; i < THREADS; i++)
+	for (int i = 0; i < THREADS; i++) {
 		(void)pthread_join(threads[i], NULL);
+	}
 	assert_int_equal(lines, THREADS * LINES);
 }
 

@@ -143,8 +143,9 @@ static void test_outbox_sends_in_any_steps(void **state)
 			}
 			struct lk_reply *done = lk_outbox_sent(&outbox, step - left, &size);
 
-			for (struct lk_reply *reply = done; reply != NULL; reply = reply->next)
+			for (struct lk_reply *reply = done; reply != NULL; reply = reply->next) {
 				freed++;
+			}
 			lk_reply_free(done);
 			queued -= size;
 			assert_int_equal(outbox.size, queued);
