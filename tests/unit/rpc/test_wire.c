@@ -88,6 +88,27 @@ static void assert_fault(const struct fixture *fixture, size_t index, const char
 		fail_msg("%s: \"%s\" lacks \"%s\"", field, fixture->faults.items[index].description, description);
 }
 
+static void fill_scalars(Sample__Sample *sample)
+{
+	sample->text = "\xc3\xa4\xe2\x82\xac\xf0\x9f\x97\x9d"
+		       "abc";
+	sample->blob = (ProtobufCBinaryData){.len = 4, .data = (uint8_t *)"\xff\0\xfe\0"};
+	sample->i32 = -5;
+	sample->s32 = INT32_MIN;
+	sample->sf32 = -1;
+	sample->i64 = INT64_MIN;
+	sample->s64 = INT64_MIN;
+	sample->sf64 = -2;
+	sample->u32 = UINT32_MAX;
+	sample->f32 = 1;
+	sample->u64 = UINT64_MAX;
+	sample->f64 = 2;
+	sample->real = 1.5f;
+	sample->precise = -2.5;
+	sample->flag = 1;
+	sample->colour = SAMPLE__COLOUR__COLOUR_BELOW;
+}
+
 /* A message with each kind of field, as protobuf-c packs it. */
 static size_t pack_full(uint8_t out[static 1024])
 {
@@ -113,23 +134,7 @@ static size_t pack_full(uint8_t out[static 1024])
 	numbered.value = "seven";
 	worded.key = 1ull << 40;
 	worded.value = "";
-	sample.text = "\xc3\xa4\xe2\x82\xac\xf0\x9f\x97\x9d"
-		      "abc";
-	sample.blob = (ProtobufCBinaryData){.len = 4, .data = (uint8_t *)"\xff\0\xfe\0"};
-	sample.i32 = -5;
-	sample.s32 = INT32_MIN;
-	sample.sf32 = -1;
-	sample.i64 = INT64_MIN;
-	sample.s64 = INT64_MIN;
-	sample.sf64 = -2;
-	sample.u32 = UINT32_MAX;
-	sample.f32 = 1;
-	sample.u64 = UINT64_MAX;
-	sample.f64 = 2;
-	sample.real = 1.5f;
-	sample.precise = -2.5;
-	sample.flag = 1;
-	sample.colour = SAMPLE__COLOUR__COLOUR_BELOW;
+	fill_scalars(&sample);
 	sample.inner = &inner;
 	sample.n_names = 3;
 	sample.names = (char *[]){"", "n", "nn"};
