@@ -43,7 +43,7 @@ static int connect_tcp(const char *url)
 
 struct sp_raw sp_raw_connect(const char *url)
 {
-	const struct timeval timeout = {.tv_sec = 5};
+	const struct timeval timeout = {.tv_sec = SP_RAW_PATIENCE_MS / 1000};
 	struct sp_raw raw = {.fd = -1, .ipc = strncmp(url, "ipc://", 6) == 0};
 
 	raw.fd = raw.ipc ? connect_ipc(url + 6) : connect_tcp(url);
@@ -167,12 +167,12 @@ ssize_t sp_raw_receive(struct sp_raw raw, uint32_t *ret_id, void *out, size_t si
 	return (ssize_t)(len - 4);
 }
 
-bool sp_raw_is_cut(struct sp_raw raw, int timeout_ms)
+bool sp_raw_is_cut(struct sp_raw raw)
 {
 	struct pollfd readable = {.fd = raw.fd, .events = POLLIN};
 	char away[65536];
 
-	while (poll(&readable, 1, timeout_ms) == 1) {
+	while (poll(&readable, 1, SP_RAW_PATIENCE_MS) == 1) {
 		if (recv(raw.fd, away, sizeof(away), 0) <= 0) {
 			return true;
 		}

@@ -12,12 +12,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* How long anything is waited for before it counts as lost: no measure of how fast it should be. */
+#define SP_RAW_PATIENCE_MS 30000
+
 struct sp_raw {
 	int fd;
 	bool ipc;
 };
 
-/* Connects to ipc:///path or tcp://127.0.0.1:port; blocking, with a timeout of 5 s for each read and write. fd -1 on failure. */
+/* Connects to ipc:///path or tcp://127.0.0.1:port; blocking, each read and write for SP_RAW_PATIENCE_MS at most. fd -1 on failure. */
 struct sp_raw sp_raw_connect(const char *url);
 /* Sends the greeting of a REQ and awaits that of a REP. */
 bool sp_raw_greet(struct sp_raw raw);
@@ -31,7 +34,7 @@ bool sp_raw_send_header(struct sp_raw raw, uint64_t len);
 bool sp_raw_send(struct sp_raw raw, uint32_t id, const void *data, size_t len);
 /* The bytes of the next reply behind its id, -1 where none came or it did not fit. */
 ssize_t sp_raw_receive(struct sp_raw raw, uint32_t *ret_id, void *out, size_t size);
-/* Whether the other side closes within `timeout_ms`; reads away what it still sends. */
-bool sp_raw_is_cut(struct sp_raw raw, int timeout_ms);
+/* Waits until the other side closes; reads away what it still sends. False where it keeps silent and open. */
+bool sp_raw_is_cut(struct sp_raw raw);
 
 #endif

@@ -112,6 +112,7 @@ static void answer_later(struct harness *harness, struct lk_exchange *exchange)
 	room = harness->n_parked < PARKED_MAX;
 	if (room)
 		harness->parked[harness->n_parked++] = exchange;
+	(void)pthread_cond_broadcast(&harness->changed);
 	(void)pthread_mutex_unlock(&harness->lock);
 	if (!room)
 		answer_text(exchange, "refused");
@@ -136,6 +137,14 @@ static void keep_uid(struct harness *harness, const struct lk_exchange *exchange
 		continue;
 }
 
+static void note_handled(struct harness *harness)
+{
+	(void)pthread_mutex_lock(&harness->lock);
+	atomic_fetch_add(&harness->handled, 1);
+	(void)pthread_cond_broadcast(&harness->changed);
+	(void)pthread_mutex_unlock(&harness->lock);
+}
+
 static void handle(void *context, struct lk_exchange *exchange)
 {
 	static void (*const answers[256])(struct harness * harness, struct lk_exchange * exchange) = {
@@ -148,7 +157,7 @@ static void handle(void *context, struct lk_exchange *exchange)
 	};
 	struct harness *harness = context;
 
-	atomic_fetch_add(&harness->handled, 1);
+	note_handled(harness);
 	if (exchange->request_len > 0)
 		keep_uid(harness, exchange);
 	if (exchange->request_len > 0 && answers[exchange->request[0]] != NULL)
@@ -160,6 +169,7 @@ static void handle(void *context, struct lk_exchange *exchange)
 int harness_set_up(void **state)
 {
 	struct harness *harness = calloc(1, sizeof(*harness));
+	pthread_condattr_t attributes;
 
 	*state = harness;
 	if (harness == NULL)
@@ -167,6 +177,10 @@ int harness_set_up(void **state)
 	/* What is expected here to go wrong need not be read. */
 	lk_log_setup(STDERR_FILENO, getenv("LK_TEST_LOG") != NULL ? LK_LOG_DEBUG : LK_LOG_ERROR);
 	(void)pthread_mutex_init(&harness->lock, NULL);
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&harness->changed, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
 	for (size_t i = 0; i < 256; i++)
 		atomic_store(&harness->seen[i].lowest, UINT32_MAX);
 	(void)snprintf(harness->directory, sizeof(harness->directory), "/tmp/latchkey-transport-XXXXXX");
@@ -204,14 +218,45 @@ void harness_open(struct harness *harness, const struct lk_transport_limits *lim
 	harness->tcp = lk_transport_url(harness->transport, 1);
 }
 
-size_t harness_parked(struct harness *harness)
+/* Called with the lock: waits for the next change; false where none comes until then. */
+static bool await_change(struct harness *harness, const struct timespec *until)
 {
-	size_t parked = 0;
+	return pthread_cond_timedwait(&harness->changed, &harness->lock, until) == 0;
+}
+
+static struct timespec end_of_patience(void)
+{
+	struct timespec until = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += SP_RAW_PATIENCE_MS / 1000;
+	return until;
+}
+
+bool harness_wait_handled(struct harness *harness, unsigned n)
+{
+	struct timespec until = end_of_patience();
+	bool enough = false;
 
 	(void)pthread_mutex_lock(&harness->lock);
-	parked = harness->n_parked;
+	do
+		enough = atomic_load(&harness->handled) >= n;
+	while (!enough && await_change(harness, &until));
 	(void)pthread_mutex_unlock(&harness->lock);
-	return parked;
+	return enough;
+}
+
+bool harness_wait_parked(struct harness *harness, size_t n)
+{
+	struct timespec until = end_of_patience();
+	bool enough = false;
+
+	(void)pthread_mutex_lock(&harness->lock);
+	do
+		enough = harness->n_parked >= n;
+	while (!enough && await_change(harness, &until));
+	(void)pthread_mutex_unlock(&harness->lock);
+	return enough;
 }
 
 void harness_answer_parked(struct harness *harness)
@@ -257,6 +302,7 @@ int harness_tear_down(void **state)
 	unsigned left = atomic_load(&harness->opened);
 
 	(void)nftw(harness->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)pthread_cond_destroy(&harness->changed);
 	(void)pthread_mutex_destroy(&harness->lock);
 	free(harness);
 	if (err != LK_OK || left != 0)
@@ -275,22 +321,26 @@ const char *harness_ask(struct sp_raw raw, const char *request, char *out, size_
 	return out;
 }
 
-bool harness_ask_anew(const char *url, const char *request, char *out, size_t size, int timeout_ms)
+bool harness_ask_anew(const char *url, const char *request, char *out, size_t size)
 {
-	uint64_t until = harness_now_ms() + (uint64_t)timeout_ms;
+	struct sp_raw raw = sp_raw_open(url);
 
-	do {
-		struct sp_raw raw = sp_raw_open(url);
+	out[0] = '\0';
+	if (raw.fd >= 0)
+		(void)harness_ask(raw, request, out, size);
+	sp_raw_close(raw);
+	return out[0] != '\0';
+}
 
-		out[0] = '\0';
-		if (raw.fd >= 0)
-			(void)harness_ask(raw, request, out, size);
-		sp_raw_close(raw);
-		if (out[0] != '\0')
-			return true;
-		(void)usleep(10000);
-	} while (harness_now_ms() < until);
-	return false;
+bool harness_ask_until_answered(const char *url, const char *request, char *out, size_t size)
+{
+	uint64_t until = harness_now_ms() + SP_RAW_PATIENCE_MS;
+	bool answered = false;
+
+	do
+		answered = harness_ask_anew(url, request, out, size);
+	while (!answered && harness_now_ms() < until);
+	return answered;
 }
 
 uint64_t harness_now_ms(void)
@@ -301,22 +351,29 @@ uint64_t harness_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-bool harness_wait(struct harness *harness, bool (*done)(struct harness *harness), int timeout_ms)
-{
-	uint64_t until = harness_now_ms() + (uint64_t)timeout_ms;
-
-	while (!done(harness)) {
-		if (harness_now_ms() > until)
-			return false;
-		(void)usleep(2000);
-	}
-	return true;
-}
-
-bool harness_is_idle(struct harness *harness)
+static bool is_idle_but_for(struct harness *harness, size_t connections)
 {
 	struct lk_transport_stats stats = {0};
 
 	lk_transport_stats(harness->transport, &stats);
-	return stats.connections_alive == 0 && stats.under_way == 0 && stats.queued_len == 0;
+	return stats.connections_alive == connections && stats.under_way == 0 && stats.queued_len == 0;
+}
+
+bool harness_wait_idle(struct harness *harness)
+{
+	uint64_t until = harness_now_ms() + SP_RAW_PATIENCE_MS;
+	struct sp_raw watch = {.fd = -1};
+	char out[16] = "";
+	bool idle = false;
+
+	do {
+		/* At first there may be too many connections for one more. */
+		if (harness_ask(watch, "Watch", out, sizeof(out))[0] == '\0') {
+			sp_raw_close(watch);
+			watch = sp_raw_open(harness->ipc);
+		}
+		idle = is_idle_but_for(harness, watch.fd >= 0 ? 1 : 0);
+	} while (!idle && harness_now_ms() < until);
+	sp_raw_close(watch);
+	return idle;
 }

@@ -38,6 +38,8 @@ struct harness {
 		atomic_uint highest;
 	} seen[256];
 	pthread_mutex_t lock;
+	/* A request was handled, or parked. */
+	pthread_cond_t changed;
 	struct lk_exchange *parked[PARKED_MAX];
 	size_t n_parked;
 };
@@ -54,18 +56,24 @@ struct lk_rpc_handler harness_handler(struct harness *harness);
 void harness_open(struct harness *harness, const struct lk_transport_limits *limits);
 enum lk_err harness_close(struct harness *harness);
 
-size_t harness_parked(struct harness *harness);
+/* Waits until so many requests came to the handler since the opening, or are parked; false where that never comes. */
+bool harness_wait_handled(struct harness *harness, unsigned n);
+bool harness_wait_parked(struct harness *harness, size_t n);
 void harness_answer_parked(struct harness *harness);
 
 /* One request and its reply on a connection; the reply as a text, "" on failure. */
 const char *harness_ask(struct sp_raw raw, const char *request, char *out, size_t size);
-/* The same on a connection of its own, with a new one where that one is cut: as a client does that reconnects. */
-bool harness_ask_anew(const char *url, const char *request, char *out, size_t size, int timeout_ms);
+/* The same on a connection of its own. */
+bool harness_ask_anew(const char *url, const char *request, char *out, size_t size);
+/* The same, with a new one where that one is refused or cut: as a client does that reconnects. */
+bool harness_ask_until_answered(const char *url, const char *request, char *out, size_t size);
+
+/*
+ * Waits until no connection is left and nothing under way; false where that never comes. The transport tells nobody of it, so
+ * this asks on a connection of its own and looks at each answer whether that connection is the last.
+ */
+bool harness_wait_idle(struct harness *harness);
 
 uint64_t harness_now_ms(void);
-/* Looks every few milliseconds until `done` says so; false after `timeout_ms`. */
-bool harness_wait(struct harness *harness, bool (*done)(struct harness *harness), int timeout_ms);
-/* For harness_wait: no connection is open and nothing under way. */
-bool harness_is_idle(struct harness *harness);
 
 #endif

@@ -81,11 +81,11 @@ static void test_exchange_takes_a_message_of_the_greatest_size_and_no_more(void 
 		assert_true(sp_raw_send(raw, 1, data, max - 4));
 		assert_int_equal(sp_raw_receive(raw, &id, data, max), max - 4);
 		assert_true(sp_raw_send_header(raw, max + 1));
-		assert_true(sp_raw_is_cut(raw, 2000));
+		assert_true(sp_raw_is_cut(raw));
 		sp_raw_close(raw);
 		raw = sp_raw_open(url);
 		assert_true(sp_raw_send_header(raw, UINT64_MAX));
-		assert_true(sp_raw_is_cut(raw, 2000));
+		assert_true(sp_raw_is_cut(raw));
 		sp_raw_close(raw);
 	}
 	free(data);
@@ -101,17 +101,10 @@ static void test_exchange_closes_where_there_is_no_reply(void **state)
 		struct sp_raw raw = sp_raw_open(harness->ipc);
 
 		assert_true(sp_raw_send(raw, 1, "N", 1));
-		assert_true(sp_raw_is_cut(raw, 2000));
+		assert_true(sp_raw_is_cut(raw));
 		sp_raw_close(raw);
 	}
-	assert_true(harness_ask_anew(harness->ipc, "E", out, sizeof(out), 0));
-}
-
-static size_t parked_target;
-
-static bool has_parked(struct harness *harness)
-{
-	return harness_parked(harness) >= parked_target;
+	assert_true(harness_ask_anew(harness->ipc, "E", out, sizeof(out)));
 }
 
 /* 16 in all, 2 reserved: 14 can be parked, and reads go on. */
@@ -133,10 +126,9 @@ static void test_exchange_parks_as_long_as_enough_are_left(void **state)
 	struct sp_raw writer = sp_raw_open(harness->ipc);
 	struct sp_raw reader = sp_raw_open(harness->ipc);
 
-	parked_target = 14;
 	for (uint32_t i = 0; i < 14; i++)
 		assert_true(sp_raw_send(writer, i, "P", 1));
-	assert_true(harness_wait(harness, has_parked, 2000));
+	assert_true(harness_wait_parked(harness, 14));
 	lk_transport_stats(harness->transport, &stats);
 	assert_int_equal(stats.parked, 14);
 	assert_int_equal(stats.under_way, 14);
@@ -156,11 +148,11 @@ static void test_exchange_parks_as_long_as_enough_are_left(void **state)
 	/* And again: what was parked is free to be parked. */
 	for (uint32_t i = 0; i < 14; i++)
 		assert_true(sp_raw_send(writer, i, "P", 1));
-	assert_true(harness_wait(harness, has_parked, 2000));
+	assert_true(harness_wait_parked(harness, 14));
 	harness_answer_parked(harness);
 	sp_raw_close(writer);
 	sp_raw_close(reader);
-	assert_true(harness_wait(harness, harness_is_idle, 2000));
+	assert_true(harness_wait_idle(harness));
 	lk_transport_stats(harness->transport, &stats);
 	assert_int_equal(stats.parked, 0);
 	assert_true(stats.exchanges <= 16);
@@ -184,10 +176,9 @@ static void test_exchange_bounds_the_requests_of_a_connection(void **state)
 	harness_open(harness, &limits);
 	struct sp_raw raw = sp_raw_open(harness->ipc);
 
-	parked_target = 8;
 	for (uint32_t i = 0; i < 8; i++)
 		assert_true(sp_raw_send(raw, i, "P", 1));
-	assert_true(harness_wait(harness, has_parked, 2000));
+	assert_true(harness_wait_parked(harness, 8));
 	assert_true(sp_raw_send(raw, 99, "E", 1));
 	ssize_t n = sp_raw_receive(raw, &id, out, sizeof(out));
 
@@ -199,7 +190,7 @@ static void test_exchange_bounds_the_requests_of_a_connection(void **state)
 	assert_true(response.message.len > 0);
 	assert_int_equal(atomic_load(&harness->handled), 8);
 	/* Another connection has its own count. */
-	assert_true(harness_ask_anew(harness->ipc, "Echo", text, sizeof(text), 0));
+	assert_true(harness_ask_anew(harness->ipc, "Echo", text, sizeof(text)));
 	harness_answer_parked(harness);
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(sp_raw_receive(raw, &id, out, sizeof(out)), 6);
@@ -229,14 +220,14 @@ static void test_exchange_refuses_connections_past_the_cap(void **state)
 	for (int i = 0; i < 10; i++) {
 		struct sp_raw raw = sp_raw_connect(i % 2 == 0 ? harness->tcp : harness->ipc);
 
-		cut += sp_raw_is_cut(raw, 2000);
+		cut += sp_raw_is_cut(raw);
 		sp_raw_close(raw);
 	}
 	assert_int_equal(cut, 10);
 	for (int i = 0; i < 4; i++)
 		assert_string_equal(harness_ask(raws[i], "Echo", out, sizeof(out)), "Echo");
 	sp_raw_close(raws[0]);
-	assert_true(harness_ask_anew(harness->tcp, "Echo", out, sizeof(out), 2000));
+	assert_true(harness_ask_until_answered(harness->tcp, "Echo", out, sizeof(out)));
 	for (int i = 1; i < 4; i++)
 		sp_raw_close(raws[i]);
 }
@@ -251,17 +242,16 @@ static void test_exchange_drains(void **state)
 	struct sp_raw raw = sp_raw_open(harness->ipc);
 	struct sp_raw other = sp_raw_open(harness->tcp);
 
-	parked_target = 1;
 	assert_string_equal(harness_ask(other, "A", out, sizeof(out)), "accepting");
 	assert_true(sp_raw_send(raw, 1, "P", 1));
-	assert_true(harness_wait(harness, has_parked, 2000));
+	assert_true(harness_wait_parked(harness, 1));
 	assert_int_equal(lk_transport_drain(harness->transport, 50), LK_DEADLINE_EXCEEDED);
 	/* Whoever is connected is told so; whoever comes is sent away. */
 	assert_string_equal(harness_ask(other, "A", out, sizeof(out)), "draining");
 	for (int i = 0; i < 3; i++) {
 		struct sp_raw late = sp_raw_connect(i == 0 ? harness->tcp : harness->ipc);
 
-		assert_true(sp_raw_is_cut(late, 2000));
+		assert_true(sp_raw_is_cut(late));
 		sp_raw_close(late);
 	}
 	harness_answer_parked(harness);
@@ -269,7 +259,7 @@ static void test_exchange_drains(void **state)
 	assert_int_equal(sp_raw_receive(raw, &id, out, sizeof(out)), 6);
 	/* A request that is not accepted does not hold up the drain. */
 	assert_true(sp_raw_send(raw, 2, "P", 1));
-	assert_true(harness_wait(harness, has_parked, 2000));
+	assert_true(harness_wait_parked(harness, 1));
 	assert_int_equal(lk_transport_drain(harness->transport, 2000), LK_OK);
 	harness_answer_parked(harness);
 	sp_raw_close(raw);
@@ -300,8 +290,7 @@ static void test_exchange_sends_what_is_queued_before_it_closes(void **state)
 
 	for (uint32_t i = 0; i < REPLIES; i++)
 		assert_true(sp_raw_send(raw, i, "L100000", 7));
-	while (atomic_load(&harness->handled) < REPLIES)
-		(void)usleep(1000);
+	assert_true(harness_wait_handled(harness, REPLIES));
 	assert_int_equal(pthread_create(&stopper, NULL, stop_transport, harness), 0);
 	for (int i = 0; i < REPLIES; i++)
 		assert_int_equal(sp_raw_receive(raw, &id, out, LEN), LEN);
@@ -318,9 +307,8 @@ static void test_exchange_is_never_freed_under_the_handler(void **state)
 	harness_open(harness, NULL);
 	struct sp_raw raw = sp_raw_open(harness->ipc);
 
-	parked_target = 1;
 	assert_true(sp_raw_send(raw, 1, "P", 1));
-	assert_true(harness_wait(harness, has_parked, 2000));
+	assert_true(harness_wait_parked(harness, 1));
 	assert_int_equal(lk_transport_close(harness->transport, 2000), LK_DEADLINE_EXCEEDED);
 	/* Late, and into the void; then it can be closed after all. */
 	harness_answer_parked(harness);

@@ -79,7 +79,7 @@ static void test_listener_replaces_a_socket_that_nobody_serves(void **state)
 
 	(void)close(bind_socket(harness->ipc + 6));
 	harness_open(harness, NULL);
-	assert_true(harness_ask_anew(harness->ipc, "Echo", out, sizeof(out), 0));
+	assert_true(harness_ask_anew(harness->ipc, "Echo", out, sizeof(out)));
 }
 
 static void test_listener_leaves_alone_what_others_serve(void **state)
@@ -97,7 +97,7 @@ static void test_listener_leaves_alone_what_others_serve(void **state)
 		assert_int_equal(try_open(harness->ipc, &second, fault), LK_HELD);
 		assert_int_equal(strncmp(fault, expected, strlen(expected)), 0);
 		/* To be asked has not ended it. */
-		assert_true(harness_ask_anew(harness->ipc, "Echo", out, sizeof(out), 0));
+		assert_true(harness_ask_anew(harness->ipc, "Echo", out, sizeof(out)));
 	}
 	assert_int_equal(try_open(harness->tcp, &second, fault), LK_HELD);
 	assert_non_null(strstr(fault, "in use"));
