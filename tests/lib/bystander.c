@@ -14,10 +14,11 @@ static bool note(struct bystander *bystander, bool good)
 	bool go_on = false;
 
 	(void)pthread_mutex_lock(&bystander->lock);
-	if (good)
+	if (good) {
 		bystander->answered++;
-	else
+	} else {
 		bystander->failed = true;
+	}
 	go_on = good && !bystander->stop;
 	(void)pthread_cond_broadcast(&bystander->changed);
 	(void)pthread_mutex_unlock(&bystander->lock);
@@ -29,8 +30,9 @@ static void *ask_on(void *argument)
 	struct bystander *bystander = argument;
 	struct sp_raw raw = sp_raw_open(bystander->url);
 
-	while (note(bystander, raw.fd >= 0 && bystander->ask(raw)))
+	while (note(bystander, raw.fd >= 0 && bystander->ask(raw))) {
 		continue;
+	}
 	sp_raw_close(raw);
 	return NULL;
 }
@@ -46,8 +48,9 @@ void bystander_start(struct bystander *bystander, const char *url, bool (*ask)(s
 	(void)pthread_cond_init(&bystander->changed, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
 	assert_int_equal(pthread_create(&bystander->thread, NULL, ask_on, bystander), 0);
-	while (bystander_answered(bystander) == 0)
+	while (bystander_answered(bystander) == 0) {
 		bystander_await(bystander);
+	}
 }
 
 unsigned bystander_answered(struct bystander *bystander)
@@ -71,8 +74,9 @@ void bystander_await(struct bystander *bystander)
 	until.tv_sec += SP_RAW_PATIENCE_MS / 1000;
 	(void)pthread_mutex_lock(&bystander->lock);
 	before = bystander->answered;
-	while (bystander->answered == before && !bystander->failed && waited == 0)
+	while (bystander->answered == before && !bystander->failed && waited == 0) {
 		waited = pthread_cond_timedwait(&bystander->changed, &bystander->lock, &until);
+	}
 	failed = bystander->failed || bystander->answered == before;
 	(void)pthread_mutex_unlock(&bystander->lock);
 	assert_false(failed);

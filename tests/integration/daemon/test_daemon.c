@@ -36,8 +36,9 @@ static int set_up(void **state)
 	struct daemon *daemon = calloc(1, sizeof(*daemon));
 
 	*state = daemon;
-	if (daemon == NULL)
+	if (daemon == NULL) {
 		return -1;
+	}
 	daemon_start(daemon);
 	return 0;
 }
@@ -60,8 +61,9 @@ static int run(const struct daemon *daemon, const char *const *arguments, char *
 	size_t len = 0;
 	ssize_t n = 0;
 
-	for (size_t i = 0; arguments[i] != NULL; i++)
+	for (size_t i = 0; arguments[i] != NULL; i++) {
 		all[i + 1] = (char *)(uintptr_t)arguments[i];
+	}
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
 	assert_int_equal(posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO), 0);
@@ -69,8 +71,9 @@ static int run(const struct daemon *daemon, const char *const *arguments, char *
 	assert_int_equal(posix_spawn(&pid, daemon->program, &actions, NULL, all, environ), 0);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)close(ends[1]);
-	while (len + 1 < size && (n = read(ends[0], out + len, size - len - 1)) > 0)
+	while (len + 1 < size && (n = read(ends[0], out + len, size - len - 1)) > 0) {
 		len += (size_t)n;
+	}
 	out[len] = '\0';
 	(void)close(ends[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -96,10 +99,12 @@ static uint32_t ask_bytes(struct sp_raw raw, const void *data, size_t len)
 	uint32_t id = 0;
 	ssize_t n = -1;
 
-	if (raw.fd >= 0 && sp_raw_send(raw, 5, data, len))
+	if (raw.fd >= 0 && sp_raw_send(raw, 5, data, len)) {
 		n = sp_raw_receive(raw, &id, out, sizeof(out));
-	if (n < 0 || id != 5 || lk_envelope_scan_response(out, (size_t)n, &response) != LK_OK)
+	}
+	if (n < 0 || id != 5 || lk_envelope_scan_response(out, (size_t)n, &response) != LK_OK) {
 		return UINT32_MAX;
+	}
 	return response.code;
 }
 
@@ -191,8 +196,9 @@ static void test_daemon_leaves_no_core(void **state)
 	(void)snprintf(path, sizeof(path), "/proc/%ld/limits", (long)daemon->pid);
 	file = fopen(path, "re");
 	assert_non_null(file);
-	while (fgets(text, sizeof(text), file) != NULL)
+	while (fgets(text, sizeof(text), file) != NULL) {
 		found = found || strncmp(text, "Max core file size        0                    0 ", 48) == 0;
+	}
 	(void)fclose(file);
 	assert_true(found);
 }
@@ -237,15 +243,18 @@ static void test_daemon_stops_whatever_its_clients_do(void **state)
 	uint8_t envelope[256];
 	size_t len = pack(DESCRIPTORS, envelope);
 
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++) {
 		raws[i] = sp_raw_open(daemon->url);
+	}
 	assert_true(sp_raw_send_header(raws[0], 1000));
-	for (uint32_t i = 0; i < 64; i++)
+	for (uint32_t i = 0; i < 64; i++) {
 		assert_true(sp_raw_send(raws[1], i, envelope, len));
+	}
 	daemon_stop(daemon);
 	assert_int_equal(access(daemon->url + 6, F_OK), -1);
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++) {
 		sp_raw_close(raws[i]);
+	}
 	daemon_restart(daemon, NULL);
 	assert_int_equal(ask_anew(daemon->url, CHECK_HEALTH), LK_OK);
 }
@@ -291,8 +300,9 @@ static void test_daemon_cuts_off_a_peer_that_never_reads(void **state)
 	bystander_start(&bystander, daemon->url, ask_health);
 	struct sp_raw raw = sp_raw_open(daemon->url);
 
-	for (uint32_t i = 0; i < 64; i++)
+	for (uint32_t i = 0; i < 64; i++) {
 		assert_true(sp_raw_send(raw, i, envelope, len));
+	}
 	/* Its end shows without reading anything: POLLHUP. */
 	struct pollfd hung = {.fd = raw.fd, .events = 0};
 
@@ -342,8 +352,9 @@ static void test_daemon_refuses_what_is_no_request(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint32_t code = ask_bytes(raw, cases[i].bytes, cases[i].len);
 
-		if (code != cases[i].code)
+		if (code != cases[i].code) {
 			fail_msg("case %zu: code %u, not %u", i, code, cases[i].code);
+		}
 		/* On the same connection. */
 		assert_int_equal(ask(raw, CHECK_HEALTH), LK_OK);
 	}
@@ -407,8 +418,9 @@ static void *ask_as_nobody(void *argument)
 {
 	struct nobody *nobody = argument;
 
-	if (syscall(SYS_setresuid, -1, 65534, -1) == 0)
+	if (syscall(SYS_setresuid, -1, 65534, -1) == 0) {
 		nobody->code = ask_anew(nobody->url, WHO_AM_I);
+	}
 	return NULL;
 }
 
@@ -420,8 +432,9 @@ static void test_daemon_knows_its_operator(void **state)
 	pthread_t thread;
 
 	assert_int_equal(ask_anew(daemon->url, WHO_AM_I), LK_OK);
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
 		skip();
+	}
 	assert_int_equal(chmod(daemon->root, 0755), 0);
 	assert_int_equal(chmod(daemon->data, 0755), 0);
 	assert_int_equal(chmod(daemon->url + 6, 0666), 0);

@@ -35,8 +35,9 @@ static void answer(struct lk_exchange *exchange, const void *data, size_t len)
 {
 	uint8_t *out = exchange->ops->reply_alloc(exchange, len);
 
-	if (out != NULL)
+	if (out != NULL) {
 		memcpy(out, data, len);
+	}
 	exchange->ops->reply_send(exchange);
 }
 
@@ -61,8 +62,9 @@ static void answer_large(struct harness *harness, struct lk_exchange *exchange)
 	memcpy(text, exchange->request + 1, exchange->request_len > 16 ? 15 : exchange->request_len - 1);
 	len = strtoul(text, NULL, 10);
 	out = exchange->ops->reply_alloc(exchange, len);
-	if (out != NULL)
+	if (out != NULL) {
 		memset(out, 'x', len);
+	}
 	exchange->ops->reply_send(exchange);
 }
 
@@ -71,8 +73,9 @@ static void answer_uid(struct harness *harness, struct lk_exchange *exchange)
 	char text[32] = "unknown";
 
 	(void)harness;
-	if (exchange->peer.uid_known)
+	if (exchange->peer.uid_known) {
 		(void)snprintf(text, sizeof(text), "%u", (unsigned)exchange->peer.uid);
+	}
 	answer_text(exchange, text);
 }
 
@@ -110,12 +113,14 @@ static void answer_later(struct harness *harness, struct lk_exchange *exchange)
 	}
 	(void)pthread_mutex_lock(&harness->lock);
 	room = harness->n_parked < PARKED_MAX;
-	if (room)
+	if (room) {
 		harness->parked[harness->n_parked++] = exchange;
+	}
 	(void)pthread_cond_broadcast(&harness->changed);
 	(void)pthread_mutex_unlock(&harness->lock);
-	if (!room)
+	if (!room) {
 		answer_text(exchange, "refused");
+	}
 }
 
 static void keep_uid(struct harness *harness, const struct lk_exchange *exchange)
@@ -130,11 +135,13 @@ static void keep_uid(struct harness *harness, const struct lk_exchange *exchange
 	}
 	atomic_fetch_add(&harness->seen[first].known, 1);
 	seen = atomic_load(&harness->seen[first].highest);
-	while (uid > seen && !atomic_compare_exchange_weak(&harness->seen[first].highest, &seen, uid))
+	while (uid > seen && !atomic_compare_exchange_weak(&harness->seen[first].highest, &seen, uid)) {
 		continue;
+	}
 	seen = atomic_load(&harness->seen[first].lowest);
-	while (uid < seen && !atomic_compare_exchange_weak(&harness->seen[first].lowest, &seen, uid))
+	while (uid < seen && !atomic_compare_exchange_weak(&harness->seen[first].lowest, &seen, uid)) {
 		continue;
+	}
 }
 
 static void note_handled(struct harness *harness)
@@ -158,12 +165,14 @@ static void handle(void *context, struct lk_exchange *exchange)
 	struct harness *harness = context;
 
 	note_handled(harness);
-	if (exchange->request_len > 0)
+	if (exchange->request_len > 0) {
 		keep_uid(harness, exchange);
-	if (exchange->request_len > 0 && answers[exchange->request[0]] != NULL)
+	}
+	if (exchange->request_len > 0 && answers[exchange->request[0]] != NULL) {
 		answers[exchange->request[0]](harness, exchange);
-	else
+	} else {
 		answer_echo(harness, exchange);
+	}
 }
 
 int harness_set_up(void **state)
@@ -172,8 +181,9 @@ int harness_set_up(void **state)
 	pthread_condattr_t attributes;
 
 	*state = harness;
-	if (harness == NULL)
+	if (harness == NULL) {
 		return -1;
+	}
 	/* What is expected here to go wrong need not be read. */
 	lk_log_setup(STDERR_FILENO, getenv("LK_TEST_LOG") != NULL ? LK_LOG_DEBUG : LK_LOG_ERROR);
 	(void)pthread_mutex_init(&harness->lock, NULL);
@@ -181,11 +191,13 @@ int harness_set_up(void **state)
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&harness->changed, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
-	for (size_t i = 0; i < 256; i++)
+	for (size_t i = 0; i < 256; i++) {
 		atomic_store(&harness->seen[i].lowest, UINT32_MAX);
+	}
 	(void)snprintf(harness->directory, sizeof(harness->directory), "/tmp/latchkey-transport-XXXXXX");
-	if (mkdtemp(harness->directory) == NULL)
+	if (mkdtemp(harness->directory) == NULL) {
 		return -1;
+	}
 	(void)snprintf(harness->ipc, sizeof(harness->ipc), "ipc://%s/lk.sock", harness->directory);
 	return 0;
 }
@@ -211,10 +223,12 @@ void harness_open(struct harness *harness, const struct lk_transport_limits *lim
 	};
 	char fault[LK_TRANSPORT_FAULT_LEN] = "";
 
-	if (limits != NULL)
+	if (limits != NULL) {
 		options.limits = *limits;
-	if (lk_transport_open(&options, &harness->transport, fault) != LK_OK)
+	}
+	if (lk_transport_open(&options, &harness->transport, fault) != LK_OK) {
 		fail_msg("%s", fault);
+	}
 	harness->tcp = lk_transport_url(harness->transport, 1);
 }
 
@@ -239,9 +253,9 @@ bool harness_wait_handled(struct harness *harness, unsigned n)
 	bool enough = false;
 
 	(void)pthread_mutex_lock(&harness->lock);
-	do
+	do {
 		enough = atomic_load(&harness->handled) >= n;
-	while (!enough && await_change(harness, &until));
+	} while (!enough && await_change(harness, &until));
 	(void)pthread_mutex_unlock(&harness->lock);
 	return enough;
 }
@@ -252,9 +266,9 @@ bool harness_wait_parked(struct harness *harness, size_t n)
 	bool enough = false;
 
 	(void)pthread_mutex_lock(&harness->lock);
-	do
+	do {
 		enough = harness->n_parked >= n;
-	while (!enough && await_change(harness, &until));
+	} while (!enough && await_change(harness, &until));
 	(void)pthread_mutex_unlock(&harness->lock);
 	return enough;
 }
@@ -269,8 +283,9 @@ void harness_answer_parked(struct harness *harness)
 	memcpy(parked, harness->parked, n_parked * sizeof(struct lk_exchange *));
 	harness->n_parked = 0;
 	(void)pthread_mutex_unlock(&harness->lock);
-	for (size_t i = 0; i < n_parked; i++)
+	for (size_t i = 0; i < n_parked; i++) {
 		answer_text(parked[i], "parked");
+	}
 }
 
 enum lk_err harness_close(struct harness *harness)
@@ -278,11 +293,13 @@ enum lk_err harness_close(struct harness *harness)
 	enum lk_err err = LK_OK;
 
 	harness_answer_parked(harness);
-	if (harness->transport == NULL)
+	if (harness->transport == NULL) {
 		return LK_OK;
+	}
 	err = lk_transport_drain(harness->transport, 5000);
-	if (err == LK_OK)
+	if (err == LK_OK) {
 		err = lk_transport_close(harness->transport, 5000);
+	}
 	harness->transport = NULL;
 	return err;
 }
@@ -305,8 +322,9 @@ int harness_tear_down(void **state)
 	(void)pthread_cond_destroy(&harness->changed);
 	(void)pthread_mutex_destroy(&harness->lock);
 	free(harness);
-	if (err != LK_OK || left != 0)
+	if (err != LK_OK || left != 0) {
 		print_error("close: %d, exchanges left: %u\n", (int)err, left);
+	}
 	return err == LK_OK && left == 0 ? 0 : -1;
 }
 
@@ -315,8 +333,9 @@ const char *harness_ask(struct sp_raw raw, const char *request, char *out, size_
 	uint32_t id = 0;
 	ssize_t n = -1;
 
-	if (sp_raw_send(raw, 7, request, strlen(request)))
+	if (sp_raw_send(raw, 7, request, strlen(request))) {
 		n = sp_raw_receive(raw, &id, out, size - 1);
+	}
 	out[n > 0 && id == 7 ? n : 0] = '\0';
 	return out;
 }
@@ -326,8 +345,9 @@ bool harness_ask_anew(const char *url, const char *request, char *out, size_t si
 	struct sp_raw raw = sp_raw_open(url);
 
 	out[0] = '\0';
-	if (raw.fd >= 0)
+	if (raw.fd >= 0) {
 		(void)harness_ask(raw, request, out, size);
+	}
 	sp_raw_close(raw);
 	return out[0] != '\0';
 }
@@ -337,9 +357,9 @@ bool harness_ask_until_answered(const char *url, const char *request, char *out,
 	uint64_t until = harness_now_ms() + SP_RAW_PATIENCE_MS;
 	bool answered = false;
 
-	do
+	do {
 		answered = harness_ask_anew(url, request, out, size);
-	while (!answered && harness_now_ms() < until);
+	} while (!answered && harness_now_ms() < until);
 	return answered;
 }
 

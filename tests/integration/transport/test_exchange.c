@@ -30,10 +30,11 @@ static void test_exchange_answers_over_ipc_and_tcp(void **state)
 		assert_string_equal(harness_ask(raw, "U", out, sizeof(out)), i == 0 ? expected : "unknown");
 		assert_string_equal(harness_ask(raw, "A", out, sizeof(out)), "accepting");
 		(void)harness_ask(raw, "T", out, sizeof(out));
-		if (i == 0)
+		if (i == 0) {
 			assert_string_equal(out, "ipc");
-		else
+		} else {
 			assert_int_equal(strncmp(out, "tcp:127.0.0.1:", 14), 0);
+		}
 		sp_raw_close(raw);
 	}
 }
@@ -126,14 +127,16 @@ static void test_exchange_parks_as_long_as_enough_are_left(void **state)
 	struct sp_raw writer = sp_raw_open(harness->ipc);
 	struct sp_raw reader = sp_raw_open(harness->ipc);
 
-	for (uint32_t i = 0; i < 14; i++)
+	for (uint32_t i = 0; i < 14; i++) {
 		assert_true(sp_raw_send(writer, i, "P", 1));
+	}
 	assert_true(harness_wait_parked(harness, 14));
 	lk_transport_stats(harness->transport, &stats);
 	assert_int_equal(stats.parked, 14);
 	assert_int_equal(stats.under_way, 14);
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 100; i++) {
 		assert_string_equal(harness_ask(reader, "Echo", out, sizeof(out)), "Echo");
+	}
 	assert_string_equal(harness_ask(reader, "P", out, sizeof(out)), "refused");
 	harness_answer_parked(harness);
 	for (uint32_t i = 0; i < 14; i++) {
@@ -146,8 +149,9 @@ static void test_exchange_parks_as_long_as_enough_are_left(void **state)
 	assert_int_equal(parked, 14);
 	assert_int_equal(refused, 0);
 	/* And again: what was parked is free to be parked. */
-	for (uint32_t i = 0; i < 14; i++)
+	for (uint32_t i = 0; i < 14; i++) {
 		assert_true(sp_raw_send(writer, i, "P", 1));
+	}
 	assert_true(harness_wait_parked(harness, 14));
 	harness_answer_parked(harness);
 	sp_raw_close(writer);
@@ -176,8 +180,9 @@ static void test_exchange_bounds_the_requests_of_a_connection(void **state)
 	harness_open(harness, &limits);
 	struct sp_raw raw = sp_raw_open(harness->ipc);
 
-	for (uint32_t i = 0; i < 8; i++)
+	for (uint32_t i = 0; i < 8; i++) {
 		assert_true(sp_raw_send(raw, i, "P", 1));
+	}
 	assert_true(harness_wait_parked(harness, 8));
 	assert_true(sp_raw_send(raw, 99, "E", 1));
 	ssize_t n = sp_raw_receive(raw, &id, out, sizeof(out));
@@ -192,8 +197,9 @@ static void test_exchange_bounds_the_requests_of_a_connection(void **state)
 	/* Another connection has its own count. */
 	assert_true(harness_ask_anew(harness->ipc, "Echo", text, sizeof(text)));
 	harness_answer_parked(harness);
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 8; i++) {
 		assert_int_equal(sp_raw_receive(raw, &id, out, sizeof(out)), 6);
+	}
 	/* And the count sinks with the answers. */
 	assert_string_equal(harness_ask(raw, "Echo", text, sizeof(text)), "Echo");
 	sp_raw_close(raw);
@@ -224,12 +230,14 @@ static void test_exchange_refuses_connections_past_the_cap(void **state)
 		sp_raw_close(raw);
 	}
 	assert_int_equal(cut, 10);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++) {
 		assert_string_equal(harness_ask(raws[i], "Echo", out, sizeof(out)), "Echo");
+	}
 	sp_raw_close(raws[0]);
 	assert_true(harness_ask_until_answered(harness->tcp, "Echo", out, sizeof(out)));
-	for (int i = 1; i < 4; i++)
+	for (int i = 1; i < 4; i++) {
 		sp_raw_close(raws[i]);
+	}
 }
 
 static void test_exchange_drains(void **state)
@@ -288,12 +296,14 @@ static void test_exchange_sends_what_is_queued_before_it_closes(void **state)
 	harness_open(harness, NULL);
 	struct sp_raw raw = sp_raw_open(harness->ipc);
 
-	for (uint32_t i = 0; i < REPLIES; i++)
+	for (uint32_t i = 0; i < REPLIES; i++) {
 		assert_true(sp_raw_send(raw, i, "L100000", 7));
+	}
 	assert_true(harness_wait_handled(harness, REPLIES));
 	assert_int_equal(pthread_create(&stopper, NULL, stop_transport, harness), 0);
-	for (int i = 0; i < REPLIES; i++)
+	for (int i = 0; i < REPLIES; i++) {
 		assert_int_equal(sp_raw_receive(raw, &id, out, LEN), LEN);
+	}
 	(void)pthread_join(stopper, NULL);
 	assert_null(harness->transport);
 	free(out);

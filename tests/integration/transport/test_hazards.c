@@ -62,8 +62,9 @@ static void test_hazard_burst_of_connect_and_close(void **state)
 
 	harness_open(harness, NULL);
 	bystander_start(&bystander, harness->ipc, ask_echo);
-	for (int i = 0; i < 500; i++)
+	for (int i = 0; i < 500; i++) {
 		connect_and_close(harness->ipc);
+	}
 	assert_true(harness_ask_until_answered(harness->ipc, "Echo", out, sizeof(out)));
 	bystander_stop(&bystander);
 }
@@ -81,8 +82,9 @@ static void test_hazard_connect_and_close_on_tcp(void **state)
 		struct sp_raw raw = sp_raw_connect(harness->tcp);
 
 		assert_true(raw.fd >= 0);
-		if (i % 2 == 0)
+		if (i % 2 == 0) {
 			(void)setsockopt(raw.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		}
 		sp_raw_close(raw);
 	}
 	assert_true(harness_ask_until_answered(harness->tcp, "Echo", out, sizeof(out)));
@@ -126,8 +128,9 @@ static void test_hazard_peer_that_never_reads(void **state)
 		bystander_start(&bystander, url, ask_echo);
 		struct sp_raw silent = sp_raw_open(url);
 
-		for (uint32_t n = 0; n < 64; n++)
+		for (uint32_t n = 0; n < 64; n++) {
 			assert_true(sp_raw_send(silent, n, "L1000000", 8));
+		}
 		assert_true(answers_while_two_are_connected(harness, &bystander) > BYSTANDER_HELD_UP);
 		bystander_stop(&bystander);
 		assert_true(sp_raw_is_cut(silent));
@@ -179,8 +182,9 @@ static void test_hazard_peer_that_reads_late(void **state)
 	harness_open(harness, NULL);
 	struct sp_raw raw = sp_raw_open(harness->ipc);
 
-	for (uint32_t i = 0; i < REQUESTS; i++)
+	for (uint32_t i = 0; i < REQUESTS; i++) {
 		assert_true(sp_raw_send(raw, i, "L100000", 7));
+	}
 	for (uint32_t i = 0; i < REQUESTS; i++) {
 		assert_int_equal(sp_raw_receive(raw, &id, out, LEN), LEN);
 		assert_true(id < REQUESTS && !answered[id]);
@@ -205,13 +209,16 @@ static void *vanish(void *argument)
 		struct sp_raw raw = sp_raw_open(vanisher->url);
 		bool good = raw.fd >= 0;
 
-		for (int n = rand_r(&vanisher->seed) % 20; n > 0 && good; n--)
+		for (int n = rand_r(&vanisher->seed) % 20; n > 0 && good; n--) {
 			good = sp_raw_send(raw, (uint32_t)n, n % 3 == 0 ? "L70000" : "Echo", n % 3 == 0 ? 6 : 4);
-		if (good && i % 3 == 0)
+		}
+		if (good && i % 3 == 0) {
 			good = sp_raw_send_header(raw, 100000) && sp_raw_write(raw, away, sizeof(away));
-		for (int n = rand_r(&vanisher->seed) % 4; n > 0 && good; n--)
+		}
+		for (int n = rand_r(&vanisher->seed) % 4; n > 0 && good; n--) {
 			good = poll(&(struct pollfd){.fd = raw.fd, .events = POLLIN}, 1, 5) == 1 &&
 			       recv(raw.fd, away, 1 + (size_t)rand_r(&vanisher->seed) % sizeof(away), 0) > 0;
+		}
 		sp_raw_close(raw);
 	}
 	return NULL;
@@ -231,8 +238,9 @@ static void test_hazard_clients_that_vanish_in_the_middle(void **state)
 		vanishers[i] = (struct vanisher){.url = i % 2 == 0 ? harness->ipc : harness->tcp, .seed = i};
 		assert_int_equal(pthread_create(&threads[i], NULL, vanish, &vanishers[i]), 0);
 	}
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4; i++) {
 		(void)pthread_join(threads[i], NULL);
+	}
 	bystander_stop(&bystander);
 	assert_true(harness_wait_idle(harness));
 }
@@ -279,8 +287,9 @@ static void test_hazard_garbage_in_place_of_a_greeting(void **state)
 
 		assert_true(sp_raw_write(raw, garbage[i / 2].bytes, garbage[i / 2].len));
 		/* Half a greeting is waited for. */
-		if (garbage[i / 2].len >= 8)
+		if (garbage[i / 2].len >= 8) {
 			assert_true(sp_raw_is_cut(raw));
+		}
 		sp_raw_close(raw);
 		assert_true(
 			harness_ask_until_answered(i % 2 == 0 ? harness->ipc : harness->tcp, "Echo", out, sizeof(out)));
@@ -313,10 +322,11 @@ static void test_hazard_garbage_in_place_of_a_request(void **state)
 		struct sp_raw raw = sp_raw_open(harness->ipc);
 
 		assert_true(sp_raw_write(raw, garbage[i].bytes, garbage[i].len));
-		if (garbage[i].cut)
+		if (garbage[i].cut) {
 			assert_true(sp_raw_is_cut(raw));
-		else
+		} else {
 			assert_string_equal(harness_ask(raw, "Echo", out, sizeof(out)), "Echo");
+		}
 		sp_raw_close(raw);
 	}
 	assert_int_equal(atomic_load(&harness->handled), 1);
@@ -350,10 +360,12 @@ static void test_hazard_thousand_connections_leave_nothing(void **state)
 		struct sp_raw raw = sp_raw_open(url);
 
 		/* The ends of some are in the middle of a request, of others before one. */
-		if (raw.fd >= 0 && i % 3 == 0)
+		if (raw.fd >= 0 && i % 3 == 0) {
 			(void)sp_raw_send(raw, 1, "Echo", 4);
-		if (raw.fd >= 0 && i % 5 == 0)
+		}
+		if (raw.fd >= 0 && i % 5 == 0) {
 			(void)sp_raw_send_header(raw, 1000);
+		}
 		sp_raw_close(raw);
 	}
 	assert_true(harness_wait_idle(harness));
@@ -376,13 +388,15 @@ static void *send_and_vanish(void *argument)
 {
 	struct liar *liar = argument;
 
-	if (liar->uid != 0 && syscall(SYS_setresuid, -1, liar->uid, -1) != 0)
+	if (liar->uid != 0 && syscall(SYS_setresuid, -1, liar->uid, -1) != 0) {
 		return NULL;
+	}
 	for (int i = 0; i < LIARS_ROUNDS; i++) {
 		struct sp_raw raw = sp_raw_open(liar->url);
 
-		if (raw.fd >= 0 && sp_raw_send(raw, 1, liar->request, 1))
+		if (raw.fd >= 0 && sp_raw_send(raw, 1, liar->request, 1)) {
 			atomic_fetch_add(&liar->sent, 1);
+		}
 		sp_raw_close(raw);
 	}
 	return NULL;
@@ -395,8 +409,9 @@ static void test_hazard_sender_that_vanishes_gains_no_identity(void **state)
 	struct liar liars[2] = {{.request = "x", .uid = 0}, {.request = "y", .uid = 65534}};
 	pthread_t threads[4];
 
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
 		skip();
+	}
 	harness_open(harness, NULL);
 	assert_int_equal(chmod(harness->directory, 0755), 0);
 	assert_int_equal(chmod(harness->ipc + 6, 0666), 0);
@@ -404,14 +419,16 @@ static void test_hazard_sender_that_vanishes_gains_no_identity(void **state)
 		liars[i % 2].url = harness->ipc;
 		assert_int_equal(pthread_create(&threads[i], NULL, send_and_vanish, &liars[i % 2]), 0);
 	}
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 4; i++) {
 		(void)pthread_join(threads[i], NULL);
+	}
 	assert_true(harness_wait_idle(harness));
 	assert_true(atomic_load(&liars[0].sent) > 0 && atomic_load(&liars[1].sent) > 0);
 	assert_true(atomic_load(&harness->seen['x'].unknown) + atomic_load(&harness->seen['x'].known) > 0);
 	assert_true(atomic_load(&harness->seen['y'].unknown) + atomic_load(&harness->seen['y'].known) > 0);
-	if (atomic_load(&harness->seen['x'].known) > 0)
+	if (atomic_load(&harness->seen['x'].known) > 0) {
 		assert_int_equal(atomic_load(&harness->seen['x'].highest), 0);
+	}
 	if (atomic_load(&harness->seen['y'].known) > 0) {
 		assert_int_equal(atomic_load(&harness->seen['y'].lowest), 65534);
 		assert_int_equal(atomic_load(&harness->seen['y'].highest), 65534);

@@ -39,8 +39,9 @@ static unsigned entries(const struct harness *harness)
 	unsigned n = 0;
 
 	assert_non_null(directory);
-	while ((entry = readdir(directory)) != NULL)
+	while ((entry = readdir(directory)) != NULL) {
 		n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	}
 	(void)closedir(directory);
 	return n;
 }

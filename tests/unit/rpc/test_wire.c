@@ -50,8 +50,9 @@ static int set_up(void **state)
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
 	*state = fixture;
-	if (fixture == NULL || lk_arena_init(&fixture->arena, 4096, (size_t)1 << 20) != LK_OK)
+	if (fixture == NULL || lk_arena_init(&fixture->arena, 4096, (size_t)1 << 20) != LK_OK) {
 		return -1;
+	}
 	lk_faults_init(&fixture->faults, &fixture->arena);
 	return 0;
 }
@@ -84,8 +85,9 @@ static void assert_fault(const struct fixture *fixture, size_t index, const char
 {
 	assert_true(index < fixture->faults.count);
 	assert_string_equal(fixture->faults.items[index].field, field);
-	if (strstr(fixture->faults.items[index].description, description) == NULL)
+	if (strstr(fixture->faults.items[index].description, description) == NULL) {
 		fail_msg("%s: \"%s\" lacks \"%s\"", field, fixture->faults.items[index].description, description);
+	}
 }
 
 static void fill_scalars(Sample__Sample *sample)
@@ -203,8 +205,9 @@ static void test_wire_refuses_every_truncation(void **state)
 		assert_true(lk_varint_skip(&at, packed + len, type));
 		boundary[at - packed] = true;
 	}
-	for (size_t i = 0; i <= len; i++)
+	for (size_t i = 0; i <= len; i++) {
 		assert_int_equal(check(*state, packed, i), boundary[i] ? LK_OK : LK_INVALID_ARGUMENT);
+	}
 }
 
 /* Whatever one byte is changed to: a verdict, and no read past the end. What is taken, protobuf-c unpacks. */
@@ -399,8 +402,9 @@ static void test_wire_bounds_entries_without_a_rule(void **state)
 	struct fixture *fixture = *state;
 	uint8_t data[(LK_WIRE_ITEMS_MAX + 1) * 3];
 
-	for (size_t i = 0; i < sizeof(data); i += 3)
+	for (size_t i = 0; i < sizeof(data); i += 3) {
 		memcpy(data + i, "\xb0\x01\x05", 3);
+	}
 	assert_int_equal(check(fixture, data, sizeof(data) - 3), LK_OK);
 	assert_int_equal(check(fixture, data, sizeof(data)), LK_INVALID_ARGUMENT);
 	assert_fault(fixture, 0, "loose", "has 1025 entries; at most 1024 are allowed");
@@ -438,10 +442,12 @@ static void test_wire_refuses_even_without_memory_for_the_fault(void **state)
 {
 	struct fixture *fixture = *state;
 
-	while (lk_arena_alloc(&fixture->arena, 1024) != NULL)
+	while (lk_arena_alloc(&fixture->arena, 1024) != NULL) {
 		continue;
-	while (lk_arena_alloc(&fixture->arena, 1) != NULL)
+	}
+	while (lk_arena_alloc(&fixture->arena, 1) != NULL) {
 		continue;
+	}
 	assert_int_equal(lk_wire_check(&sample_rules, BYTES("\x0a\x01\xff"), &fixture->faults), LK_INVALID_ARGUMENT);
 }
 
