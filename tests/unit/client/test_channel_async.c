@@ -148,14 +148,12 @@ static void test_channel_callback_exactly_once_with_a_bad_peer(void **state)
 static void test_channel_close_ends_what_waits_for_an_answer(void **state)
 {
 	struct fixture *fixture = fixture_run(state, script_silent);
-	nng_time start = nng_clock();
 
 	start_all(fixture, &method_create, count);
 	peer_await(&fixture->peer, N_CALLS);
 	lk_channel_close(fixture->channel);
 	fixture->channel = NULL;
 	assert_each_once(LK_CANCELLED);
-	assert_true(nng_clock() - start < 4000);
 	assert_non_null(tally.calls[0].message);
 }
 
