@@ -63,7 +63,7 @@ struct lk_log_field {
 #define LK_FLAG(name, boolean)        LK_LOG_FIELD(name, LK_LOG_TYPE_BOOL, .flag = (boolean))
 
 /*
- * LK_LOG(LK_LOG_INFO, "ready", LK_STR("url", url), LK_UINT("contexts", n)); the fields may be left out, and are evaluated only
+ * LK_LOG(LK_LOG_INFO, "ready", LK_STR("url", url), LK_UINT("requests", n)); the fields may be left out, and are evaluated only
  * where the level is logged.
  */
 #define LK_LOG(level, ...)                                                                                             \

@@ -37,7 +37,7 @@ struct lk_transport_ops {
 	uint8_t *(*reply_alloc)(struct lk_exchange *exchange, size_t len);
 	/* Sends what stands in the buffer, or closes the connection where there is none. The exchange is the transport's again. */
 	void (*reply_send)(struct lk_exchange *exchange);
-	/* Writes where the peer is, for the audit record: "ipc", "tcp:127.0.0.1:4711", "inproc", or "" where it is gone. */
+	/* Writes where the peer is, for the audit record: "ipc", "tcp:127.0.0.1:4711", or "" where it is not known. */
 	void (*peer_text)(struct lk_exchange *exchange, char ret_text[static LK_PEER_TEXT_LEN]);
 };
 

@@ -18,7 +18,7 @@
 
 void address_make(struct address *address)
 {
-	strcpy(address->directory, "/tmp/lk-client-XXXXXX");
+	(void)snprintf(address->directory, sizeof(address->directory), "/tmp/lk-client-XXXXXX");
 	assert_non_null(mkdtemp(address->directory));
 	snprintf(address->url, sizeof(address->url), "ipc://%s/s", address->directory);
 }

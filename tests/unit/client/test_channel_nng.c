@@ -63,7 +63,7 @@ static struct echo *setup(void **state)
 
 	assert_non_null(echo);
 	*state = echo;
-	strcpy(echo->directory, "/tmp/lk-nng-XXXXXX");
+	(void)snprintf(echo->directory, sizeof(echo->directory), "/tmp/lk-nng-XXXXXX");
 	assert_non_null(mkdtemp(echo->directory));
 	assert_int_equal(nng_rep0_open(&echo->socket), 0);
 	return echo;
