@@ -129,13 +129,14 @@ char *lk_names_c_lower(struct lk_pool *pool, const char *full_name)
 
 char *lk_names_c_member(struct lk_pool *pool, const char *name)
 {
-	char *result = lk_pool_array(pool, strlen(name) + 2, 1);
+	size_t len = strlen(name);
+	char *result = lk_pool_array(pool, len + 2, 1);
 
-	for (size_t i = 0; name[i]; i++) {
+	for (size_t i = 0; i < len; i++) {
 		result[i] = lower(name[i]);
 	}
 	if (lk_names_is_keyword(result)) {
-		strcat(result, "_");
+		result[len] = '_';
 	}
 	return result;
 }

@@ -65,7 +65,11 @@ static size_t escape(char *to, unsigned char c)
 		return 2;
 	}
 	if (c < 0x20 || c == 0x7f) {
-		return (size_t)sprintf(to, "\\%03o", c);
+		to[0] = '\\';
+		to[1] = (char)('0' + (c >> 6));
+		to[2] = (char)('0' + (c >> 3 & 7));
+		to[3] = (char)('0' + (c & 7));
+		return 4;
 	}
 	to[0] = (char)c;
 	return 1;
