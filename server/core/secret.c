@@ -52,11 +52,6 @@ void lk_token_digest(
 		keyring->verify_key, sizeof(keyring->verify_key));
 }
 
-void lk_digest(const void *data, size_t len, uint8_t ret_digest[static LK_DIGEST_LEN])
-{
-	(void)crypto_generichash_blake2b(ret_digest, LK_DIGEST_LEN, data, len, NULL, 0);
-}
-
 void lk_key_check_value(const uint8_t key[static LK_SECRET_KEY_LEN], uint8_t ret_check[static LK_DIGEST_LEN])
 {
 	keyed_hash(key, check_domain, NULL, 0, ret_check);

@@ -43,9 +43,6 @@ size_t lk_token_mint(const char *prefix, char ret_token[static LK_TOKEN_MINTED_M
 void lk_token_digest(const struct lk_keyring *keyring, const char *token, size_t token_len,
 	uint8_t ret_digest[static LK_DIGEST_LEN]);
 
-/* BLAKE2b-256 of `len` bytes, not keyed. */
-void lk_digest(const void *data, size_t len, uint8_t ret_digest[static LK_DIGEST_LEN]);
-
 /* A check value: tells whether a key file is the one that a store was made with, and nothing else of it. */
 void lk_key_check_value(const uint8_t key[static LK_SECRET_KEY_LEN], uint8_t ret_check[static LK_DIGEST_LEN]);
 

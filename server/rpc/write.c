@@ -79,11 +79,10 @@ static enum lk_err build(struct lk_write *write, struct lk_txn *txn)
 	return err == LK_OK && job->arena.exhausted ? LK_NO_MEMORY : err;
 }
 
-static enum lk_err compose(struct lk_write *write, uint64_t revision, uint8_t **ret_response, size_t *ret_len)
+static enum lk_err compose(struct lk_write *write, uint8_t **ret_response, size_t *ret_len)
 {
 	struct lk_job *job = job_of(write);
 
-	(void)revision;
 	job->route->server->reply(job->route->handlers, &job->request, job->message, &job->change, job->response);
 	size_t len = protobuf_c_message_get_packed_size(job->response);
 	uint8_t *packed = lk_arena_alloc(&job->arena, len + 1);

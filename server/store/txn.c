@@ -316,11 +316,6 @@ bool lk_walk_next(struct lk_walk *walk)
 	return step(walk, MDB_NEXT);
 }
 
-bool lk_walk_last(struct lk_walk *walk)
-{
-	return step(walk, MDB_LAST);
-}
-
 struct lk_value lk_walk_key(const struct lk_walk *walk)
 {
 	return value_of(&walk->key);

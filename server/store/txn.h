@@ -97,7 +97,6 @@ void lk_walk_free(struct lk_walk *walk);
 /* Goes to the first key that is not below `key`. False past the end, and where an error sticks. */
 bool lk_walk_seek(struct lk_walk *walk, const struct lk_key *key);
 bool lk_walk_next(struct lk_walk *walk);
-bool lk_walk_last(struct lk_walk *walk);
 /* Where the walk stands. */
 struct lk_value lk_walk_key(const struct lk_walk *walk);
 struct lk_value lk_walk_value(const struct lk_walk *walk);

@@ -103,7 +103,7 @@ static enum lk_err apply(struct lk_write *write, struct lk_txn *txn, size_t *mut
 		}
 	}
 	write->reply.revision = lk_txn_head(txn)->revision;
-	err = write->compose(write, write->reply.revision, &write->reply.response, &write->reply.response_len);
+	err = write->compose(write, &write->reply.response, &write->reply.response_len);
 	if (err != LK_OK) {
 		lk_txn_fail(txn, err);
 		return err;

@@ -43,7 +43,7 @@ struct lk_write {
 	/* Builds `change` anew on `txn`. Its error is the write's. */
 	enum lk_err (*build)(struct lk_write *write, struct lk_txn *txn);
 	/* Encodes the response, of the change as it was applied. LK_NO_MEMORY. */
-	enum lk_err (*compose)(struct lk_write *write, uint64_t revision, uint8_t **ret_response, size_t *ret_len);
+	enum lk_err (*compose)(struct lk_write *write, uint8_t **ret_response, size_t *ret_len);
 	/* Answers: the change is durable, or did not happen. `reply` is set with LK_OK. The write is the submitter's again. */
 	void (*done)(struct lk_write *write, enum lk_err err, const struct lk_kept_reply *reply);
 

@@ -141,16 +141,6 @@ static void test_token_digest_hangs_on_every_byte_and_on_the_key(void **state)
 	assert_memory_equal(digest, other, LK_DIGEST_LEN);
 }
 
-static void test_digest_gives_the_golden_values(void **state)
-{
-	(void)state;
-	uint8_t digest[LK_DIGEST_LEN];
-	lk_digest(NULL, 0, digest);
-	assert_hex(digest, "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
-	lk_digest("abc", 3, digest);
-	assert_hex(digest, "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
-}
-
 static void test_key_check_value_gives_the_golden_value(void **state)
 {
 	(void)state;
@@ -270,7 +260,6 @@ int main(void)
 		cmocka_unit_test(test_token_mint_never_repeats),
 		cmocka_unit_test(test_token_digest_gives_the_golden_value),
 		cmocka_unit_test(test_token_digest_hangs_on_every_byte_and_on_the_key),
-		cmocka_unit_test(test_digest_gives_the_golden_values),
 		cmocka_unit_test(test_key_check_value_gives_the_golden_value),
 		cmocka_unit_test(test_seal_subkeys_give_the_golden_values),
 		cmocka_unit_test(test_audit_hash_gives_the_golden_value_and_chains),

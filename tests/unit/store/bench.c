@@ -38,11 +38,10 @@ static enum lk_err build(struct lk_write *write, struct lk_txn *txn)
 	return job->make(job, txn);
 }
 
-static enum lk_err compose(struct lk_write *write, uint64_t revision, uint8_t **ret_response, size_t *ret_len)
+static enum lk_err compose(struct lk_write *write, uint8_t **ret_response, size_t *ret_len)
 {
 	struct job *job = job_of(write);
 
-	(void)revision;
 	if (job->compose_err != LK_OK) {
 		return job->compose_err;
 	}
