@@ -53,7 +53,7 @@ static void flight_end_late(struct lk_flight *flight)
 {
 	struct lk_call *call = flight->call;
 	const char *urls = flight->channel->urls;
-	const char *doubt = flight->effect == LK_EFFECT_WRITE ? "; the change may have been made" : "";
+	const char *doubt = lk_effect_changes(flight->effect) ? "; the change may have been made" : "";
 
 	if (call->attempts == 0) {
 		lk_result_say(

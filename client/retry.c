@@ -22,7 +22,7 @@ uint32_t lk_retry_delay_ms(unsigned failures, uint32_t retry_after_ms)
 
 uint32_t lk_retry_attempt_ms(enum lk_effect effect, bool timed_out_before, uint32_t left_ms)
 {
-	if (effect != LK_EFFECT_WRITE && !timed_out_before) {
+	if (!lk_effect_changes(effect) && !timed_out_before) {
 		left_ms /= 2;
 	}
 	return left_ms > 0 ? left_ms : 1;

@@ -58,7 +58,7 @@ static void envelope_fill(struct lk_flight *flight, const struct order *order, s
 	};
 	if (call->request_id) {
 		memcpy(flight->request_id, call->request_id, LK_REQUEST_ID_LEN);
-	} else if (order->effect == LK_EFFECT_WRITE) {
+	} else if (lk_effect_changes(order->effect)) {
 		struct timespec now = {0};
 		clock_gettime(CLOCK_REALTIME, &now);
 		lk_uuid7_make((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000, flight->request_id);

@@ -12,7 +12,14 @@ enum lk_effect {
 	LK_EFFECT_READ = 1,
 	LK_EFFECT_WRITE = 2,
 	LK_EFFECT_SCAN = 3,
+	LK_EFFECT_BULK = 4,
 };
+
+/* Whether a call changes the store, and is retried only under its request_id. */
+static inline bool lk_effect_changes(enum lk_effect effect)
+{
+	return effect == LK_EFFECT_WRITE || effect == LK_EFFECT_BULK;
+}
 
 /* The most bytes of a request's envelope, by size class, and of a reply. */
 #define LK_REQUEST_MAX       ((size_t)64 << 10)

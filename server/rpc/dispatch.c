@@ -180,6 +180,8 @@ static void run_scan(struct lk_job *job)
 
 	if (err != LK_OK) {
 		lk_answer_error(job, err, 0);
+	} else if (job->route->server->method->effect == LK_EFFECT_BULK) {
+		lk_job_write(job, job->dispatcher->writer);
 	} else {
 		answer(job);
 	}
@@ -206,6 +208,7 @@ static void run(struct lk_job *job)
 		answer(job);
 		break;
 	case LK_EFFECT_SCAN:
+	case LK_EFFECT_BULK:
 		scan(job);
 		break;
 	case LK_EFFECT_WRITE:

@@ -4,6 +4,7 @@
  *	scan the envelope, find the method, take a snapshot, see who calls and whether that is allowed, check and unpack the message
  *	read:   answer in the transport's own call
  *	scan:   park; the scanner's thread takes a snapshot of its own, and answers
+ *	bulk:   park; the scanner's thread builds the Change and hands it to the writer
  *	write:  build the Change, park, hand it to the writer; the answer goes out when it is durable
  *
  * An exchange's job is its state: an arena and a snapshot that are kept from request to request.

@@ -1,19 +1,35 @@
 #include "server/service/build.h"
 
-#include <assert.h>
+#include <string.h>
+
+/* Room for the first entries of a list of pointers; it doubles whenever it is full. */
+#define ROOM_FIRST 8
+
+/* A list of pointers with room for one more behind its `count`; NULL where the arena is exhausted. */
+static void *with_room(struct lk_request *request, void *list, size_t count)
+{
+	bool is_full = count == 0 || (count >= ROOM_FIRST && (count & (count - 1)) == 0);
+
+	if (!is_full) {
+		return list;
+	}
+	void **longer = lk_arena_array(request->arena, count == 0 ? ROOM_FIRST : 2 * count, sizeof *longer);
+	if (longer != NULL && count > 0) {
+		memcpy(longer, list, count * sizeof *longer);
+	}
+	return longer;
+}
 
 static Latchkey__Store__Expectation *add_expectation(struct lk_request *request, Latchkey__Store__Change *change)
 {
 	Latchkey__Store__Expectation *expectation = lk_arena_alloc(request->arena, sizeof *expectation);
+	Latchkey__Store__Expectation **list = with_room(request, change->expectations, change->n_expectations);
 
-	if (change->expectations == NULL) {
-		change->expectations = lk_arena_array(request->arena, LK_BUILD_MAX, sizeof(void *));
-	}
-	assert(change->n_expectations < LK_BUILD_MAX);
-	if (expectation == NULL || change->expectations == NULL) {
+	if (expectation == NULL || list == NULL) {
 		return NULL;
 	}
 	latchkey__store__expectation__init(expectation);
+	change->expectations = list;
 	change->expectations[change->n_expectations++] = expectation;
 	return expectation;
 }
@@ -21,15 +37,13 @@ static Latchkey__Store__Expectation *add_expectation(struct lk_request *request,
 static Latchkey__Store__Mutation *add_mutation(struct lk_request *request, Latchkey__Store__Change *change)
 {
 	Latchkey__Store__Mutation *mutation = lk_arena_alloc(request->arena, sizeof *mutation);
+	Latchkey__Store__Mutation **list = with_room(request, change->mutations, change->n_mutations);
 
-	if (change->mutations == NULL) {
-		change->mutations = lk_arena_array(request->arena, LK_BUILD_MAX, sizeof(void *));
-	}
-	assert(change->n_mutations < LK_BUILD_MAX);
-	if (mutation == NULL || change->mutations == NULL) {
+	if (mutation == NULL || list == NULL) {
 		return NULL;
 	}
 	latchkey__store__mutation__init(mutation);
+	change->mutations = list;
 	change->mutations[change->n_mutations++] = mutation;
 	return mutation;
 }

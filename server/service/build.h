@@ -7,9 +7,6 @@
 #include "latchkey/store/change.pb-c.h"
 #include "server/service/request.h"
 
-/* The most expectations and mutations that one change of this room has; to add more is a fault of the program. */
-#define LK_BUILD_MAX 8
-
 /* Each adds one to `change`. Where the arena is exhausted it adds nothing; arena->exhausted then fails the request. */
 void lk_build_expect_tenant(
 	struct lk_request *request, Latchkey__Store__Change *change, const char *id, uint64_t revision);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <endian.h>
 #include <lmdb.h>
+#include <sodium.h>
 #include <string.h>
 
 const struct lk_table_info lk_tables[LK_TABLE_COUNT] = {
@@ -19,9 +20,19 @@ const struct lk_table_info lk_tables[LK_TABLE_COUNT] = {
 	[LK_TABLE_KEY_BY_NUMBER] = {"key_by_number", 0},
 	[LK_TABLE_KEY_BY_NAME] = {"key_by_name", 0},
 	[LK_TABLE_KEY_BY_CREATE] = {"key_by_create", 0},
+	[LK_TABLE_KEY_BY_OWNER] = {"key_by_owner", 0},
+	[LK_TABLE_KEY_BY_EXPIRY] = {"key_by_expiry", 0},
+	[LK_TABLE_KEY_BY_USED] = {"key_by_used", 0},
 	[LK_TABLE_AUDIT] = {"audit", 0},
+	[LK_TABLE_AUDIT_BY_KEY] = {"audit_by_key", 0},
+	[LK_TABLE_KEY_GONE] = {"key_gone", 0},
+	[LK_TABLE_CLOSED] = {"closed", 0},
+	[LK_TABLE_JOB] = {"job", 0},
+	[LK_TABLE_JOB_PART] = {"job_part", 0},
 	[LK_TABLE_REPLY] = {"reply", 0},
 };
+
+#define OWNER_HASH_LEN 16
 
 /* A key that is too long is a fault of our own: every text in it was checked at the edge. */
 static void append(struct lk_key *key, const void *data, size_t len)
@@ -127,6 +138,67 @@ struct lk_key lk_key_by_create(uint32_t keyspace, int64_t create_us, uint64_t sl
 
 	append_u64(&key, (uint64_t)create_us);
 	append_u64(&key, slot);
+	return key;
+}
+
+struct lk_key lk_key_by_owner_prefix(uint32_t keyspace, const char *owner)
+{
+	uint8_t hash[OWNER_HASH_LEN];
+	struct lk_key key = lk_key_u32(keyspace);
+
+	crypto_generichash(hash, sizeof hash, (const uint8_t *)owner, strlen(owner), NULL, 0);
+	append(&key, hash, sizeof hash);
+	return key;
+}
+
+struct lk_key lk_key_by_owner(uint32_t keyspace, const char *owner, int64_t create_us, uint64_t slot)
+{
+	struct lk_key key = lk_key_by_owner_prefix(keyspace, owner);
+
+	append_u64(&key, (uint64_t)create_us);
+	append_u64(&key, slot);
+	return key;
+}
+
+struct lk_key lk_key_by_expiry(uint32_t keyspace, int64_t expire_us, uint64_t slot)
+{
+	struct lk_key key = lk_key_u32(keyspace);
+
+	append_u64(&key, expire_us == 0 ? UINT64_MAX : (uint64_t)expire_us);
+	append_u64(&key, slot);
+	return key;
+}
+
+struct lk_key lk_key_by_used(uint32_t keyspace, int64_t used_us, uint64_t slot)
+{
+	struct lk_key key = lk_key_u32(keyspace);
+
+	append_u64(&key, (uint64_t)used_us);
+	append_u64(&key, slot);
+	return key;
+}
+
+struct lk_key lk_key_audit_by_key(uint64_t slot, uint64_t number)
+{
+	struct lk_key key = lk_key_u64(slot);
+
+	append_u64(&key, number);
+	return key;
+}
+
+struct lk_key lk_key_closed(bool is_tenant, uint32_t number)
+{
+	struct lk_key key = {.len = 1, .data = {is_tenant}};
+
+	append_u32(&key, number);
+	return key;
+}
+
+struct lk_key lk_key_job_part(uint64_t job, uint32_t part)
+{
+	struct lk_key key = lk_key_u64(job);
+
+	append_u32(&key, part);
 	return key;
 }
 

@@ -37,6 +37,19 @@ enum lk_table {
 	/* tenant number, key number -> slot */
 	LK_TABLE_KEY_BY_NUMBER,
 	/*
+	 * keyspace number, hash of the owner, create_us, slot -> nothing; keys without an owner are not in it. The hash, 16 bytes of
+	 * BLAKE2b, keeps the key short: whoever reads it compares the record's owner.
+	 */
+	LK_TABLE_KEY_BY_OWNER,
+	/* keyspace number, expire_us, slot -> nothing; keys that never expire stand last, at UINT64_MAX */
+	LK_TABLE_KEY_BY_EXPIRY,
+	/*
+	 * keyspace number, last use as it was last folded from the slots, slot -> nothing. Never later than the use itself: what a
+	 * scan finds here below an instant holds every key that was not used since. A key that was deleted after a fold may still
+	 * stand here; the next fold removes it.
+	 */
+	LK_TABLE_KEY_BY_USED,
+	/*
 	 * keyspace number, name, whether it is revoked, slot -> nothing; keys without a name are not in it. Revoked keys stand
 	 * behind the others of their name: whether a name is taken is one seek, however many have had it.
 	 */
@@ -45,6 +58,16 @@ enum lk_table {
 	LK_TABLE_KEY_BY_CREATE,
 	/* audit number -> hash, AuditRecord */
 	LK_TABLE_AUDIT,
+	/* key's slot, audit number -> nothing */
+	LK_TABLE_AUDIT_BY_KEY,
+	/* key id -> slot, of keys that are gone: their audit records are found by it */
+	LK_TABLE_KEY_GONE,
+	/* whether it is a tenant, number -> nothing; the keyspaces and tenants that are closed, for the reaper */
+	LK_TABLE_CLOSED,
+	/* job number -> JobRecord */
+	LK_TABLE_JOB,
+	/* job number, part -> JobPartRecord */
+	LK_TABLE_JOB_PART,
 	/* time of the request_id in ms, hash of caller and request_id -> ReplyRecord */
 	LK_TABLE_REPLY,
 	LK_TABLE_COUNT,
@@ -79,6 +102,15 @@ struct lk_key lk_key_by_name(uint32_t keyspace, const char *name, bool revoked, 
 /* The part of lk_key_by_name() that the keys of one name share: those that are revoked, or those that are not. */
 struct lk_key lk_key_by_name_prefix(uint32_t keyspace, const char *name, bool revoked);
 struct lk_key lk_key_by_create(uint32_t keyspace, int64_t create_us, uint64_t slot);
+struct lk_key lk_key_by_owner(uint32_t keyspace, const char *owner, int64_t create_us, uint64_t slot);
+/* The part of lk_key_by_owner() that the keys of one owner share. */
+struct lk_key lk_key_by_owner_prefix(uint32_t keyspace, const char *owner);
+/* `expire_us` 0: never. */
+struct lk_key lk_key_by_expiry(uint32_t keyspace, int64_t expire_us, uint64_t slot);
+struct lk_key lk_key_by_used(uint32_t keyspace, int64_t used_us, uint64_t slot);
+struct lk_key lk_key_audit_by_key(uint64_t slot, uint64_t number);
+struct lk_key lk_key_closed(bool is_tenant, uint32_t number);
+struct lk_key lk_key_job_part(uint64_t job, uint32_t part);
 struct lk_key lk_key_reply(uint64_t time_ms, const uint8_t hash[static LK_DIGEST_LEN]);
 
 /* The parts of keys that scans read back, and the numbers that are values. `data` has at least the bytes that are read. */
@@ -86,5 +118,8 @@ uint32_t lk_read_u32(const uint8_t *data);
 uint64_t lk_read_u64(const uint8_t *data);
 
 #define LK_KEY_BY_CREATE_LEN 20
+#define LK_KEY_BY_OWNER_LEN  36
+#define LK_KEY_BY_EXPIRY_LEN 20
+#define LK_KEY_BY_USED_LEN   20
 
 #endif

@@ -64,6 +64,10 @@ struct lk_head {
 	uint32_t last_keyspace;
 	uint64_t last_slot;
 	uint64_t last_audit;
+	uint64_t last_job;
+	/* Secrets of the kinds that a miss of Verify must ask further for; see SecretKind. */
+	uint64_t foreign_secrets;
+	uint64_t sha256_secrets;
 	/* The audit chain's hash at last_audit. */
 	uint8_t audit_hash[LK_DIGEST_LEN];
 };

@@ -8,7 +8,7 @@
 #include "server/core/time.h"
 
 _Static_assert(sizeof(struct lk_verdict_head) == 64, "the head is a line of the cache");
-_Static_assert(sizeof(struct lk_gate) == 152, "the gate is stored as it lies");
+_Static_assert(sizeof(struct lk_gate) == 160, "the gate is stored as it lies");
 
 static size_t record_len(const struct lk_verdict_head *head)
 {

@@ -21,6 +21,8 @@
 enum lk_verdict_flag {
 	/* Good in every keyspace of its tenant. */
 	LK_VERDICT_TENANT_SCOPE = 1 << 0,
+	/* Of a secret that Rotate replaced: until when it verifies follows the grant, 8 bytes. */
+	LK_VERDICT_REPLACED = 1 << 1,
 };
 
 /* What precedes each record; where the first 8 bytes of two digests are the same, their records follow one another. */
@@ -46,9 +48,11 @@ struct lk_verdict_head {
 /* What every verdict asks of the key's keyspace and tenant. */
 struct lk_gate {
 	uint32_t tenant;
-	uint32_t reserved;
+	/* Not 0: the keyspace, or its tenant, was deleted, and none of its keys is there any more. */
+	uint32_t closed;
 	/* Keys by stored state. */
 	uint64_t active;
+	uint64_t suspended;
 	uint64_t revoked;
 	/* The ids, with a NUL behind. */
 	char tenant_id[LK_ID_MAX + 1];

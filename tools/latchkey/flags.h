@@ -31,6 +31,8 @@ enum lk_flag_kind {
 	LK_FLAG_MAP,
 	/* In base64, as in JSON. */
 	LK_FLAG_BYTES,
+	/* google.protobuf.FieldMask: one path of it. */
+	LK_FLAG_MASK,
 };
 
 struct lk_flag {

@@ -44,6 +44,7 @@ enum lk_schema_effect {
 	LK_SCHEMA_EFFECT_READ,
 	LK_SCHEMA_EFFECT_WRITE,
 	LK_SCHEMA_EFFECT_SCAN,
+	LK_SCHEMA_EFFECT_BULK,
 };
 
 /* How the JSON of a message looks. */

@@ -410,7 +410,7 @@ static enum lk_err read_rule(const method_proto *proto, struct lk_schema_method 
 			if (option.number == option_access && option.data != NULL) {
 				access = (const char *)option.data;
 				access_len = option.len;
-			} else if (option.number == option_effect && option.value <= LK_SCHEMA_EFFECT_SCAN) {
+			} else if (option.number == option_effect && option.value <= LK_SCHEMA_EFFECT_BULK) {
 				method->effect = (enum lk_schema_effect)option.value;
 			}
 		}

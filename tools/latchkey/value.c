@@ -132,6 +132,7 @@ enum lk_exit lk_value_read(const struct lk_flag *flag, const char *text, time_t 
 		[LK_FLAG_DURATION] = read_duration,
 		[LK_FLAG_MAP] = read_string,
 		[LK_FLAG_BYTES] = read_string,
+		[LK_FLAG_MASK] = read_string,
 	};
 
 	return readers[flag->kind](flag, text, now, ret);

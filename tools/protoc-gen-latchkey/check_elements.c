@@ -66,7 +66,7 @@ static void check_rule(struct lk_report *report, const struct lk_proto_method *m
 	}
 	if (rule->effect == LK_RULE_EFFECT_UNSPECIFIED) {
 		lk_report_add(report, element->origin,
-			"rpc \"%s\" has no effect; set it to EFFECT_READ, EFFECT_WRITE or EFFECT_SCAN",
+			"rpc \"%s\" has no effect; set it to EFFECT_READ, EFFECT_WRITE, EFFECT_SCAN or EFFECT_BULK",
 			element->full_name);
 	}
 }

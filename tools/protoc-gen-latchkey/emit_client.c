@@ -65,6 +65,7 @@ static const char *const effects[LK_RULE_EFFECT_COUNT] = {
 	[LK_RULE_EFFECT_READ] = "LK_EFFECT_READ",
 	[LK_RULE_EFFECT_WRITE] = "LK_EFFECT_WRITE",
 	[LK_RULE_EFFECT_SCAN] = "LK_EFFECT_SCAN",
+	[LK_RULE_EFFECT_BULK] = "LK_EFFECT_BULK",
 };
 
 static void emit_method(

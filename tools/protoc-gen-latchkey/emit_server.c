@@ -80,7 +80,8 @@ static const struct server_templates changing = {change_handler, change_trampoli
 
 static const struct server_templates *templates_of(const struct lk_proto_method *method)
 {
-	return method->rule.effect == LK_RULE_EFFECT_WRITE ? &changing : &answering;
+	return method->rule.effect == LK_RULE_EFFECT_WRITE || method->rule.effect == LK_RULE_EFFECT_BULK ? &changing
+													 : &answering;
 }
 
 static void expand(

@@ -33,6 +33,7 @@ static const struct {
 } message_forms[] = {
 	{"google.protobuf.Timestamp", {"LK_FLAG_TIMESTAMP", "TIME"}},
 	{"google.protobuf.Duration", {"LK_FLAG_DURATION", "DURATION"}},
+	{"google.protobuf.FieldMask", {"LK_FLAG_MASK", "FIELD"}},
 };
 
 static struct lk_flag_form map_form(const struct lk_proto_message *entry)
@@ -112,7 +113,7 @@ static void collect(
 		const struct lk_proto_field *field = &message->fields[i];
 		struct lk_flag_plan *plan;
 
-		if (field->rule.secret) {
+		if (field->rule.secret || field->rule.output_only || field->rule.no_flag) {
 			continue;
 		}
 		if (is_flattened(field)) {

@@ -178,6 +178,15 @@ static bool set_field_rule(struct lk_report *report, void *rule, const struct wi
 	case 3:
 		limits->secret = field->value != 0;
 		return true;
+	case 4:
+		limits->output_only = field->value != 0;
+		return true;
+	case 5:
+		limits->no_flag = field->value != 0;
+		return true;
+	case 6:
+		limits->ago = field->value != 0;
+		return true;
 	default:
 		return false;
 	}

@@ -18,6 +18,7 @@ enum lk_rule_effect {
 	LK_RULE_EFFECT_READ,
 	LK_RULE_EFFECT_WRITE,
 	LK_RULE_EFFECT_SCAN,
+	LK_RULE_EFFECT_BULK,
 	LK_RULE_EFFECT_COUNT,
 };
 
@@ -37,6 +38,9 @@ struct lk_field_rule {
 	uint32_t max_length;
 	uint32_t max_items;
 	bool secret;
+	bool output_only;
+	bool no_flag;
+	bool ago;
 };
 
 /* The rule in a method's or field's options. What this generator does not know of is a fault at `origin`. */
