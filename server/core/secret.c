@@ -10,6 +10,7 @@ static const char base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 typedef unsigned char domain[crypto_generichash_blake2b_PERSONALBYTES];
 
 static const domain check_domain = "latchkey.check";
+static const domain sha256_domain = "latchkey.sha256";
 
 static const domain seal_domains[] = {
 	[LK_SEAL_CURSOR] = "latchkey.cursor",
@@ -18,6 +19,7 @@ static const domain seal_domains[] = {
 };
 
 static_assert(LK_DIGEST_LEN == crypto_generichash_blake2b_BYTES, "a digest is BLAKE2b-256");
+static_assert(LK_SHA256_LEN == crypto_hash_sha256_BYTES, "FIPS 180-4");
 static_assert(LK_SECRET_KEY_LEN == crypto_generichash_blake2b_KEYBYTES, "a key is one of BLAKE2b's");
 static_assert(LK_SECRET_KEY_LEN == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "a subkey seals");
 static_assert(
@@ -50,6 +52,17 @@ void lk_token_digest(
 {
 	(void)crypto_generichash_blake2b(ret_digest, LK_DIGEST_LEN, (const unsigned char *)token, token_len,
 		keyring->verify_key, sizeof(keyring->verify_key));
+}
+
+void lk_token_digest_sha256(const struct lk_keyring *keyring, const uint8_t sha256[static LK_SHA256_LEN],
+	uint8_t ret_digest[static LK_DIGEST_LEN])
+{
+	keyed_hash(keyring->verify_key, sha256_domain, sha256, LK_SHA256_LEN, ret_digest);
+}
+
+void lk_token_sha256(const char *token, size_t token_len, uint8_t ret_sha256[static LK_SHA256_LEN])
+{
+	(void)crypto_hash_sha256(ret_sha256, (const unsigned char *)token, token_len);
 }
 
 void lk_key_check_value(const uint8_t key[static LK_SECRET_KEY_LEN], uint8_t ret_check[static LK_DIGEST_LEN])

@@ -15,6 +15,7 @@
 
 #define LK_SECRET_KEY_LEN 32
 #define LK_DIGEST_LEN     32
+#define LK_SHA256_LEN     32
 /* The prefix, the random part, the checksum and a NUL. */
 #define LK_TOKEN_MINTED_MAX (LK_TOKEN_PREFIX_MAX + LK_TOKEN_RANDOM_LEN + LK_TOKEN_CHECKSUM_LEN + 1)
 /* What sealing adds: a nonce of 24 bytes and a tag of 16. */
@@ -42,6 +43,16 @@ size_t lk_token_mint(const char *prefix, char ret_token[static LK_TOKEN_MINTED_M
 /* BLAKE2b-256 of the token keyed with verify.key: what the store knows a token by. */
 void lk_token_digest(const struct lk_keyring *keyring, const char *token, size_t token_len,
 	uint8_t ret_digest[static LK_DIGEST_LEN]);
+
+/*
+ * What the store knows a token by of which it was told no more than SHA-256 (FIPS 180-4): BLAKE2b-256 of those 32 bytes, keyed
+ * with verify.key, in a domain of its own, so that it is no token's lk_token_digest().
+ */
+void lk_token_digest_sha256(const struct lk_keyring *keyring, const uint8_t sha256[static LK_SHA256_LEN],
+	uint8_t ret_digest[static LK_DIGEST_LEN]);
+
+/* SHA-256 of a token. The caller wipes it. */
+void lk_token_sha256(const char *token, size_t token_len, uint8_t ret_sha256[static LK_SHA256_LEN]);
 
 /* A check value: tells whether a key file is the one that a store was made with, and nothing else of it. */
 void lk_key_check_value(const uint8_t key[static LK_SECRET_KEY_LEN], uint8_t ret_check[static LK_DIGEST_LEN]);
