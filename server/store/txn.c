@@ -229,6 +229,23 @@ void lk_txn_put(
 	}
 }
 
+void lk_txn_put_new(struct lk_txn *txn, enum lk_table table, const struct lk_key *key, const void *data, size_t len)
+{
+	MDB_val where = key_of(key);
+	MDB_val value = {.mv_size = len, .mv_data = (void *)(uintptr_t)data};
+
+	if (!usable(txn)) {
+		return;
+	}
+	txn->dirty = true;
+	/* LMDB compares it with the last key, and refuses what is not behind it before it has done anything. */
+	int rc = mdb_put(txn->mdb, table_of(txn, table), &where, &value, MDB_APPEND);
+	if (rc == MDB_KEYEXIST) {
+		rc = mdb_put(txn->mdb, table_of(txn, table), &where, &value, MDB_NOOVERWRITE);
+	}
+	lk_txn_fail(txn, lk_err_from_lmdb(rc));
+}
+
 void lk_txn_put_record(struct lk_txn *txn, enum lk_table table, const struct lk_key *key,
 	const ProtobufCMessage *record, unsigned flags)
 {
@@ -246,16 +263,26 @@ void lk_txn_put_record(struct lk_txn *txn, enum lk_table table, const struct lk_
 	}
 }
 
-void lk_txn_delete(struct lk_txn *txn, enum lk_table table, const struct lk_key *key)
+bool lk_txn_delete_if(struct lk_txn *txn, enum lk_table table, const struct lk_key *key)
 {
 	MDB_val where = key_of(key);
 
 	if (!usable(txn)) {
-		return;
+		return false;
 	}
 	txn->dirty = true;
 	int rc = mdb_del(txn->mdb, table_of(txn, table), &where, NULL);
-	lk_txn_fail(txn, rc == MDB_NOTFOUND ? LK_CORRUPT : lk_err_from_lmdb(rc));
+	if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) {
+		lk_txn_fail(txn, lk_err_from_lmdb(rc));
+	}
+	return rc == MDB_SUCCESS;
+}
+
+void lk_txn_delete(struct lk_txn *txn, enum lk_table table, const struct lk_key *key)
+{
+	if (!lk_txn_delete_if(txn, table, key)) {
+		lk_txn_fail(txn, LK_CORRUPT);
+	}
 }
 
 struct lk_walk *lk_walk_new(struct lk_txn *txn, enum lk_table table)
@@ -311,9 +338,26 @@ bool lk_walk_seek(struct lk_walk *walk, const struct lk_key *key)
 	return step(walk, MDB_SET_RANGE);
 }
 
+bool lk_walk_seek_last(struct lk_walk *walk, const struct lk_key *key)
+{
+	if (walk == NULL || key->len == 0) {
+		return false;
+	}
+	if (!lk_walk_seek(walk, key)) {
+		return step(walk, MDB_LAST);
+	}
+	bool is_there = walk->key.mv_size == key->len && memcmp(walk->key.mv_data, key->data, key->len) == 0;
+	return is_there || step(walk, MDB_PREV);
+}
+
 bool lk_walk_next(struct lk_walk *walk)
 {
 	return step(walk, MDB_NEXT);
+}
+
+bool lk_walk_prev(struct lk_walk *walk)
+{
+	return step(walk, MDB_PREV);
 }
 
 struct lk_value lk_walk_key(const struct lk_walk *walk)

@@ -89,8 +89,15 @@ void lk_txn_put(struct lk_txn *txn, enum lk_table table, const struct lk_key *ke
 	unsigned flags);
 void lk_txn_put_record(struct lk_txn *txn, enum lk_table table, const struct lk_key *key,
 	const ProtobufCMessage *record, unsigned flags);
+/*
+ * Writes a key that is new, and most often behind the last of its table: LMDB then fills each page before it begins another. One
+ * that is there makes LK_ALREADY_EXISTS stick.
+ */
+void lk_txn_put_new(struct lk_txn *txn, enum lk_table table, const struct lk_key *key, const void *data, size_t len);
 /* Deletes a key that must be there: LK_CORRUPT sticks where it is not. */
 void lk_txn_delete(struct lk_txn *txn, enum lk_table table, const struct lk_key *key);
+/* Deletes a key that may be there; false where it is not, and where an error sticks. */
+bool lk_txn_delete_if(struct lk_txn *txn, enum lk_table table, const struct lk_key *key);
 
 /* A walk over a table in the order of its keys. */
 struct lk_walk;
@@ -100,7 +107,11 @@ struct lk_walk *lk_walk_new(struct lk_txn *txn, enum lk_table table);
 void lk_walk_free(struct lk_walk *walk);
 /* Goes to the first key that is not below `key`. False past the end, and where an error sticks. */
 bool lk_walk_seek(struct lk_walk *walk, const struct lk_key *key);
+/* Goes to the last key that is not above `key`. False where every key is, and where an error sticks. */
+bool lk_walk_seek_last(struct lk_walk *walk, const struct lk_key *key);
+/* Each goes one key on, or back. False past the end, where the walk then stands nowhere, and where an error sticks. */
 bool lk_walk_next(struct lk_walk *walk);
+bool lk_walk_prev(struct lk_walk *walk);
 /* Where the walk stands. */
 struct lk_value lk_walk_key(const struct lk_walk *walk);
 struct lk_value lk_walk_value(const struct lk_walk *walk);
