@@ -5,6 +5,7 @@
 #define LK_SERVER_CORE_VERDICT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "latchkey/store/record.pb-c.h"
@@ -15,18 +16,31 @@ struct lk_verdict_facts {
 	int64_t expire_us;
 	int64_t not_before_us;
 	Latchkey__Store__StoredState state;
+	/* The secret is one that Rotate replaced, and good until, but not at, replaced_until_us. */
+	bool replaced;
+	int64_t replaced_until_us;
 	/* The keyspace that was asked for is one in which the key is good, or none was asked for. */
 	bool keyspace_fits;
 };
 
 /*
- * Runs the gates for a key that was found, at `now_us`: REVOKED, EXPIRED (from the very instant of expire_us), NOT_YET_VALID
- * (before not_before_us), WRONG_KEYSPACE, VALID. A table of gates, walked in order.
+ * Runs the gates for a key that was found, at `now_us`: REVOKED (also a replaced secret, from the very instant of its end),
+ * EXPIRED (from the very instant of expire_us), SUSPENDED, NOT_YET_VALID (before not_before_us), WRONG_KEYSPACE, VALID. A table
+ * of gates, walked in order.
  */
 Latchkey__V1__VerifyCode lk_verdict_decide(const struct lk_verdict_facts *facts, int64_t now_us);
 
-/* The code for a token that was not found: MALFORMED where its length, bytes or checksum show that it was not issued here. */
-Latchkey__V1__VerifyCode lk_verdict_of_unknown(const char *token, size_t token_len);
+/*
+ * When the secret of a VALID verdict ends because it was replaced, in microseconds: no later than the key itself. 0: it was not
+ * replaced.
+ */
+int64_t lk_verdict_secret_end(const struct lk_verdict_facts *facts);
+
+/*
+ * The code for a token that was not found: MALFORMED where its length, bytes or checksum show that it was not issued here. Where
+ * keys were imported, whose tokens have no checksum (`imports`), only its length and bytes can.
+ */
+Latchkey__V1__VerifyCode lk_verdict_of_unknown(const char *token, size_t token_len, bool imports);
 
 /* Whether a token may be looked up at all: at most LK_TOKEN_MAX bytes, all of them printable ASCII. */
 bool lk_verdict_can_look_up(const char *token, size_t token_len);

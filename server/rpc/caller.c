@@ -48,15 +48,11 @@ static bool find_root_key(struct lk_request *request, struct lk_span credential,
 	lk_token_digest(lk_store_keyring(request->store), token, credential.len, digest);
 	if (!lk_verdict_find(request->txn, digest, ret_verdict) ||
 		!lk_gate_get(request->txn, ret_verdict->head.keyspace, &gate) ||
-		strcmp(gate.tenant_id, LK_TENANT_SYSTEM) != 0) {
+		strcmp(gate.tenant_id, LK_TENANT_SYSTEM) != 0 || gate.closed != 0) {
 		return false;
 	}
-	struct lk_verdict_facts facts = {
-		.expire_us = ret_verdict->head.expire_us,
-		.not_before_us = ret_verdict->head.not_before_us,
-		.state = ret_verdict->head.state,
-		.keyspace_fits = true,
-	};
+	struct lk_verdict_facts facts = lk_verdict_facts_of(ret_verdict);
+	facts.keyspace_fits = true;
 	return lk_verdict_decide(&facts, request->now_us) == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
 }
 

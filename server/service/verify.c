@@ -1,7 +1,9 @@
+#include <sodium.h>
 #include <string.h>
 
 #include "server/core/grant.h"
 #include "server/core/secret.h"
+#include "server/core/time.h"
 #include "server/core/verdict.h"
 #include "server/service/access.h"
 #include "server/service/key_handlers.h"
@@ -65,6 +67,22 @@ static bool keyspace_fits(struct lk_request *request, const struct question *que
 	       lk_find_has_keyspace(request->txn, question->gate.tenant, question->keyspace);
 }
 
+/* A record of one kind is no answer to a digest of the other. */
+static bool find(struct lk_request *request, const uint8_t *digest, bool is_sha256, struct question *question)
+{
+	return lk_verdict_find(request->txn, digest, &question->verdict) &&
+	       ((question->verdict.head.flags & LK_VERDICT_SHA256) != 0) == is_sha256;
+}
+
+static void digest_by_sha256(struct lk_request *request, const struct question *question, uint8_t *ret_digest)
+{
+	uint8_t sha256[LK_SHA256_LEN];
+
+	lk_token_sha256(question->token, question->token_len, sha256);
+	lk_token_digest_sha256(lk_store_keyring(request->store), sha256, ret_digest);
+	sodium_memzero(sha256, sizeof sha256);
+}
+
 /* Looks the token up; false where there is no key that the caller may ask about. */
 static bool look_up(struct lk_request *request, struct question *question)
 {
@@ -74,9 +92,18 @@ static bool look_up(struct lk_request *request, struct question *question)
 		return false;
 	}
 	lk_token_digest(lk_store_keyring(request->store), question->token, question->token_len, digest);
-	return lk_verdict_find(request->txn, digest, &question->verdict) &&
-	       lk_gate_get(request->txn, question->verdict.head.keyspace, &question->gate) &&
-	       is_in_reach(request, question);
+	if (!find(request, digest, false, question)) {
+		/* A second digest and a second descent, paid for only where a key was imported that needs them. */
+		if (lk_txn_head(request->txn)->sha256_secrets == 0) {
+			return false;
+		}
+		digest_by_sha256(request, question, digest);
+		if (!find(request, digest, true, question)) {
+			return false;
+		}
+	}
+	return lk_gate_get(request->txn, question->verdict.head.keyspace, &question->gate) &&
+	       question->gate.closed == 0 && is_in_reach(request, question);
 }
 
 /*
@@ -98,6 +125,14 @@ static void put_identity(
 	}
 }
 
+static Latchkey__V1__VerifyCode code_of_unknown(struct lk_request *request, const struct question *question)
+{
+	const struct lk_head *head = lk_txn_head(request->txn);
+	bool imports = head->foreign_secrets + head->sha256_secrets > 0;
+
+	return lk_verdict_of_unknown(question->token, question->token_len, imports);
+}
+
 enum lk_err lk_key_verify(struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message,
 	Latchkey__V1__VerifyKeyResponse *response)
 {
@@ -108,18 +143,17 @@ enum lk_err lk_key_verify(struct lk_request *request, const Latchkey__V1__Verify
 		return err;
 	}
 	if (!look_up(request, &question)) {
-		response->code = lk_verdict_of_unknown(question.token, question.token_len);
+		response->code = code_of_unknown(request, &question);
 		return lk_request_check(request);
 	}
-	struct lk_verdict_facts facts = {
-		.expire_us = question.verdict.head.expire_us,
-		.not_before_us = question.verdict.head.not_before_us,
-		.state = question.verdict.head.state,
-		.keyspace_fits = keyspace_fits(request, &question),
-	};
+	struct lk_verdict_facts facts = lk_verdict_facts_of(&question.verdict);
+	facts.keyspace_fits = keyspace_fits(request, &question);
 	response->code = lk_verdict_decide(&facts, request->now_us);
 	response->valid = response->code == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
 	put_identity(request, &question.verdict, response);
+	if (response->valid) {
+		response->secret_expire_time = lk_time_to_timestamp(request->arena, lk_verdict_secret_end(&facts));
+	}
 	err = lk_request_check(request);
 	if (err == LK_OK && response->valid) {
 		lk_slots_use(lk_store_slots(request->store), question.verdict.head.slot, request->now_us);

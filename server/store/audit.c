@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "server/store/find.h"
+#include "server/store/index.h"
 #include "server/store/store.h"
 
-/* A snapshot of a record without its digest; NULL where there is no record, or no memory. */
+/* A snapshot of a record without its digests; NULL where there is no record, or no memory. */
 static Latchkey__Store__Snapshot *snapshot_of(
 	struct lk_arena *arena, Latchkey__Store__Snapshot__RecordCase kind, union lk_audit_record record)
 {
@@ -30,6 +31,7 @@ static Latchkey__Store__Snapshot *snapshot_of(
 		}
 		*copy = *record.key;
 		copy->digest = (ProtobufCBinaryData){0};
+		copy->previous_digest = (ProtobufCBinaryData){0};
 		snapshot->key = copy;
 	}
 	return snapshot;
@@ -51,6 +53,7 @@ static void name_resource(struct lk_txn *txn, struct lk_arena *arena, const stru
 	} else {
 		tenant = lk_find_tenant_by_number(txn, arena, subject.key->tenant);
 		record->resource = lk_arena_printf(arena, "keys/%s", subject.key->id);
+		lk_index_add_audit(txn, subject.key->slot, record->number);
 	}
 	record->tenant = tenant == NULL ? NULL : tenant->id;
 }
@@ -78,6 +81,34 @@ static void append(struct lk_txn *txn, const Latchkey__Store__AuditRecord *recor
 	free(value);
 }
 
+/* What was done, and by whom. */
+static void fill_change(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Change *change,
+	const struct lk_audit_entry *entry, Latchkey__Store__AuditRecord *record)
+{
+	record->time_us = change->time_us;
+	record->actor = change->actor;
+	record->method = change->method;
+	record->peer = change->peer;
+	record->traceparent = change->traceparent;
+	record->request_id_hash = change->request_id_hash;
+	record->before = snapshot_of(arena, entry->kind, entry->before);
+	record->after = snapshot_of(arena, entry->kind, entry->after);
+	name_resource(txn, arena, entry, record);
+}
+
+/* What was not done: the Change is the daemon's own, the call was another's. */
+static void fill_refusal(const Latchkey__Store__NoteRefusal *refusal, Latchkey__Store__AuditRecord *record)
+{
+	record->time_us = refusal->time_us;
+	record->actor = refusal->actor;
+	record->method = refusal->method;
+	record->peer = refusal->peer;
+	record->traceparent = refusal->traceparent;
+	record->tenant = refusal->tenant;
+	record->code = refusal->code;
+	record->left_out_count = refusal->left_out_count;
+}
+
 void lk_audit_append(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Change *change,
 	const struct lk_audit_entry *entry)
 {
@@ -86,15 +117,11 @@ void lk_audit_append(struct lk_txn *txn, struct lk_arena *arena, const Latchkey_
 
 	record.number = head->last_audit + 1;
 	record.revision = head->revision;
-	record.time_us = change->time_us;
-	record.actor = change->actor;
-	record.method = change->method;
-	record.peer = change->peer;
-	record.traceparent = change->traceparent;
-	record.request_id_hash = change->request_id_hash;
-	record.before = snapshot_of(arena, entry->kind, entry->before);
-	record.after = snapshot_of(arena, entry->kind, entry->after);
-	name_resource(txn, arena, entry, &record);
+	if (entry->refusal != NULL) {
+		fill_refusal(entry->refusal, &record);
+	} else {
+		fill_change(txn, arena, change, entry, &record);
+	}
 	if (arena->exhausted || record.tenant == NULL) {
 		lk_txn_fail(txn, LK_NO_MEMORY);
 		return;

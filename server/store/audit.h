@@ -23,9 +23,14 @@ struct lk_audit_entry {
 	Latchkey__Store__Snapshot__RecordCase kind;
 	union lk_audit_record before;
 	union lk_audit_record after;
+	/* A call that was refused: it changed no record, and says itself who called, and when. Else NULL. */
+	const Latchkey__Store__NoteRefusal *refusal;
 };
 
-/* Appends the record of one mutation of `change`. For apply alone. Errors stick to the transaction. */
+/*
+ * Appends the record of one mutation of `change`, and indexes it by the key that it is about. For apply alone. Errors stick to
+ * the transaction.
+ */
 void lk_audit_append(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Change *change,
 	const struct lk_audit_entry *entry);
 

@@ -4,6 +4,7 @@
 
 #include "server/core/id.h"
 #include "server/core/text.h"
+#include "server/store/verdict_record.h"
 
 /* Of a name of LK_NAME_MAX characters, 4 bytes each. */
 #define NAME_MAX_BYTES ((size_t)LK_NAME_MAX * 4)
@@ -42,7 +43,7 @@ Latchkey__Store__TenantRecord *lk_find_tenant_by_number(struct lk_txn *txn, stru
 		txn, lk_txn_record(txn, LK_TABLE_TENANT, &key, &latchkey__store__tenant_record__descriptor, arena));
 }
 
-Latchkey__Store__TenantRecord *lk_find_tenant(struct lk_txn *txn, struct lk_arena *arena, const char *id)
+Latchkey__Store__TenantRecord *lk_find_tenant_any(struct lk_txn *txn, struct lk_arena *arena, const char *id)
 {
 	uint64_t number = 0;
 
@@ -57,6 +58,13 @@ Latchkey__Store__TenantRecord *lk_find_tenant(struct lk_txn *txn, struct lk_aren
 	return lk_find_tenant_by_number(txn, arena, (uint32_t)number);
 }
 
+Latchkey__Store__TenantRecord *lk_find_tenant(struct lk_txn *txn, struct lk_arena *arena, const char *id)
+{
+	Latchkey__Store__TenantRecord *tenant = lk_find_tenant_any(txn, arena, id);
+
+	return tenant == NULL || tenant->closed ? NULL : tenant;
+}
+
 Latchkey__Store__KeyspaceRecord *lk_find_keyspace_by_number(struct lk_txn *txn, struct lk_arena *arena, uint32_t number)
 {
 	struct lk_key key = lk_key_u32(number);
@@ -65,7 +73,7 @@ Latchkey__Store__KeyspaceRecord *lk_find_keyspace_by_number(struct lk_txn *txn, 
 		txn, lk_txn_record(txn, LK_TABLE_KEYSPACE, &key, &latchkey__store__keyspace_record__descriptor, arena));
 }
 
-Latchkey__Store__KeyspaceRecord *lk_find_keyspace(
+Latchkey__Store__KeyspaceRecord *lk_find_keyspace_any(
 	struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id)
 {
 	uint64_t number = 0;
@@ -80,15 +88,25 @@ Latchkey__Store__KeyspaceRecord *lk_find_keyspace(
 	return lk_find_keyspace_by_number(txn, arena, (uint32_t)number);
 }
 
+Latchkey__Store__KeyspaceRecord *lk_find_keyspace(
+	struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id)
+{
+	Latchkey__Store__KeyspaceRecord *keyspace = lk_find_keyspace_any(txn, arena, tenant, id);
+
+	return keyspace == NULL || keyspace->closed ? NULL : keyspace;
+}
+
 bool lk_find_has_keyspace(struct lk_txn *txn, uint32_t tenant, const char *id)
 {
-	struct lk_value value = {0};
+	uint64_t number = 0;
+	struct lk_gate gate = {0};
 
 	if (!lk_text_is_id(id)) {
 		return false;
 	}
 	struct lk_key key = lk_key_keyspace_by_id(tenant, id);
-	return lk_txn_get(txn, LK_TABLE_KEYSPACE_BY_ID, &key, &value);
+	return find_number(txn, LK_TABLE_KEYSPACE_BY_ID, &key, sizeof(uint32_t), &number) &&
+	       lk_gate_get(txn, (uint32_t)number, &gate) && gate.closed == 0;
 }
 
 Latchkey__Store__KeyRecord *lk_find_key_by_slot(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot)
@@ -97,12 +115,24 @@ Latchkey__Store__KeyRecord *lk_find_key_by_slot(struct lk_txn *txn, struct lk_ar
 	Latchkey__Store__KeyRecord *key = lk_txn_record(
 		txn, LK_TABLE_KEY, &where, &latchkey__store__key_record__descriptor, arena);
 
-	/* What reads the digest relies on its length. */
-	if (key != NULL && key->digest.len != LK_DIGEST_LEN) {
+	/* What reads the digests relies on their length. */
+	if (key != NULL && (key->digest.len != LK_DIGEST_LEN ||
+				   (key->previous_digest.len != 0 && key->previous_digest.len != LK_DIGEST_LEN))) {
 		lk_txn_fail(txn, LK_CORRUPT);
 		return NULL;
 	}
 	return key;
+}
+
+uint64_t lk_find_slot_of_id(struct lk_txn *txn, const char *id)
+{
+	uint64_t slot = 0;
+
+	if (lk_key_id_is(id)) {
+		struct lk_key key = lk_key_id(id);
+		(void)find_number(txn, LK_TABLE_KEY_BY_ID, &key, sizeof slot, &slot);
+	}
+	return slot;
 }
 
 Latchkey__Store__KeyRecord *lk_find_key(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *key)
@@ -114,15 +144,30 @@ Latchkey__Store__KeyRecord *lk_find_key(struct lk_txn *txn, struct lk_arena *are
 	if (lk_key_number_parse(key, &number)) {
 		struct lk_key where = lk_key_by_number(tenant, number);
 		found = find_number(txn, LK_TABLE_KEY_BY_NUMBER, &where, sizeof slot, &slot);
-	} else if (lk_key_id_is(key)) {
-		struct lk_key where = lk_key_id(key);
-		found = find_number(txn, LK_TABLE_KEY_BY_ID, &where, sizeof slot, &slot);
+	} else {
+		slot = lk_find_slot_of_id(txn, key);
+		found = slot != 0;
 	}
 	if (!found) {
 		return NULL;
 	}
 	Latchkey__Store__KeyRecord *record = expected(txn, lk_find_key_by_slot(txn, arena, slot));
 	return record != NULL && record->tenant == tenant ? record : NULL;
+}
+
+Latchkey__Store__JobRecord *lk_find_job(struct lk_txn *txn, struct lk_arena *arena, uint64_t number)
+{
+	struct lk_key key = lk_key_u64(number);
+
+	return lk_txn_record(txn, LK_TABLE_JOB, &key, &latchkey__store__job_record__descriptor, arena);
+}
+
+Latchkey__Store__JobPartRecord *lk_find_job_part(
+	struct lk_txn *txn, struct lk_arena *arena, uint64_t job, uint32_t part)
+{
+	struct lk_key key = lk_key_job_part(job, part);
+
+	return lk_txn_record(txn, LK_TABLE_JOB_PART, &key, &latchkey__store__job_part_record__descriptor, arena);
 }
 
 bool lk_find_name_taken(struct lk_txn *txn, uint32_t keyspace, const char *name)

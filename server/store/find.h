@@ -12,20 +12,36 @@
 #include "server/core/arena.h"
 #include "server/store/txn.h"
 
+/* The tenant of that id; one that is closed is not there. */
 Latchkey__Store__TenantRecord *lk_find_tenant(struct lk_txn *txn, struct lk_arena *arena, const char *id);
+/* Also one that is closed: its id is taken until the reaper has removed it. */
+Latchkey__Store__TenantRecord *lk_find_tenant_any(struct lk_txn *txn, struct lk_arena *arena, const char *id);
+/* Also one that is closed. A number comes from another record: where it names none, LK_CORRUPT sticks. */
 Latchkey__Store__TenantRecord *lk_find_tenant_by_number(struct lk_txn *txn, struct lk_arena *arena, uint32_t number);
 
-/* The keyspace `id` of the tenant of that number. */
+/* The keyspace `id` of the tenant of that number; one that is closed, as are those of a closed tenant, is not there. */
 Latchkey__Store__KeyspaceRecord *lk_find_keyspace(
 	struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id);
+/* Also one that is closed: its id is taken until the reaper has removed it. */
+Latchkey__Store__KeyspaceRecord *lk_find_keyspace_any(
+	struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id);
+/* Also one that is closed; as lk_find_tenant_by_number(). */
 Latchkey__Store__KeyspaceRecord *lk_find_keyspace_by_number(
 	struct lk_txn *txn, struct lk_arena *arena, uint32_t number);
-/* Whether there is one, without unpacking it: for Verify. */
+/* Whether there is one that is not closed, without unpacking it: for Verify. */
 bool lk_find_has_keyspace(struct lk_txn *txn, uint32_t tenant, const char *id);
 
 Latchkey__Store__KeyRecord *lk_find_key_by_slot(struct lk_txn *txn, struct lk_arena *arena, uint64_t slot);
 /* The key of the tenant that `key`, an id or a number, names; a key of another tenant is not there. */
 Latchkey__Store__KeyRecord *lk_find_key(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *key);
+
+/* The slot of the key of this id, of whatever tenant; 0: there is none. */
+uint64_t lk_find_slot_of_id(struct lk_txn *txn, const char *id);
+
+/* A job, or one of its parts; NULL also once it is done and gone. */
+Latchkey__Store__JobRecord *lk_find_job(struct lk_txn *txn, struct lk_arena *arena, uint64_t number);
+Latchkey__Store__JobPartRecord *lk_find_job_part(
+	struct lk_txn *txn, struct lk_arena *arena, uint64_t job, uint32_t part);
 
 /* Whether a key of the keyspace that is not revoked has this name. False also where an error sticks. */
 bool lk_find_name_taken(struct lk_txn *txn, uint32_t keyspace, const char *name);

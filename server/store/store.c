@@ -45,6 +45,13 @@ static enum lk_err read_record(struct lk_opening *opening)
 			"the store has schema %u and this latchkeyd knows none above %d: upgrade latchkeyd",
 			opening->record->schema, LK_STORE_SCHEMA);
 	}
+	if (opening->record->schema < LK_STORE_SCHEMA) {
+		return lk_opening_fail(opening, LK_FAILED_PRECONDITION,
+			"the store has schema %u, which was never released, and this latchkeyd reads only %d: make a "
+			"new "
+			"store in another --data",
+			opening->record->schema, LK_STORE_SCHEMA);
+	}
 	return LK_OK;
 }
 

@@ -26,7 +26,7 @@ struct lk_slots;
 struct lk_store;
 
 /* The layout of the tables that this daemon reads and writes. */
-#define LK_STORE_SCHEMA 1
+#define LK_STORE_SCHEMA 2
 /* LMDB's reader slots; the same for every process that opens the environment. */
 #define LK_STORE_READERS 4096
 /* Room for a message about a store that could not be opened. */
@@ -47,7 +47,7 @@ struct lk_store_options {
  * Opens the store, and makes one where the directory has none. Blocks on the disk. On failure, `ret_message` says in one line
  * what was wrong, with which file, and what would be right.
  * LK_HELD: another daemon serves the directory. LK_FAILED_PRECONDITION: a directory that others may change, another program's
- * data, a newer schema, a wrong, missing or too widely readable key file, slots that do not belong to the store. LK_CORRUPT,
+ * data, another schema, a wrong, missing or too widely readable key file, slots that do not belong to the store. LK_CORRUPT,
  * LK_FULL, LK_PERMISSION_DENIED, LK_IO, LK_NO_MEMORY.
  */
 LK_MUST_CHECK enum lk_err lk_store_open(const struct lk_store_options *options, struct lk_store **ret_store,

@@ -12,7 +12,9 @@ _Static_assert(sizeof(struct lk_gate) == 160, "the gate is stored as it lies");
 
 static size_t record_len(const struct lk_verdict_head *head)
 {
-	return sizeof *head + head->identity_len + head->grant_len;
+	size_t until_len = (head->flags & LK_VERDICT_REPLACED) != 0 ? sizeof(int64_t) : 0;
+
+	return sizeof *head + head->identity_len + head->grant_len + until_len;
 }
 
 /* Reads the head at `offset` of the records of one key; false where what is there is no record. */
@@ -57,7 +59,23 @@ bool lk_verdict_find(struct lk_txn *txn, const uint8_t digest[static LK_DIGEST_L
 	}
 	ret_verdict->identity = records.data + offset + sizeof ret_verdict->head;
 	ret_verdict->grant = ret_verdict->identity + ret_verdict->head.identity_len;
+	ret_verdict->replaced_until_us = 0;
+	if ((ret_verdict->head.flags & LK_VERDICT_REPLACED) != 0) {
+		memcpy(&ret_verdict->replaced_until_us, ret_verdict->grant + ret_verdict->head.grant_len,
+			sizeof ret_verdict->replaced_until_us);
+	}
 	return true;
+}
+
+struct lk_verdict_facts lk_verdict_facts_of(const struct lk_verdict *verdict)
+{
+	return (struct lk_verdict_facts){
+		.expire_us = verdict->head.expire_us,
+		.not_before_us = verdict->head.not_before_us,
+		.state = verdict->head.state,
+		.replaced = (verdict->head.flags & LK_VERDICT_REPLACED) != 0,
+		.replaced_until_us = verdict->replaced_until_us,
+	};
 }
 
 const uint8_t *lk_verdict_identity(const struct lk_verdict *verdict, size_t *ret_len)
@@ -92,6 +110,45 @@ void lk_gate_put(struct lk_txn *txn, uint32_t keyspace, const struct lk_gate *ga
 	lk_txn_put(txn, LK_TABLE_GATE, &key, gate, sizeof *gate, 0);
 }
 
+/* One secret of a key. */
+struct secret {
+	const uint8_t *digest;
+	Latchkey__Store__SecretKind kind;
+	bool replaced;
+	int64_t until_us;
+};
+
+#define SECRETS_MOST 2
+
+/* The secrets of a key; none of NULL. */
+static size_t secrets_of(const Latchkey__Store__KeyRecord *key, struct secret ret_secrets[static SECRETS_MOST])
+{
+	if (key == NULL) {
+		return 0;
+	}
+	ret_secrets[0] = (struct secret){.digest = key->digest.data, .kind = key->secret_kind};
+	if (key->previous_digest.len == 0) {
+		return 1;
+	}
+	ret_secrets[1] = (struct secret){
+		.digest = key->previous_digest.data,
+		.kind = key->previous_kind,
+		.replaced = true,
+		.until_us = key->previous_until_us,
+	};
+	return 2;
+}
+
+static bool is_among(const struct secret *secrets, size_t count, const uint8_t *digest)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (memcmp(secrets[i].digest, digest, LK_DIGEST_LEN) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* A record as it is put together, before it goes to LMDB. */
 struct draft {
 	uint8_t *data;
@@ -122,21 +179,44 @@ static void fill_identity(Latchkey__V1__KeyIdentity *identity, Latchkey__V1__Key
 		identity->n_metadata = i + 1;
 	}
 	identity->metadata = entry_list;
+	identity->permissions = key->permissions;
+	identity->n_permissions = key->n_permissions;
 }
 
-static void fill_head(struct lk_verdict_head *head, const Latchkey__Store__KeyRecord *key)
+static void fill_head(struct lk_verdict_head *head, const Latchkey__Store__KeyRecord *key, const struct secret *secret)
 {
-	memcpy(head->digest_rest, key->digest.data + sizeof(uint64_t), LK_DIGEST_REST_LEN);
+	bool is_sha256 = secret->kind == LATCHKEY__STORE__SECRET_KIND__SECRET_KIND_SHA256;
+
+	memcpy(head->digest_rest, secret->digest + sizeof(uint64_t), LK_DIGEST_REST_LEN);
 	head->slot = key->slot;
 	head->expire_us = key->expire_us;
 	head->not_before_us = key->not_before_us;
 	head->keyspace = key->keyspace;
 	head->state = (uint8_t)key->state;
-	head->flags = key->tenant_scope ? LK_VERDICT_TENANT_SCOPE : 0;
+	head->flags = (uint8_t)((key->tenant_scope ? LK_VERDICT_TENANT_SCOPE : 0) |
+				(secret->replaced ? LK_VERDICT_REPLACED : 0) | (is_sha256 ? LK_VERDICT_SHA256 : 0));
 }
 
-/* Puts together the record of `key`; the error sticks to `txn` where there is no memory, or the grant is larger than any is. */
-static struct draft draft_record(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key, const struct lk_gate *gate)
+/* Writes the record behind `at`: as long as its head says. */
+static void pack_record(uint8_t *at, const struct lk_verdict_head *head, const Latchkey__V1__KeyIdentity *identity,
+	size_t identity_len, const Latchkey__Store__GrantRecord *grant, const struct secret *secret)
+{
+	memcpy(at, head, sizeof *head);
+	at += sizeof *head;
+	at = lk_varint_put(at, identity_len);
+	at += latchkey__v1__key_identity__pack(identity, at);
+	if (grant != NULL) {
+		at += latchkey__store__grant_record__pack(grant, at);
+	}
+	if (secret->replaced) {
+		memcpy(at, &secret->until_us, sizeof secret->until_us);
+	}
+}
+
+/* Puts together the record of a secret of `key`; the error sticks to `txn` where there is no memory, or the grant is larger than
+ * any is. */
+static struct draft draft_record(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key, const struct secret *secret,
+	const struct lk_gate *gate)
 {
 	Latchkey__V1__KeyIdentity identity;
 	Latchkey__V1__KeyIdentity__MetadataEntry entries[METADATA_MAX];
@@ -151,7 +231,7 @@ static struct draft draft_record(struct lk_txn *txn, const Latchkey__Store__KeyR
 		expire.nanos = (int32_t)(key->expire_us % LK_US_PER_SECOND * 1000);
 		identity.expire_time = &expire;
 	}
-	fill_head(&head, key);
+	fill_head(&head, key, secret);
 	size_t identity_len = latchkey__v1__key_identity__get_packed_size(&identity);
 	size_t prefix_len = lk_varint_size(identity_len);
 	size_t grant_len = key->grant == NULL ? 0 : latchkey__store__grant_record__get_packed_size(key->grant);
@@ -167,20 +247,14 @@ static struct draft draft_record(struct lk_txn *txn, const Latchkey__Store__KeyR
 		lk_txn_fail(txn, LK_NO_MEMORY);
 		return draft;
 	}
-	uint8_t *at = draft.data;
-	memcpy(at, &head, sizeof head);
-	at += sizeof head;
-	at = lk_varint_put(at, identity_len);
-	at += latchkey__v1__key_identity__pack(&identity, at);
-	if (key->grant != NULL) {
-		latchkey__store__grant_record__pack(key->grant, at);
-	}
+	pack_record(draft.data, &head, &identity, identity_len, key->grant, secret);
 	return draft;
 }
 
-/* The records of one key of LMDB, without the one of `digest`: a copy of them, with room for `extra` bytes behind. */
+/* The records of one key of LMDB, without the one of `digest`: a copy of them, with room for `extra` bytes behind. Stores the
+ * slot that the one left out was of; 0: there was none. */
 static struct draft without(
-	struct lk_txn *txn, const struct lk_value *records, const uint8_t *digest, size_t extra, bool *ret_found)
+	struct lk_txn *txn, const struct lk_value *records, const uint8_t *digest, size_t extra, uint64_t *ret_slot)
 {
 	struct draft rest = {.data = malloc(records->len + extra + 1)};
 	struct lk_verdict_head head = {0};
@@ -190,10 +264,10 @@ static struct draft without(
 		lk_txn_fail(txn, LK_NO_MEMORY);
 		return rest;
 	}
-	*ret_found = find_among(txn, records, digest, &offset, &head);
-	size_t gap = *ret_found ? record_len(&head) : 0;
-	size_t tail = *ret_found ? offset + gap : records->len;
-	size_t before = *ret_found ? offset : records->len;
+	bool found = find_among(txn, records, digest, &offset, &head);
+	size_t gap = found ? record_len(&head) : 0;
+	size_t tail = found ? offset + gap : records->len;
+	size_t before = found ? offset : records->len;
 	if (before > 0) {
 		memcpy(rest.data, records->data, before);
 	}
@@ -201,20 +275,27 @@ static struct draft without(
 		memcpy(rest.data + before, records->data + tail, records->len - tail);
 	}
 	rest.len = records->len - gap;
+	*ret_slot = found ? head.slot : 0;
 	return rest;
 }
 
-void lk_verdict_put(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key, const struct lk_gate *gate)
+/* Writes the record of a secret in place of the one there is of the same, `slot_there` being whose that must be; 0: nobody's. */
+static void put_record(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key, const struct secret *secret,
+	const struct lk_gate *gate, uint64_t slot_there)
 {
-	struct lk_key where = lk_key_verdict(key->digest.data);
+	struct lk_key where = lk_key_verdict(secret->digest);
 	struct lk_value records = {0};
 	struct draft all = {0};
-	bool found = false;
+	uint64_t slot = 0;
 
-	struct draft record = draft_record(txn, key, gate);
+	struct draft record = draft_record(txn, key, secret, gate);
 	(void)lk_txn_get(txn, LK_TABLE_VERDICT, &where, &records);
 	if (lk_txn_err(txn) == LK_OK) {
-		all = without(txn, &records, key->digest.data, record.len, &found);
+		all = without(txn, &records, secret->digest, record.len, &slot);
+	}
+	if (slot != slot_there) {
+		/* Whoever adds a digest expects it to be free; where it is not, one token would stand for two keys. */
+		lk_txn_fail(txn, slot_there == 0 ? LK_INTERNAL : LK_CORRUPT);
 	}
 	if (lk_txn_err(txn) == LK_OK) {
 		memcpy(all.data + all.len, record.data, record.len);
@@ -224,18 +305,18 @@ void lk_verdict_put(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key, c
 	free(record.data);
 }
 
-void lk_verdict_remove(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key)
+static void remove_record(struct lk_txn *txn, uint64_t slot_there, const struct secret *secret)
 {
-	struct lk_key where = lk_key_verdict(key->digest.data);
+	struct lk_key where = lk_key_verdict(secret->digest);
 	struct lk_value records = {0};
-	bool found = false;
+	uint64_t slot = 0;
 
 	if (!lk_txn_get(txn, LK_TABLE_VERDICT, &where, &records)) {
 		lk_txn_fail(txn, LK_CORRUPT);
 		return;
 	}
-	struct draft rest = without(txn, &records, key->digest.data, 0, &found);
-	if (lk_txn_err(txn) == LK_OK && !found) {
+	struct draft rest = without(txn, &records, secret->digest, 0, &slot);
+	if (slot != slot_there) {
 		lk_txn_fail(txn, LK_CORRUPT);
 	}
 	if (rest.len == 0) {
@@ -244,4 +325,38 @@ void lk_verdict_remove(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key
 		lk_txn_put(txn, LK_TABLE_VERDICT, &where, rest.data, rest.len, 0);
 	}
 	free(rest.data);
+}
+
+static void count_imports(struct lk_txn *txn, const struct secret *secrets, size_t count, uint64_t change)
+{
+	struct lk_head *head = lk_txn_head(txn);
+
+	for (size_t i = 0; i < count; i++) {
+		if (secrets[i].kind == LATCHKEY__STORE__SECRET_KIND__SECRET_KIND_FOREIGN) {
+			head->foreign_secrets += change;
+		} else if (secrets[i].kind == LATCHKEY__STORE__SECRET_KIND__SECRET_KIND_SHA256) {
+			head->sha256_secrets += change;
+		}
+	}
+}
+
+void lk_verdict_move(struct lk_txn *txn, const Latchkey__Store__KeyRecord *before,
+	const Latchkey__Store__KeyRecord *after, const struct lk_gate *gate)
+{
+	struct secret old[SECRETS_MOST];
+	struct secret new[SECRETS_MOST];
+	size_t old_count = secrets_of(before, old);
+	size_t new_count = secrets_of(after, new);
+
+	for (size_t i = 0; i < old_count; i++) {
+		if (!is_among(new, new_count, old[i].digest)) {
+			remove_record(txn, before->slot, &old[i]);
+		}
+	}
+	for (size_t i = 0; i < new_count; i++) {
+		bool was_there = is_among(old, old_count, new[i].digest);
+		put_record(txn, after, &new[i], gate, was_there ? after->slot : 0);
+	}
+	count_imports(txn, old, old_count, UINT64_MAX);
+	count_imports(txn, new, new_count, 1);
 }

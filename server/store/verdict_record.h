@@ -14,6 +14,7 @@
 
 #include "latchkey/store/record.pb-c.h"
 #include "server/core/text.h"
+#include "server/core/verdict.h"
 #include "server/store/txn.h"
 
 #define LK_DIGEST_REST_LEN (LK_DIGEST_LEN - sizeof(uint64_t))
@@ -23,6 +24,8 @@ enum lk_verdict_flag {
 	LK_VERDICT_TENANT_SCOPE = 1 << 0,
 	/* Of a secret that Rotate replaced: until when it verifies follows the grant, 8 bytes. */
 	LK_VERDICT_REPLACED = 1 << 1,
+	/* The digest is lk_token_digest_sha256()'s, of a token that was imported by its SHA-256. */
+	LK_VERDICT_SHA256 = 1 << 2,
 };
 
 /* What precedes each record; where the first 8 bytes of two digests are the same, their records follow one another. */
@@ -35,7 +38,8 @@ struct lk_verdict_head {
 	/* 0: from the start. */
 	int64_t not_before_us;
 	uint32_t keyspace;
-	/* What follows the head: the KeyIdentity, packed, its length before it as protobuf writes it; then a GrantRecord, packed. */
+	/* What follows the head: the KeyIdentity, packed, its length before it as protobuf writes it; then a GrantRecord, packed; of a
+	 * secret that was replaced, 8 bytes. */
 	uint32_t identity_len;
 	uint16_t grant_len;
 	/* Latchkey__Store__StoredState */
@@ -64,10 +68,15 @@ struct lk_verdict {
 	struct lk_verdict_head head;
 	const uint8_t *identity;
 	const uint8_t *grant;
+	/* Of a secret that was replaced; else 0. */
+	int64_t replaced_until_us;
 };
 
-/* Finds the record of `digest`. False where there is none or an error sticks to `txn`. */
+/* Finds the record of `digest`, of whatever kind. False where there is none or an error sticks to `txn`. */
 bool lk_verdict_find(struct lk_txn *txn, const uint8_t digest[static LK_DIGEST_LEN], struct lk_verdict *ret_verdict);
+
+/* What the gates ask of the key; that its keyspace fits is for the caller to say. */
+struct lk_verdict_facts lk_verdict_facts_of(const struct lk_verdict *verdict);
 
 /* The KeyIdentity of a verdict, packed, without the length that stands before it; stores its length. */
 const uint8_t *lk_verdict_identity(const struct lk_verdict *verdict, size_t *ret_len);
@@ -76,10 +85,12 @@ const uint8_t *lk_verdict_identity(const struct lk_verdict *verdict, size_t *ret
 bool lk_gate_get(struct lk_txn *txn, uint32_t keyspace, struct lk_gate *ret_gate);
 void lk_gate_put(struct lk_txn *txn, uint32_t keyspace, const struct lk_gate *gate);
 
-/* Writes the record of `key`, in place of the one of the same digest where there is one. */
-void lk_verdict_put(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key, const struct lk_gate *gate);
-
-/* Removes the record of `key`; LK_CORRUPT sticks where it is not there. */
-void lk_verdict_remove(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key);
+/*
+ * Moves the records of a key's secrets, its own and the one that Rotate replaced, from `before` to `after`, and the head's
+ * counts of imported ones; NULL for a key that was not there, or no longer is. Where another key has one of the digests already,
+ * LK_INTERNAL sticks; where a record of `before` is not there, LK_CORRUPT.
+ */
+void lk_verdict_move(struct lk_txn *txn, const Latchkey__Store__KeyRecord *before,
+	const Latchkey__Store__KeyRecord *after, const struct lk_gate *gate);
 
 #endif

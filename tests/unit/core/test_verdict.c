@@ -11,6 +11,8 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
+	STOPPED = LATCHKEY__STORE__STORED_STATE__STORED_STATE_SUSPENDED,
+	SUSPENDED = LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_SUSPENDED,
 	ACTIVE = LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE,
 	GONE = LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED,
 	VALID = LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID,
@@ -45,7 +47,7 @@ static const struct {
 	{1, 1, ACTIVE, false, EARLY},
 	/* States that nobody should have stored. */
 	{1, 0, 0, true, REVOKED},
-	{1, 0, 2, true, REVOKED},
+	{1, 0, STOPPED, true, SUSPENDED},
 	{1, 0, 4, true, REVOKED},
 	{1, 0, -1, true, REVOKED},
 	{1, 0, INT32_MAX, true, REVOKED},
@@ -96,7 +98,8 @@ static void test_verdict_of_unknown_tells_malformed_from_not_found(void **state)
 		{"\xff", MALFORMED},
 	};
 	for (size_t i = 0; i < COUNT(tokens); i++) {
-		assert_int_equal(lk_verdict_of_unknown(tokens[i].token, strlen(tokens[i].token)), tokens[i].code);
+		assert_int_equal(
+			lk_verdict_of_unknown(tokens[i].token, strlen(tokens[i].token), false), tokens[i].code);
 	}
 }
 
@@ -107,7 +110,7 @@ static void test_verdict_can_look_up_printable_tokens_of_4_kib(void **state)
 	memset(token, '~', sizeof(token));
 	assert_true(lk_verdict_can_look_up(token, LK_TOKEN_MAX));
 	assert_false(lk_verdict_can_look_up(token, LK_TOKEN_MAX + 1));
-	assert_int_equal(lk_verdict_of_unknown(token, LK_TOKEN_MAX + 1), MALFORMED);
+	assert_int_equal(lk_verdict_of_unknown(token, LK_TOKEN_MAX + 1, false), MALFORMED);
 	assert_true(lk_verdict_can_look_up("", 0));
 	for (int c = 0; c < 256; c++) {
 		token[LK_TOKEN_MAX - 1] = (char)c;

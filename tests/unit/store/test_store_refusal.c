@@ -66,7 +66,7 @@ static void test_store_of_a_newer_schema_is_refused_and_left_alone(void **state)
 
 	files_assert_opens(fixture);
 	Latchkey__Store__StoreRecord *record = get_store_record(fixture);
-	record->schema = LK_STORE_SCHEMA + 41;
+	record->schema = LK_STORE_SCHEMA + 40;
 	put_store_record(fixture, record);
 	lk_fixture_close(fixture);
 	for (size_t i = 0; i < COUNT(files); i++) {
@@ -109,7 +109,7 @@ static void test_store_of_a_newer_schema_gets_no_tables_of_ours(void **state)
 		assert_int_equal(mdb_txn_commit(txn), 0);
 		mdb_env_close(env);
 		if (round == 0) {
-			files_assert_refused(fixture, LK_FAILED_PRECONDITION, "schema 2", "upgrade latchkeyd");
+			files_assert_refused(fixture, LK_FAILED_PRECONDITION, "schema 3", "upgrade latchkeyd");
 		}
 	}
 	assert_false(files_exists(fixture, "verify.key"));

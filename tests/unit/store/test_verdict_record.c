@@ -235,7 +235,7 @@ static void test_verdict_removing_what_is_not_there_is_corrupt(void **state)
 	for (size_t i = 0; i < COUNT(bytes); i++) {
 		struct lk_txn *txn = begin(&world);
 		key->digest.data[bytes[i]] ^= 1;
-		lk_verdict_remove(txn, key);
+		lk_verdict_move(txn, key, NULL, NULL);
 		assert_int_equal(lk_txn_err(txn), LK_CORRUPT);
 		lk_write_abort(txn);
 		key->digest.data[bytes[i]] ^= 1;
@@ -308,10 +308,10 @@ static void test_verdict_lengths_that_lie_are_corrupt(void **state)
 		lk_write_abort(txn);
 		/* Nor do those that write go on from there. */
 		txn = with_records(&world, digest, &head, sizeof head);
-		lk_verdict_put(txn, &key, &gate);
+		lk_verdict_move(txn, NULL, &key, &gate);
 		assert_int_equal(lk_write_commit(txn), LK_CORRUPT);
 		txn = with_records(&world, digest, &head, sizeof head);
-		lk_verdict_remove(txn, &key);
+		lk_verdict_move(txn, &key, NULL, NULL);
 		assert_int_equal(lk_write_commit(txn), LK_CORRUPT);
 	}
 }
