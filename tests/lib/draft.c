@@ -1,11 +1,10 @@
 #include "tests/lib/draft.h"
 
-#include <assert.h>
 #include <sodium.h>
 #include <string.h>
 
 #include "server/core/id.h"
-#include "server/core/secret.h"
+#include "server/store/change.h"
 #include "tests/lib/store_fixture.h"
 
 static char *text(struct lk_arena *arena, const char *from)
@@ -22,76 +21,58 @@ Latchkey__Store__Change *lk_draft_new(struct lk_arena *arena)
 	change->actor = text(arena, "uid:1000");
 	change->method = text(arena, "latchkey.v1.KeyService/Create");
 	change->peer = text(arena, "ipc");
-	change->expectations = lk_arena_array(arena, LK_DRAFT_MAX, sizeof(void *));
-	change->mutations = lk_arena_array(arena, LK_DRAFT_MAX, sizeof(void *));
 	return change;
-}
-
-static Latchkey__Store__Expectation *add_expectation(
-	struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__Expectation__WhatCase what)
-{
-	Latchkey__Store__Expectation *expectation = lk_arena_alloc(arena, sizeof *expectation);
-
-	assert(change->n_expectations < LK_DRAFT_MAX);
-	latchkey__store__expectation__init(expectation);
-	expectation->what_case = what;
-	change->expectations[change->n_expectations++] = expectation;
-	return expectation;
-}
-
-static Latchkey__Store__Mutation *add_mutation(
-	struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__Mutation__WhatCase what)
-{
-	Latchkey__Store__Mutation *mutation = lk_arena_alloc(arena, sizeof *mutation);
-
-	assert(change->n_mutations < LK_DRAFT_MAX);
-	latchkey__store__mutation__init(mutation);
-	mutation->what_case = what;
-	change->mutations[change->n_mutations++] = mutation;
-	return mutation;
 }
 
 void lk_draft_expect_tenant(struct lk_arena *arena, Latchkey__Store__Change *change, const char *id, uint64_t revision)
 {
-	Latchkey__Store__TenantAt *at = lk_arena_alloc(arena, sizeof *at);
-
-	latchkey__store__tenant_at__init(at);
-	at->id = text(arena, id);
-	at->revision = revision;
-	add_expectation(arena, change, LATCHKEY__STORE__EXPECTATION__WHAT_TENANT)->tenant = at;
+	lk_change_expect_tenant(arena, change, text(arena, id), revision);
 }
 
 void lk_draft_expect_keyspace(
 	struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant, const char *id, uint64_t revision)
 {
-	Latchkey__Store__KeyspaceAt *at = lk_arena_alloc(arena, sizeof *at);
-
-	latchkey__store__keyspace_at__init(at);
-	at->tenant = tenant;
-	at->id = text(arena, id);
-	at->revision = revision;
-	add_expectation(arena, change, LATCHKEY__STORE__EXPECTATION__WHAT_KEYSPACE)->keyspace = at;
+	lk_change_expect_keyspace(arena, change, tenant, text(arena, id), revision);
 }
 
 void lk_draft_expect_key(struct lk_arena *arena, Latchkey__Store__Change *change, uint64_t slot, uint64_t revision)
 {
-	Latchkey__Store__KeyAt *at = lk_arena_alloc(arena, sizeof *at);
-
-	latchkey__store__key_at__init(at);
-	at->slot = slot;
-	at->revision = revision;
-	add_expectation(arena, change, LATCHKEY__STORE__EXPECTATION__WHAT_KEY)->key = at;
+	lk_change_expect_key(arena, change, slot, revision);
 }
 
 void lk_draft_expect_name_free(
 	struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t keyspace, const char *name)
 {
-	Latchkey__Store__NameFree *free_name = lk_arena_alloc(arena, sizeof *free_name);
+	lk_change_expect_name_free(arena, change, keyspace, text(arena, name));
+}
 
-	latchkey__store__name_free__init(free_name);
-	free_name->keyspace = keyspace;
-	free_name->name = text(arena, name);
-	add_expectation(arena, change, LATCHKEY__STORE__EXPECTATION__WHAT_NAME_FREE)->name_free = free_name;
+void lk_draft_expect_digest_free(
+	struct lk_arena *arena, Latchkey__Store__Change *change, const uint8_t digest[static LK_DIGEST_LEN])
+{
+	uint8_t *copy = lk_arena_alloc(arena, LK_DIGEST_LEN);
+
+	memcpy(copy, digest, LK_DIGEST_LEN);
+	lk_change_expect_digest_free(arena, change, copy);
+}
+
+void lk_draft_expect_id_free(struct lk_arena *arena, Latchkey__Store__Change *change, const char *id)
+{
+	lk_change_expect_id_free(arena, change, text(arena, id));
+}
+
+void lk_draft_expect_keyspace_idle(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t keyspace)
+{
+	lk_change_expect_keyspace_idle(arena, change, keyspace);
+}
+
+void lk_draft_expect_tenant_idle(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant)
+{
+	lk_change_expect_tenant_idle(arena, change, tenant);
+}
+
+void lk_draft_expect_job(struct lk_arena *arena, Latchkey__Store__Change *change, uint64_t number, uint64_t revision)
+{
+	lk_change_expect_job(arena, change, number, revision);
 }
 
 Latchkey__Store__TenantRecord *lk_draft_put_tenant(
@@ -153,23 +134,109 @@ Latchkey__Store__KeyRecord *lk_draft_put_key(
 void lk_draft_put_tenant_again(
 	struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__TenantRecord *tenant)
 {
-	add_mutation(arena, change, LATCHKEY__STORE__MUTATION__WHAT_PUT_TENANT)->put_tenant = tenant;
+	lk_change_put_tenant(arena, change, tenant);
 }
 
 void lk_draft_put_keyspace_again(
 	struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__KeyspaceRecord *keyspace)
 {
-	add_mutation(arena, change, LATCHKEY__STORE__MUTATION__WHAT_PUT_KEYSPACE)->put_keyspace = keyspace;
+	lk_change_put_keyspace(arena, change, keyspace);
 }
 
 void lk_draft_put_key_again(struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__KeyRecord *key)
 {
-	add_mutation(arena, change, LATCHKEY__STORE__MUTATION__WHAT_PUT_KEY)->put_key = key;
+	lk_change_put_key(arena, change, key);
 }
 
 void lk_draft_delete_key(struct lk_arena *arena, Latchkey__Store__Change *change, uint64_t slot)
 {
-	add_mutation(arena, change, LATCHKEY__STORE__MUTATION__WHAT_DELETE_KEY)->delete_key = slot;
+	lk_change_delete_key(arena, change, slot);
+}
+
+void lk_draft_delete_keyspace(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t keyspace)
+{
+	lk_change_delete_keyspace(arena, change, keyspace);
+}
+
+void lk_draft_delete_tenant(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant)
+{
+	lk_change_delete_tenant(arena, change, tenant);
+}
+
+Latchkey__Store__JobRecord *lk_draft_put_job(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant)
+{
+	Latchkey__Store__JobRecord *job = lk_arena_alloc(arena, sizeof *job);
+
+	latchkey__store__job_record__init(job);
+	job->tenant = tenant;
+	job->actor = change->actor;
+	job->method = change->method;
+	job->peer = change->peer;
+	job->create_us = change->time_us;
+	job->update_us = change->time_us;
+	lk_change_put_job(arena, change, job);
+	return job;
+}
+
+void lk_draft_put_job_again(struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__JobRecord *job)
+{
+	lk_change_put_job(arena, change, job);
+}
+
+void lk_draft_put_job_part(
+	struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t part, const uint64_t *slots, size_t count)
+{
+	Latchkey__Store__JobPartRecord *record = lk_arena_alloc(arena, sizeof *record);
+
+	latchkey__store__job_part_record__init(record);
+	record->slot_steps = lk_arena_array(arena, count, sizeof *record->slot_steps);
+	record->n_slot_steps = count;
+	for (size_t i = 0; i < count; i++) {
+		record->slot_steps[i] = slots[i] - (i == 0 ? 0 : slots[i - 1]);
+	}
+	lk_change_put_job_part(arena, change, part, record);
+}
+
+void lk_draft_delete_job(struct lk_arena *arena, Latchkey__Store__Change *change, uint64_t job)
+{
+	lk_change_delete_job(arena, change, job);
+}
+
+void lk_draft_delete_job_part(struct lk_arena *arena, Latchkey__Store__Change *change, uint64_t job, uint32_t part)
+{
+	lk_change_delete_job_part(arena, change, job, part);
+}
+
+void lk_draft_fold_use(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t keyspace, uint64_t slot,
+	int64_t from_us, int64_t to_us)
+{
+	lk_change_fold_use(arena, change, keyspace, slot, from_us, to_us);
+}
+
+Latchkey__Store__NoteRefusal *lk_draft_note_refusal(
+	struct lk_arena *arena, Latchkey__Store__Change *change, const char *tenant, uint32_t code)
+{
+	Latchkey__Store__NoteRefusal *refusal = lk_arena_alloc(arena, sizeof *refusal);
+
+	latchkey__store__note_refusal__init(refusal);
+	refusal->time_us = change->time_us + 1000000;
+	refusal->actor = text(arena, "key:key_1");
+	refusal->method = text(arena, "latchkey.v1.KeyService/Get");
+	refusal->peer = text(arena, "tcp:127.0.0.1:1");
+	refusal->tenant = text(arena, tenant);
+	refusal->code = code;
+	lk_change_note_refusal(arena, change, refusal);
+	return refusal;
+}
+
+void lk_draft_rotate(struct lk_arena *arena, Latchkey__Store__KeyRecord *key, int64_t until_us)
+{
+	key->previous_digest = key->digest;
+	key->previous_kind = key->secret_kind;
+	key->previous_until_us = until_us;
+	key->digest.data = lk_arena_alloc(arena, LK_DIGEST_LEN);
+	randombytes_buf(key->digest.data, LK_DIGEST_LEN);
+	key->secret_kind = LATCHKEY__STORE__SECRET_KIND__SECRET_KIND_MINTED;
 }
 
 void lk_draft_metadata(struct lk_arena *arena, Latchkey__Store__KeyRecord *key, const char *name, const char *value)
