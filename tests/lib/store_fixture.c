@@ -174,21 +174,37 @@ static bool first(struct lk_walk *walk)
 	return lk_walk_seek(walk, &lowest);
 }
 
+static void digest_table(struct lk_txn *txn, enum lk_table table, crypto_generichash_state *state)
+{
+	struct lk_walk *walk = lk_walk_new(txn, table);
+
+	crypto_generichash_update(state, (const uint8_t *)&table, sizeof table);
+	for (bool more = first(walk); more; more = lk_walk_next(walk)) {
+		if (!is_store_record(table, lk_walk_key(walk))) {
+			digest_value(state, lk_walk_key(walk));
+			digest_value(state, lk_walk_value(walk));
+		}
+	}
+	lk_walk_free(walk);
+}
+
+enum lk_err lk_fixture_digest_table(struct lk_txn *txn, enum lk_table table, uint8_t ret_digest[static LK_DIGEST_LEN])
+{
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, LK_DIGEST_LEN);
+	digest_table(txn, table, &state);
+	crypto_generichash_final(&state, ret_digest, LK_DIGEST_LEN);
+	return lk_txn_err(txn);
+}
+
 enum lk_err lk_fixture_digest(struct lk_txn *txn, uint8_t ret_digest[static LK_DIGEST_LEN])
 {
 	crypto_generichash_state state;
 
 	crypto_generichash_init(&state, NULL, 0, LK_DIGEST_LEN);
 	for (enum lk_table table = 0; table < LK_TABLE_COUNT; table++) {
-		struct lk_walk *walk = lk_walk_new(txn, table);
-		crypto_generichash_update(&state, (const uint8_t *)&table, sizeof table);
-		for (bool more = first(walk); more; more = lk_walk_next(walk)) {
-			if (!is_store_record(table, lk_walk_key(walk))) {
-				digest_value(&state, lk_walk_key(walk));
-				digest_value(&state, lk_walk_value(walk));
-			}
-		}
-		lk_walk_free(walk);
+		digest_table(txn, table, &state);
 	}
 	crypto_generichash_final(&state, ret_digest, LK_DIGEST_LEN);
 	return lk_txn_err(txn);

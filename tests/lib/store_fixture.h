@@ -65,6 +65,10 @@ void lk_fixture_path(const struct lk_fixture *fixture, const char *name, size_t 
 /* BLAKE2b-256 of everything in the tables but the store's own record: tells whether two states are the same. */
 LK_MUST_CHECK enum lk_err lk_fixture_digest(struct lk_txn *txn, uint8_t ret_digest[static LK_DIGEST_LEN]);
 
+/* The same of one table. */
+LK_MUST_CHECK enum lk_err lk_fixture_digest_table(
+	struct lk_txn *txn, enum lk_table table, uint8_t ret_digest[static LK_DIGEST_LEN]);
+
 /* How many entries a table has. */
 size_t lk_fixture_count(struct lk_txn *txn, enum lk_table table);
 

@@ -66,11 +66,14 @@ static void test_verdict_identity_is_all_that_the_reply_says(void **state)
 	struct world world = world_make(state);
 	Latchkey__Store__Change *change = lk_draft_new(world.arena);
 	Latchkey__Store__KeyRecord *key = lk_draft_put_key(world.arena, change, world.tenant, world.keyspace, "ci");
+	char *permissions[] = {(char *)(uintptr_t) "agents:*", (char *)(uintptr_t) "chat:history"};
 	struct lk_verdict verdict;
 	size_t len = 0;
 
 	key->owner = (char *)(uintptr_t) "ada";
 	key->tenant_scope = true;
+	key->permissions = permissions;
+	key->n_permissions = COUNT(permissions);
 	key->expire_us = LK_FIXTURE_TIME_US + 1;
 	lk_draft_metadata(world.arena, key, "team", "a");
 	lk_draft_metadata(world.arena, key, "env", "b");
@@ -87,6 +90,9 @@ static void test_verdict_identity_is_all_that_the_reply_says(void **state)
 	assert_string_equal(identity->name, "ci");
 	assert_string_equal(identity->owner, "ada");
 	assert_int_equal(identity->scope, LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_TENANT);
+	assert_int_equal(identity->n_permissions, 2);
+	assert_string_equal(identity->permissions[0], "agents:*");
+	assert_string_equal(identity->permissions[1], "chat:history");
 	assert_int_equal(identity->n_metadata, 2);
 	assert_string_equal(identity->metadata[1]->key, "env");
 	assert_string_equal(identity->metadata[1]->value, "b");
@@ -264,15 +270,26 @@ static void test_verdict_records_that_do_not_add_up_are_corrupt(void **state)
 	uint8_t copy[1024];
 	uint8_t other[LK_DIGEST_LEN];
 
+	/* With a record of a replaced secret behind it, which ends with the instant of its end. */
+	key->previous_until_us = LK_FIXTURE_TIME_US;
+	key->previous_digest = key->digest;
+	key->digest.data = lk_arena_alloc(world.arena, LK_DIGEST_LEN);
+	key->digest.len = LK_DIGEST_LEN;
+	memset(key->digest.data, 0xc1, LK_DIGEST_LEN);
+	world_put(&world, key);
 	struct lk_txn *snapshot = lk_fixture_snapshot(world.fixture);
 	assert_true(lk_txn_get(snapshot, LK_TABLE_VERDICT, &where, &value));
 	size_t len = value.len;
 	assert_true(len < sizeof copy);
 	memcpy(copy, value.data, len);
 	memcpy(other, key->digest.data, sizeof other);
-	other[LK_DIGEST_LEN - 1]++;
-	/* Cut off anywhere. */
+	other[LK_DIGEST_LEN - 1] = 9;
+	size_t second = (len - sizeof(int64_t)) / 2;
+	/* Cut off anywhere, but between the two. */
 	for (size_t cut = 1; cut < len; cut++) {
+		if (len - cut == second) {
+			continue;
+		}
 		struct lk_txn *txn = with_records(&world, other, copy, len - cut);
 		assert_false(lk_verdict_find(txn, other, &verdict));
 		assert_int_equal(lk_txn_err(txn), LK_CORRUPT);
@@ -292,7 +309,9 @@ static void test_verdict_lengths_that_lie_are_corrupt(void **state)
 	static const struct {
 		uint32_t identity_len;
 		uint16_t grant_len;
-	} lies[] = {{UINT32_MAX, 0}, {UINT32_MAX, UINT16_MAX}, {0, UINT16_MAX}, {1, 0}, {0, 1}, {0x7fffffff, 1}};
+		uint8_t flags;
+	} lies[] = {{UINT32_MAX, 0, 0}, {UINT32_MAX, UINT16_MAX, 0}, {0, UINT16_MAX, 0}, {1, 0, 0}, {0, 1, 0},
+		{0x7fffffff, 1, 0}, {0, 0, LK_VERDICT_REPLACED}, {UINT32_MAX, UINT16_MAX, UINT8_MAX}};
 	struct world world = world_make(state);
 	uint8_t digest[LK_DIGEST_LEN] = {1};
 	struct lk_verdict verdict;
@@ -301,7 +320,8 @@ static void test_verdict_lengths_that_lie_are_corrupt(void **state)
 
 	key.digest = (ProtobufCBinaryData){sizeof digest, digest};
 	for (size_t i = 0; i < COUNT(lies); i++) {
-		struct lk_verdict_head head = {.identity_len = lies[i].identity_len, .grant_len = lies[i].grant_len};
+		struct lk_verdict_head head = {
+			.identity_len = lies[i].identity_len, .grant_len = lies[i].grant_len, .flags = lies[i].flags};
 		struct lk_txn *txn = with_records(&world, digest, &head, sizeof head);
 		assert_false(lk_verdict_find(txn, digest, &verdict));
 		assert_int_equal(lk_txn_err(txn), LK_CORRUPT);

@@ -8,8 +8,9 @@
 
 #include "tests/lib/store_fixture.h"
 
-#define LK_ACTIVE  LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE
-#define LK_REVOKED LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED
+#define LK_ACTIVE    LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE
+#define LK_REVOKED   LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED
+#define LK_SUSPENDED LATCHKEY__STORE__STORED_STATE__STORED_STATE_SUSPENDED
 
 /* A store with one tenant, "acme", at revision 3, and in it one keyspace, "prod", at revision 4. */
 struct world {
@@ -28,16 +29,23 @@ void world_put(struct world *world, Latchkey__Store__KeyRecord *key);
 void world_revoke(struct world *world, Latchkey__Store__KeyRecord *key);
 void world_delete(struct world *world, uint64_t slot);
 
+/* Each in a commit of its own: closes a tenant, or a keyspace of "acme". */
+void world_close_tenant(struct world *world, const char *id);
+void world_close_keyspace(struct world *world, const char *id);
+
 /* Whether an index has a key, whose value is a number of 8 bytes that is `expected`, or nothing. */
 bool world_index_has(struct lk_txn *txn, enum lk_table table, struct lk_key key, uint64_t expected);
 
-/* What the gate of a keyspace counts. */
+/* What the gate of a keyspace counts, and that it counts nothing suspended. */
 void world_assert_gate(struct world *world, uint32_t keyspace, uint64_t active, uint64_t revoked);
 
-/* That every index has its entry of a key, and `verdict` its record. */
+/* That every index has its entry of a key, and `verdict` the records of its secrets (world_check.c). */
 void world_assert_indexed(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key);
 
-/* That indexes and verdicts say what the key records say, and nothing more. */
+/*
+ * That indexes, verdicts, gates and counts say what the records of keys, keyspaces and tenants say, and nothing more; for tests in
+ * which no two digests begin alike (world_check.c).
+ */
 void world_assert_consistent(struct lk_fixture *fixture);
 
 /*
