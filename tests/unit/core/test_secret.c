@@ -141,6 +141,41 @@ static void test_token_digest_hangs_on_every_byte_and_on_the_key(void **state)
 	assert_memory_equal(digest, other, LK_DIGEST_LEN);
 }
 
+static void test_token_digest_of_sha256_gives_the_golden_values(void **state)
+{
+	(void)state;
+	static const char token[] = "sk-0123456789ABCDEFGHIJKLMNOPQRSTUV1ZZLQw";
+	uint8_t sha256[LK_SHA256_LEN];
+	uint8_t digest[LK_DIGEST_LEN];
+	lk_token_sha256(token, strlen(token), sha256);
+	assert_hex(sha256, "3a1087420a199e04ae4dc39b6f67d6ebb21c3b22729a310b2bd86d2087084487");
+	lk_token_digest_sha256(&keyring, sha256, digest);
+	assert_hex(digest, "6a591eac72b166efc1e484d9dd7f5deb64f46548b612d4d1416759efd5ca05ff");
+	/* FIPS 180-4's own. */
+	lk_token_sha256("abc", 3, sha256);
+	assert_hex(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+/* A token whose bytes are the hash of another is not that other. */
+static void test_token_digest_of_sha256_is_no_tokens_digest(void **state)
+{
+	(void)state;
+	uint8_t sha256[LK_SHA256_LEN];
+	uint8_t digest[LK_DIGEST_LEN];
+	uint8_t other[LK_DIGEST_LEN];
+	lk_token_sha256("sk-abc", 6, sha256);
+	lk_token_digest_sha256(&keyring, sha256, digest);
+	lk_token_digest(&keyring, (const char *)sha256, sizeof sha256, other);
+	assert_memory_not_equal(digest, other, LK_DIGEST_LEN);
+	struct lk_keyring changed = keyring;
+	changed.verify_key[0] ^= 1;
+	lk_token_digest_sha256(&changed, sha256, other);
+	assert_memory_not_equal(digest, other, LK_DIGEST_LEN);
+	sha256[LK_SHA256_LEN - 1] ^= 1;
+	lk_token_digest_sha256(&keyring, sha256, other);
+	assert_memory_not_equal(digest, other, LK_DIGEST_LEN);
+}
+
 static void test_key_check_value_gives_the_golden_value(void **state)
 {
 	(void)state;
@@ -260,6 +295,8 @@ int main(void)
 		cmocka_unit_test(test_token_mint_never_repeats),
 		cmocka_unit_test(test_token_digest_gives_the_golden_value),
 		cmocka_unit_test(test_token_digest_hangs_on_every_byte_and_on_the_key),
+		cmocka_unit_test(test_token_digest_of_sha256_gives_the_golden_values),
+		cmocka_unit_test(test_token_digest_of_sha256_is_no_tokens_digest),
 		cmocka_unit_test(test_key_check_value_gives_the_golden_value),
 		cmocka_unit_test(test_seal_subkeys_give_the_golden_values),
 		cmocka_unit_test(test_audit_hash_gives_the_golden_value_and_chains),

@@ -41,13 +41,15 @@ static const struct {
 	{2, 1, ACTIVE, true, EARLY},
 	{1, 0, GONE, true, REVOKED},
 	{1, 0, ACTIVE, false, ELSEWHERE},
+	{1, 0, STOPPED, true, SUSPENDED},
 	/* The first gate that refuses gives the code. */
+	{0, 1, STOPPED, false, EXPIRED},
+	{1, 1, STOPPED, false, SUSPENDED},
 	{0, 1, GONE, false, REVOKED},
 	{0, 1, ACTIVE, false, EXPIRED},
 	{1, 1, ACTIVE, false, EARLY},
 	/* States that nobody should have stored. */
 	{1, 0, 0, true, REVOKED},
-	{1, 0, STOPPED, true, SUSPENDED},
 	{1, 0, 4, true, REVOKED},
 	{1, 0, -1, true, REVOKED},
 	{1, 0, INT32_MAX, true, REVOKED},
@@ -80,6 +82,54 @@ static void test_verdict_decide_takes_zero_for_none(void **state)
 	}
 }
 
+/* A replaced secret is over from the very instant of its end, whatever the key is. */
+static void test_verdict_decide_ends_a_replaced_secret(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t until_after;
+		bool replaced;
+		int state;
+		int64_t expire_after;
+		int code;
+		int64_t end_after;
+	} secrets[] = {
+		{1, true, ACTIVE, 9, VALID, 1},
+		{9, true, ACTIVE, 1, VALID, 1},
+		{0, true, ACTIVE, 9, REVOKED, 0},
+		{-1, true, ACTIVE, 9, REVOKED, 0},
+		{0, true, STOPPED, -1, REVOKED, 0},
+		{1, true, STOPPED, 9, SUSPENDED, 0},
+		{1, true, ACTIVE, 0, EXPIRED, 0},
+		{1, true, GONE, 9, REVOKED, 0},
+		/* Of a secret that was not replaced, the instant says nothing. */
+		{-1, false, ACTIVE, 9, VALID, 0},
+	};
+	for (size_t i = 0; i < COUNT(secrets); i++) {
+		const struct lk_verdict_facts facts = {
+			.expire_us = now + secrets[i].expire_after,
+			.state = (Latchkey__Store__StoredState)secrets[i].state,
+			.replaced = secrets[i].replaced,
+			.replaced_until_us = now + secrets[i].until_after,
+			.keyspace_fits = true,
+		};
+		assert_int_equal(lk_verdict_decide(&facts, now), secrets[i].code);
+		if (secrets[i].code == VALID) {
+			int64_t end = secrets[i].replaced ? now + secrets[i].end_after : 0;
+			assert_true(lk_verdict_secret_end(&facts) == end);
+		}
+	}
+}
+
+static void test_verdict_secret_of_a_key_that_never_expires_ends_by_itself(void **state)
+{
+	(void)state;
+	struct lk_verdict_facts facts = {.replaced = true, .replaced_until_us = now};
+	assert_true(lk_verdict_secret_end(&facts) == now);
+	facts.replaced = false;
+	assert_true(lk_verdict_secret_end(&facts) == 0);
+}
+
 static void test_verdict_of_unknown_tells_malformed_from_not_found(void **state)
 {
 	(void)state;
@@ -98,8 +148,11 @@ static void test_verdict_of_unknown_tells_malformed_from_not_found(void **state)
 		{"\xff", MALFORMED},
 	};
 	for (size_t i = 0; i < COUNT(tokens); i++) {
-		assert_int_equal(
-			lk_verdict_of_unknown(tokens[i].token, strlen(tokens[i].token), false), tokens[i].code);
+		size_t len = strlen(tokens[i].token);
+		assert_int_equal(lk_verdict_of_unknown(tokens[i].token, len, false), tokens[i].code);
+		/* Where keys were imported, a checksum tells nothing; bytes that no token has still do. */
+		assert_int_equal(lk_verdict_of_unknown(tokens[i].token, len, true),
+			lk_verdict_can_look_up(tokens[i].token, len) ? NOT_FOUND : MALFORMED);
 	}
 }
 
@@ -111,6 +164,7 @@ static void test_verdict_can_look_up_printable_tokens_of_4_kib(void **state)
 	assert_true(lk_verdict_can_look_up(token, LK_TOKEN_MAX));
 	assert_false(lk_verdict_can_look_up(token, LK_TOKEN_MAX + 1));
 	assert_int_equal(lk_verdict_of_unknown(token, LK_TOKEN_MAX + 1, false), MALFORMED);
+	assert_int_equal(lk_verdict_of_unknown(token, LK_TOKEN_MAX + 1, true), MALFORMED);
 	assert_true(lk_verdict_can_look_up("", 0));
 	for (int c = 0; c < 256; c++) {
 		token[LK_TOKEN_MAX - 1] = (char)c;
@@ -123,6 +177,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdict_decide_walks_the_gates_in_order),
 		cmocka_unit_test(test_verdict_decide_takes_zero_for_none),
+		cmocka_unit_test(test_verdict_decide_ends_a_replaced_secret),
+		cmocka_unit_test(test_verdict_secret_of_a_key_that_never_expires_ends_by_itself),
 		cmocka_unit_test(test_verdict_of_unknown_tells_malformed_from_not_found),
 		cmocka_unit_test(test_verdict_can_look_up_printable_tokens_of_4_kib),
 	};

@@ -199,6 +199,89 @@ static void test_audit_never_has_a_digest(void **state)
 	assert_int_equal(key->digest.len, LK_DIGEST_LEN);
 }
 
+/* Nor has it the digest of a secret that was replaced. */
+static void test_audit_never_has_the_digest_of_a_replaced_secret(void **state)
+{
+	struct world world = world_make(state);
+	struct lk_key first = lk_key_u64(0);
+	Latchkey__Store__KeyRecord *key = world_key(&world, "ci");
+	const uint8_t *digests[3] = {key->digest.data};
+
+	for (size_t i = 1; i < 3; i++) {
+		lk_draft_rotate(world.arena, key, LK_FIXTURE_TIME_US);
+		digests[i] = key->digest.data;
+		world_put(&world, key);
+	}
+	world_delete(&world, key->slot);
+	struct lk_walk *walk = lk_walk_new(lk_fixture_snapshot(world.fixture), LK_TABLE_AUDIT);
+	for (bool more = lk_walk_seek(walk, &first); more; more = lk_walk_next(walk)) {
+		struct lk_value value = lk_walk_value(walk);
+		for (size_t i = 0; i < 3; i++) {
+			assert_null(memmem(value.data, value.len, digests[i], 8));
+		}
+	}
+	lk_walk_free(walk);
+	assert_true(last_record(&world)->before->key->previous_until_us == LK_FIXTURE_TIME_US);
+}
+
+/* A call that was refused: who, what and from where are the call's own, the Change is the daemon's. */
+static void test_audit_of_a_refusal_is_in_the_chain(void **state)
+{
+	struct world world = world_make(state);
+	Latchkey__Store__Change *change = lk_draft_new(world.arena);
+	uint8_t hash[LK_DIGEST_LEN];
+
+	Latchkey__Store__NoteRefusal *refusal = lk_draft_note_refusal(world.arena, change, "acme", 7);
+	refusal->left_out_count = 12;
+	refusal->traceparent = (char *)(uintptr_t) "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+	lk_draft_note_refusal(world.arena, change, "", 16);
+	uint64_t revision = lk_txn_head(lk_fixture_snapshot(world.fixture))->revision;
+	assert_int_equal(lk_fixture_apply(world.fixture, change), LK_OK);
+	const Latchkey__Store__AuditRecord *record = record_at(&world, 5);
+	assert_int_equal(record->revision, revision + 1);
+	assert_true(record->time_us == refusal->time_us);
+	assert_string_equal(record->actor, "key:key_1");
+	assert_string_equal(record->method, "latchkey.v1.KeyService/Get");
+	assert_string_equal(record->peer, "tcp:127.0.0.1:1");
+	assert_string_equal(record->traceparent, refusal->traceparent);
+	assert_string_equal(record->tenant, "acme");
+	assert_string_equal(record->resource, "");
+	assert_int_equal(record->code, 7);
+	assert_int_equal(record->left_out_count, 12);
+	assert_null(record->before);
+	assert_null(record->after);
+	assert_string_equal(record_at(&world, 6)->tenant, "");
+	assert_int_equal(record_at(&world, 6)->code, 16);
+	world_key(&world, "ci");
+	struct lk_txn *txn = lk_fixture_snapshot(world.fixture);
+	assert_int_equal(world_chain_length(&world, txn, hash), 7);
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_AUDIT_BY_KEY), 1);
+	world_assert_consistent(world.fixture);
+}
+
+/* All that became of a key is found by its slot, also once it is gone, and nothing of another's. */
+static void test_audit_is_indexed_by_key(void **state)
+{
+	static const uint64_t expected[] = {5, 7, 9};
+	struct world world = world_make(state);
+	Latchkey__Store__KeyRecord *key = world_key(&world, "one");
+	Latchkey__Store__KeyRecord *other = world_key(&world, "two");
+	struct lk_key prefix = lk_key_u64(key->slot);
+
+	world_revoke(&world, key);
+	world_revoke(&world, other);
+	world_delete(&world, key->slot);
+	struct lk_walk *walk = lk_walk_new(lk_fixture_snapshot(world.fixture), LK_TABLE_AUDIT_BY_KEY);
+	bool more = lk_walk_seek(walk, &prefix);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		assert_true(more && lk_walk_in(walk, &prefix));
+		assert_int_equal(lk_read_u64(lk_walk_key(walk).data + 8), expected[i]);
+		more = lk_walk_next(walk);
+	}
+	assert_false(more && lk_walk_in(walk, &prefix));
+	lk_walk_free(walk);
+}
+
 static void test_audit_chain_goes_on_after_a_restart(void **state)
 {
 	struct world world = world_make(state);
@@ -224,6 +307,9 @@ int main(void)
 		TEST(test_audit_record_has_what_was_before_and_is_after),
 		TEST(test_audit_of_many_mutations_has_a_record_each_of_one_revision),
 		TEST(test_audit_never_has_a_digest),
+		TEST(test_audit_never_has_the_digest_of_a_replaced_secret),
+		TEST(test_audit_of_a_refusal_is_in_the_chain),
+		TEST(test_audit_is_indexed_by_key),
 		TEST(test_audit_chain_goes_on_after_a_restart),
 	};
 

@@ -76,6 +76,24 @@ static void test_find_key_by_id_by_number_and_by_slot(void **state)
 	assert_int_equal(lk_txn_err(txn), LK_OK);
 }
 
+static void test_find_slot_of_an_id_of_whatever_tenant(void **state)
+{
+	struct world world = world_make(state);
+	uint32_t other = lk_fixture_tenant(world.fixture, "other");
+	uint32_t theirs = lk_fixture_keyspace(world.fixture, other, "prod");
+	const Latchkey__Store__KeyRecord *keys[] = {
+		world_key(&world, "ci"), lk_fixture_key(world.fixture, other, theirs, "ci")};
+	static const char *const none[] = {"", "1", "key_", "key_00000000000000000000000000", "no id at all"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct lk_txn *txn = lk_fixture_snapshot(world.fixture);
+		assert_int_equal(lk_find_slot_of_id(txn, keys[i]->id), keys[i]->slot);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		assert_int_equal(lk_find_slot_of_id(lk_fixture_snapshot(world.fixture), none[i]), 0);
+	}
+}
+
 static void test_find_key_that_is_none_finds_nothing(void **state)
 {
 	static const char *const texts[] = {"0", "2", "01", "-1", "+1", " 1", "1 ", "18446744073709551615",
@@ -201,6 +219,7 @@ int main(void)
 		TEST(test_find_keyspace_in_its_tenant_alone),
 		TEST(test_find_what_is_no_id_finds_nothing),
 		TEST(test_find_key_by_id_by_number_and_by_slot),
+		TEST(test_find_slot_of_an_id_of_whatever_tenant),
 		TEST(test_find_key_that_is_none_finds_nothing),
 		TEST(test_find_key_of_another_tenant_finds_nothing),
 		TEST(test_find_name_is_taken_by_a_key_that_is_not_revoked),

@@ -79,6 +79,24 @@ static void test_store_of_a_newer_schema_is_refused_and_left_alone(void **state)
 	}
 }
 
+/* Schema 1 was never released: nothing is made of it, and nothing in it is touched. */
+static void test_store_of_an_older_schema_is_refused_and_left_alone(void **state)
+{
+	struct lk_fixture *fixture = *state;
+	uint8_t before[LK_DIGEST_LEN];
+	uint8_t after[LK_DIGEST_LEN];
+
+	files_assert_opens(fixture);
+	Latchkey__Store__StoreRecord *record = get_store_record(fixture);
+	record->schema = 1;
+	put_store_record(fixture, record);
+	lk_fixture_close(fixture);
+	files_digest(fixture, "data.mdb", before);
+	files_assert_refused(fixture, LK_FAILED_PRECONDITION, "schema 1", "another --data");
+	files_digest(fixture, "data.mdb", after);
+	assert_memory_equal(before, after, sizeof after);
+}
+
 /* A newer schema may have tables that this one does not know, and lack some that it does: no table is touched. */
 static void test_store_of_a_newer_schema_gets_no_tables_of_ours(void **state)
 {
@@ -356,6 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_store_of_a_newer_schema_is_refused_and_left_alone),
+		TEST(test_store_of_an_older_schema_is_refused_and_left_alone),
 		TEST(test_store_of_a_newer_schema_gets_no_tables_of_ours),
 		TEST(test_store_record_that_does_not_read_is_corrupt),
 		TEST(test_store_data_that_is_no_lmdb_file_is_refused),

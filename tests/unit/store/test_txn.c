@@ -4,10 +4,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "latchkey/store/record.pb-c.h"
 #include "tests/lib/store_fixture.h"
 #include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A table whose keys are texts, for entries of these tests' own. */
 #define TABLE LK_TABLE_TENANT_BY_ID
@@ -113,6 +116,87 @@ static void test_txn_append_refuses_what_is_out_of_order(void **state)
 	lk_txn_put(txn, LK_TABLE_KEY, &first, "1", 1, MDB_APPEND);
 	assert_int_equal(lk_txn_err(txn), LK_ALREADY_EXISTS);
 	lk_write_abort(txn);
+}
+
+static void put_new(struct lk_txn *txn, const char *key)
+{
+	struct lk_key where = lk_key_id(key);
+
+	lk_txn_put_new(txn, TABLE, &where, "new", 3);
+}
+
+/* Behind the last key, before it, between two, and as the first of an empty table. */
+static void test_txn_put_new_takes_keys_in_any_order(void **state)
+{
+	static const char *const keys[] = {"zz", "zzz", "a", "m", "zzy"};
+	struct lk_txn *txn = begin(*state);
+	struct lk_key where = lk_key_u64(7);
+
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		put_new(txn, keys[i]);
+	}
+	lk_txn_put_new(txn, LK_TABLE_JOB, &where, NULL, 0);
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		assert_true(has(txn, keys[i], "new"));
+	}
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_JOB), 1);
+	assert_int_equal(lk_write_commit(txn), LK_OK);
+}
+
+static void test_txn_put_new_does_not_overwrite(void **state)
+{
+	/* The last key, and one that is not. */
+	static const char *const keys[] = {"zz", "a"};
+
+	commit_one(*state, "a", "1");
+	commit_one(*state, "zz", "1");
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		struct lk_txn *txn = begin(*state);
+		put_new(txn, keys[i]);
+		assert_int_equal(lk_txn_err(txn), LK_ALREADY_EXISTS);
+		assert_int_equal(lk_write_commit(txn), LK_ALREADY_EXISTS);
+		assert_true(has(lk_fixture_snapshot(*state), keys[i], "1"));
+	}
+}
+
+/* Ascending keys fill the pages of a table, so that it has few. */
+static void test_txn_put_new_fills_pages(void **state)
+{
+	enum {
+		KEYS = 50000
+	};
+	struct lk_fixture *fixture = *state;
+	struct lk_txn *txn = begin(fixture);
+	struct stat status = {0};
+	char path[256];
+
+	for (uint64_t i = 0; i < KEYS; i++) {
+		struct lk_key where = lk_key_u64(i);
+		lk_txn_put_new(txn, LK_TABLE_JOB, &where, NULL, 0);
+	}
+	assert_int_equal(lk_write_commit(txn), LK_OK);
+	lk_fixture_path(fixture, "data.mdb", sizeof path, path);
+	assert_int_equal(stat(path, &status), 0);
+	/* Each takes 18 bytes of a page; in pages filled by half it would take 36. */
+	assert_true(status.st_size < KEYS * 18 * 3 / 2);
+}
+
+static void test_txn_delete_if_tells_whether_it_was_there(void **state)
+{
+	struct lk_txn *txn = begin(*state);
+	struct lk_key where = lk_key_id("a");
+
+	put(txn, "a", "1");
+	assert_true(lk_txn_delete_if(txn, TABLE, &where));
+	assert_false(lk_txn_delete_if(txn, TABLE, &where));
+	assert_int_equal(lk_txn_err(txn), LK_OK);
+	lk_txn_delete(txn, TABLE, &where);
+	assert_int_equal(lk_txn_err(txn), LK_CORRUPT);
+	/* Nor does anything happen once an error sticks. */
+	assert_false(lk_txn_delete_if(txn, TABLE, &where));
+	put_new(txn, "b");
+	assert_int_equal(lk_write_commit(txn), LK_CORRUPT);
+	assert_false(has(lk_fixture_snapshot(*state), "b", "new"));
 }
 
 static void test_txn_snapshot_sees_one_state_until_it_is_renewed(void **state)
@@ -341,8 +425,77 @@ static void test_walk_through_an_empty_table_finds_nothing(void **state)
 
 	assert_false(lk_walk_seek(walk, &from));
 	assert_false(lk_walk_next(walk));
+	assert_false(lk_walk_seek_last(walk, &from));
+	assert_false(lk_walk_prev(walk));
 	lk_walk_free(walk);
 	assert_int_equal(lk_txn_err(snapshot), LK_OK);
+}
+
+static void test_walk_goes_back_through_a_table(void **state)
+{
+	static const struct {
+		const char *from;
+		/* What is not above it; NULL: nothing. */
+		const char *at;
+	} cases[] = {
+		{"a", NULL},
+		{"ab", "ab"},
+		{"aba", "ab"},
+		{"ad", "ad"},
+		{"b", "b"},
+		{"c", "b"},
+		{"system", "system"},
+		{"zzz", "system"},
+	};
+	static const char *const back[] = {"system", "b", "ad", "ab"};
+	struct lk_txn *txn = begin(*state);
+	struct lk_key none = {0};
+	struct lk_key last = lk_key_id("zzz");
+
+	put(txn, "b", "2");
+	put(txn, "ad", "1");
+	put(txn, "ab", "0");
+	struct lk_walk *walk = lk_walk_new(txn, TABLE);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct lk_key from = lk_key_id(cases[i].from);
+		assert_int_equal(lk_walk_seek_last(walk, &from), cases[i].at != NULL);
+		if (cases[i].at != NULL) {
+			assert_at(walk, cases[i].at);
+		}
+	}
+	assert_false(lk_walk_seek_last(walk, &none));
+	bool more = lk_walk_seek_last(walk, &last);
+	for (size_t i = 0; i < COUNT(back); i++) {
+		assert_true(more);
+		assert_at(walk, back[i]);
+		more = lk_walk_prev(walk);
+	}
+	assert_false(more);
+	assert_int_equal(lk_txn_err(txn), LK_OK);
+	lk_walk_free(walk);
+	lk_write_abort(txn);
+}
+
+/* Forwards and backwards from the same place. */
+static void test_walk_turns_round(void **state)
+{
+	struct lk_txn *txn = begin(*state);
+	struct lk_key from = lk_key_id("b");
+
+	put(txn, "a", "0");
+	put(txn, "b", "1");
+	put(txn, "c", "2");
+	struct lk_walk *walk = lk_walk_new(txn, TABLE);
+	assert_true(lk_walk_seek(walk, &from));
+	assert_true(lk_walk_prev(walk));
+	assert_at(walk, "a");
+	assert_true(lk_walk_next(walk));
+	assert_true(lk_walk_next(walk));
+	assert_at(walk, "c");
+	assert_true(lk_walk_prev(walk));
+	assert_at(walk, "b");
+	lk_walk_free(walk);
+	lk_write_abort(txn);
 }
 
 static void test_walk_knows_whether_it_is_within_a_prefix(void **state)
@@ -367,6 +520,8 @@ static void test_walk_that_was_not_made_does_nothing(void **state)
 
 	assert_false(lk_walk_seek(NULL, &key));
 	assert_false(lk_walk_next(NULL));
+	assert_false(lk_walk_seek_last(NULL, &key));
+	assert_false(lk_walk_prev(NULL));
 	lk_walk_free(NULL);
 }
 
@@ -380,6 +535,10 @@ int main(void)
 		TEST(test_txn_fail_with_ok_is_no_error),
 		TEST(test_txn_put_does_not_overwrite_where_it_must_not),
 		TEST(test_txn_append_refuses_what_is_out_of_order),
+		TEST(test_txn_put_new_takes_keys_in_any_order),
+		TEST(test_txn_put_new_does_not_overwrite),
+		TEST(test_txn_put_new_fills_pages),
+		TEST(test_txn_delete_if_tells_whether_it_was_there),
 		TEST(test_txn_snapshot_sees_one_state_until_it_is_renewed),
 		TEST(test_txn_ended_snapshot_reads_nothing),
 		TEST(test_txn_fresh_snapshot_that_was_not_begun_reads_nothing),
@@ -395,6 +554,8 @@ int main(void)
 		TEST(test_walk_goes_through_a_table_in_order),
 		TEST(test_walk_seek_past_the_end_finds_nothing),
 		TEST(test_walk_through_an_empty_table_finds_nothing),
+		TEST(test_walk_goes_back_through_a_table),
+		TEST(test_walk_turns_round),
 		TEST(test_walk_knows_whether_it_is_within_a_prefix),
 		TEST(test_walk_that_was_not_made_does_nothing),
 	};
