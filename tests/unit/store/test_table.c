@@ -78,6 +78,28 @@ static void test_table_keys_have_the_bytes_that_are_on_disks(void **state)
 	assert_bytes(lk_key_by_create(7, 258, 9), "00000007"
 						  "0000000000000102"
 						  "0000000000000009");
+	assert_bytes(lk_key_by_expiry(7, 258, 9), "00000007"
+						  "0000000000000102"
+						  "0000000000000009");
+	assert_bytes(lk_key_by_expiry(7, 0, 9), "00000007"
+						"ffffffffffffffff"
+						"0000000000000009");
+	assert_bytes(lk_key_by_used(7, 0, 9), "00000007"
+					      "0000000000000000"
+					      "0000000000000009");
+	/* python3: hashlib.blake2b(b"ada", digest_size=16) */
+	assert_bytes(lk_key_by_owner_prefix(7, "ada"), "00000007"
+						       "c6ef43c47f8c23627ee5b9f8f5cb406c");
+	assert_bytes(lk_key_by_owner(7, "ada", 258, 9), "00000007"
+							"c6ef43c47f8c23627ee5b9f8f5cb406c"
+							"0000000000000102"
+							"0000000000000009");
+	assert_bytes(lk_key_audit_by_key(9, 258), "0000000000000009"
+						  "0000000000000102");
+	assert_bytes(lk_key_closed(true, 7), "0100000007");
+	assert_bytes(lk_key_closed(false, 7), "0000000007");
+	assert_bytes(lk_key_job_part(9, 258), "0000000000000009"
+					      "00000102");
 	assert_bytes(lk_key_verdict(digest), "0102030405060708");
 	struct lk_key reply = lk_key_reply(258, digest);
 	assert_int_equal(reply.len, 40);
@@ -101,6 +123,54 @@ static void test_table_keys_by_creation_sort_by_keyspace_then_time_then_slot(voi
 
 	assert_ascending(keys, COUNT(keys));
 	assert_int_equal(keys[0].len, LK_KEY_BY_CREATE_LEN);
+}
+
+static void test_table_keys_by_expiry_and_use_sort_by_keyspace_then_time_then_slot(void **state)
+{
+	(void)state;
+	const struct lk_key expiries[] = {
+		lk_key_by_expiry(1, 1, 900),
+		lk_key_by_expiry(1, 2, 1),
+		lk_key_by_expiry(1, 2, 2),
+		lk_key_by_expiry(1, INT64_MAX, UINT64_MAX),
+		/* Never. */
+		lk_key_by_expiry(1, 0, 1),
+		lk_key_by_expiry(1, 0, 2),
+		lk_key_by_expiry(2, 1, 1),
+	};
+	const struct lk_key uses[] = {
+		lk_key_by_used(1, 0, 1),
+		lk_key_by_used(1, 0, 900),
+		lk_key_by_used(1, 1, 1),
+		lk_key_by_used(1, INT64_MAX, 1),
+		lk_key_by_used(2, 0, 1),
+	};
+
+	assert_ascending(expiries, COUNT(expiries));
+	assert_ascending(uses, COUNT(uses));
+	assert_int_equal(expiries[0].len, LK_KEY_BY_EXPIRY_LEN);
+	assert_int_equal(uses[0].len, LK_KEY_BY_USED_LEN);
+}
+
+/* One owner's keys stand together, in the order of their creation. */
+static void test_table_keys_of_one_owner_stand_together(void **state)
+{
+	(void)state;
+	const struct lk_key keys[] = {
+		lk_key_by_owner(1, "ada", 1, 9),
+		lk_key_by_owner(1, "ada", 2, 1),
+		lk_key_by_owner(1, "ada", 2, 2),
+		lk_key_by_owner(2, "ada", 0, 0),
+	};
+	struct lk_key prefix = lk_key_by_owner_prefix(1, "ada");
+	struct lk_key other = lk_key_by_owner_prefix(1, "ad");
+
+	assert_ascending(keys, COUNT(keys));
+	assert_int_equal(keys[0].len, LK_KEY_BY_OWNER_LEN);
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		assert_int_equal(memcmp(keys[i].data, prefix.data, prefix.len) == 0, i < 3);
+		assert_memory_not_equal(keys[i].data, other.data, other.len);
+	}
 }
 
 /* One name's keys stand together, the revoked ones last, and none of another's among them, even where that begins with it. */
@@ -164,6 +234,8 @@ int main(void)
 		cmocka_unit_test(test_table_numbers_sort_as_numbers),
 		cmocka_unit_test(test_table_keys_have_the_bytes_that_are_on_disks),
 		cmocka_unit_test(test_table_keys_by_creation_sort_by_keyspace_then_time_then_slot),
+		cmocka_unit_test(test_table_keys_by_expiry_and_use_sort_by_keyspace_then_time_then_slot),
+		cmocka_unit_test(test_table_keys_of_one_owner_stand_together),
 		cmocka_unit_test(test_table_keys_of_one_name_stand_together),
 		cmocka_unit_test(test_table_longest_texts_fit),
 		cmocka_unit_test(test_table_every_table_has_a_name_of_its_own),
