@@ -55,6 +55,28 @@ bool lk_key_id_is(const char *text)
 	return strlen(digits) == body_len && strspn(digits, alphabet) == body_len && digits[0] <= '7';
 }
 
+bool lk_key_id_parse(const char *text, uint8_t ret_bytes[static LK_KEY_ID_BYTES_LEN])
+{
+	unsigned int held = 0;
+	unsigned int held_bits = 0;
+	size_t next = 0;
+
+	if (!lk_key_id_is(text)) {
+		return false;
+	}
+	const char *digits = text + prefix_len;
+	for (size_t i = 0; i < body_len; i++) {
+		held = held << bits_per_digit | (unsigned int)(strchr(alphabet, digits[i]) - alphabet);
+		/* The first digit has 3 bits. */
+		held_bits += i == 0 ? 3 : bits_per_digit;
+		if (held_bits >= 8) {
+			held_bits -= 8;
+			ret_bytes[next++] = (uint8_t)(held >> held_bits);
+		}
+	}
+	return true;
+}
+
 bool lk_key_number_parse(const char *text, uint64_t *ret_number)
 {
 	if (text[0] < '1' || text[0] > '9') {

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The bits of an id as bytes: they sort as the ids do. */
+#define LK_KEY_ID_BYTES_LEN 16
 /* "key_", 26 characters and a NUL. */
 #define LK_KEY_ID_LEN        31
 #define LK_KEY_ID_RANDOM_LEN 10
@@ -18,6 +20,9 @@ void lk_key_id_make(
 
 /* Whether `text` has the form of a key id. */
 bool lk_key_id_is(const char *text);
+
+/* The bits of an id; false where `text` has not the form of one. */
+bool lk_key_id_parse(const char *text, uint8_t ret_bytes[static LK_KEY_ID_BYTES_LEN]);
 
 /* Whether `text` is a key's number: 1 to 2^64 - 1 in decimal without sign or leading zero; stores it. */
 bool lk_key_number_parse(const char *text, uint64_t *ret_number);

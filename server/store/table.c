@@ -6,6 +6,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "server/core/id.h"
+
 const struct lk_table_info lk_tables[LK_TABLE_COUNT] = {
 	[LK_TABLE_META] = {"meta", 0},
 	[LK_TABLE_TENANT] = {"tenant", 0},
@@ -81,10 +83,15 @@ struct lk_key lk_key_u64(uint64_t number)
 
 struct lk_key lk_key_id(const char *id)
 {
+	uint8_t bytes[LK_KEY_ID_BYTES_LEN];
 	struct lk_key key;
 
 	key.len = 0;
-	append(&key, id, strlen(id));
+	if (lk_key_id_parse(id, bytes)) {
+		append(&key, bytes, sizeof bytes);
+	} else {
+		append(&key, id, strlen(id));
+	}
 	return key;
 }
 

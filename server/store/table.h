@@ -32,7 +32,7 @@ enum lk_table {
 	LK_TABLE_VERDICT,
 	/* slot -> KeyRecord */
 	LK_TABLE_KEY,
-	/* key id -> slot */
+	/* key id, 16 bytes -> slot */
 	LK_TABLE_KEY_BY_ID,
 	/* tenant number, key number -> slot */
 	LK_TABLE_KEY_BY_NUMBER,
@@ -60,7 +60,7 @@ enum lk_table {
 	LK_TABLE_AUDIT,
 	/* key's slot, audit number -> nothing */
 	LK_TABLE_AUDIT_BY_KEY,
-	/* key id -> slot, of keys that are gone: their audit records are found by it */
+	/* key id, 16 bytes -> slot, of keys that are gone: their audit records are found by it */
 	LK_TABLE_KEY_GONE,
 	/* whether it is a tenant, number -> nothing; the keyspaces and tenants that are closed, for the reaper */
 	LK_TABLE_CLOSED,
@@ -93,7 +93,7 @@ struct lk_key lk_key_meta(const char *what);
 /* Of every table whose key is one number of 4 or 8 bytes. */
 struct lk_key lk_key_u32(uint32_t number);
 struct lk_key lk_key_u64(uint64_t number);
-/* Of every table whose key is an id alone. */
+/* Of every table whose key is an id alone: a key's as its 16 bytes (core/id.h), which take half the room; any other as it is. */
 struct lk_key lk_key_id(const char *id);
 struct lk_key lk_key_keyspace_by_id(uint32_t tenant, const char *id);
 struct lk_key lk_key_verdict(const uint8_t digest[static LK_DIGEST_LEN]);

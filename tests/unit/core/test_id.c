@@ -40,6 +40,42 @@ static void test_id_make_gives_the_known_ids(void **state)
 	}
 }
 
+/* An id and its bytes say the same, in the same order: its time, big-endian, and what was random. */
+static void test_id_parse_gives_back_what_it_was_made_of(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(vectors); i++) {
+		uint8_t bytes[LK_KEY_ID_BYTES_LEN];
+		uint64_t ms = 0;
+		assert_true(lk_key_id_parse(vectors[i].id, bytes));
+		for (size_t k = 0; k < 6; k++) {
+			ms = ms << 8 | bytes[k];
+		}
+		assert_int_equal(ms, vectors[i].time_us < 0 ? 0 : (uint64_t)vectors[i].time_us / 1000 & 0xffffffffffff);
+		assert_memory_equal(bytes + 6, vectors[i].random, LK_KEY_ID_RANDOM_LEN);
+	}
+}
+
+static void test_id_order_is_that_of_its_bytes(void **state)
+{
+	(void)state;
+	static const char *const ids[] = {
+		"key_00000000000000000000000000",
+		"key_00000000000000000000000001",
+		"key_0000000000000000000000000z",
+		"key_00000000000000000000000010",
+		"key_01m7yq1whv008j4ct4ank7f24s",
+		"key_01m7yq1whw008j4ct4ank7f24s",
+		"key_7zzzzzzzzzzzzzzzzzzzzzzzzz",
+	};
+	for (size_t i = 1; i < COUNT(ids); i++) {
+		uint8_t before[LK_KEY_ID_BYTES_LEN];
+		uint8_t after[LK_KEY_ID_BYTES_LEN];
+		assert_true(lk_key_id_parse(ids[i - 1], before) && lk_key_id_parse(ids[i], after));
+		assert_true(memcmp(before, after, sizeof after) < 0);
+	}
+}
+
 static void test_id_order_is_that_of_time(void **state)
 {
 	(void)state;
@@ -79,7 +115,9 @@ static void test_id_is_refuses_every_other_form(void **state)
 		"42",
 	};
 	for (size_t i = 0; i < COUNT(texts); i++) {
+		uint8_t bytes[LK_KEY_ID_BYTES_LEN];
 		assert_false(lk_key_id_is(texts[i]));
+		assert_false(lk_key_id_parse(texts[i], bytes));
 	}
 }
 
@@ -121,6 +159,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_id_make_gives_the_known_ids),
+		cmocka_unit_test(test_id_parse_gives_back_what_it_was_made_of),
+		cmocka_unit_test(test_id_order_is_that_of_its_bytes),
 		cmocka_unit_test(test_id_order_is_that_of_time),
 		cmocka_unit_test(test_id_is_refuses_every_other_form),
 		cmocka_unit_test(test_number_parse_takes_numbers_from_one_up),

@@ -69,6 +69,10 @@ static void test_table_keys_have_the_bytes_that_are_on_disks(void **state)
 	assert_bytes(lk_key_u32(0x01020304), "01020304");
 	assert_bytes(lk_key_u64(UINT64_C(0x0102030405060708)), "0102030405060708");
 	assert_bytes(lk_key_id("acme"), "61636d65");
+	assert_bytes(lk_key_id("key_00000000000000000000000001"), "00000000000000000000000000000001");
+	assert_bytes(lk_key_id("key_7zzzzzzzzzzzzzzzzzzzzzzzzz"), "ffffffffffffffffffffffffffffffff");
+	/* No key's id: as it is. */
+	assert_bytes(lk_key_id("key_8zzz"), "6b65795f387a7a7a");
 	assert_bytes(lk_key_keyspace_by_id(7, "prod"), "0000000770726f64");
 	assert_bytes(lk_key_by_number(7, 258), "000000070000000000000102");
 	assert_bytes(lk_key_by_name(7, "ci", false, 9), "0000000763690000"
