@@ -26,14 +26,36 @@ static_assert(
 	LK_SEAL_OVERHEAD == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES + crypto_aead_xchacha20poly1305_ietf_ABYTES,
 	"the overhead is a nonce and a tag");
 
+/*
+ * Writes `len` characters, each uniform over base62: of the bytes of the random generator, those past the last multiple of 62 are
+ * passed over. They are drawn many at a time: each draw is a call of the system.
+ */
+static void random_base62(char *ret_text, size_t len)
+{
+	enum {
+		letters = sizeof(base62) - 1,
+		even = 256 - 256 % letters,
+	};
+	uint8_t bytes[2 * LK_TOKEN_RANDOM_LEN];
+
+	for (size_t written = 0; written < len;) {
+		randombytes_buf(bytes, sizeof bytes);
+		for (size_t i = 0; i < sizeof bytes && written < len; i++) {
+			if (bytes[i] < even) {
+				ret_text[written++] = base62[bytes[i] % letters];
+			}
+		}
+	}
+	sodium_memzero(bytes, sizeof bytes);
+}
+
 size_t lk_token_mint(const char *prefix, char ret_token[static LK_TOKEN_MINTED_MAX])
 {
 	size_t len = strlen(prefix);
 	assert(len <= LK_TOKEN_PREFIX_MAX);
 	memcpy(ret_token, prefix, len);
-	for (size_t i = 0; i < LK_TOKEN_RANDOM_LEN; i++) {
-		ret_token[len++] = base62[randombytes_uniform(sizeof(base62) - 1)];
-	}
+	random_base62(ret_token + len, LK_TOKEN_RANDOM_LEN);
+	len += LK_TOKEN_RANDOM_LEN;
 	lk_token_checksum(ret_token, len, ret_token + len);
 	len += LK_TOKEN_CHECKSUM_LEN;
 	ret_token[len] = '\0';
