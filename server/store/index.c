@@ -57,6 +57,11 @@ void lk_index_add_keyspace(struct lk_txn *txn, struct lk_arena *arena, const Lat
 	if (tenant == NULL) {
 		return;
 	}
+	/* Whoever makes one expects its tenant as it was before it was closed. */
+	if (tenant->closed) {
+		lk_txn_fail(txn, LK_INTERNAL);
+		return;
+	}
 	/* Both are ids, and so fit with their NUL. */
 	memcpy(gate.tenant_id, tenant->id, strlen(tenant->id));
 	memcpy(gate.keyspace_id, keyspace->id, strlen(keyspace->id));
@@ -217,6 +222,11 @@ void lk_index_move_key(
 	struct lk_gate gate = {0};
 
 	if (!lk_gate_get(txn, keyspace, &gate)) {
+		return;
+	}
+	/* What is closed only empties: whoever makes a key expects its keyspace as it was before. */
+	if (before == NULL && gate.closed != 0) {
+		lk_txn_fail(txn, LK_INTERNAL);
 		return;
 	}
 	count(txn, &gate, before, UINT64_MAX);

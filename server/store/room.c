@@ -10,7 +10,10 @@
 #include "server/store/store_internal.h"
 
 #define HELD_BACK_MOST ((size_t)64 << 20)
-/* What a large key writes, with its audit record and its reply: 16 pages, in a dozen tables. */
+/*
+ * What a large key writes, with its audit record and its reply: 16 pages, in a score of tables. The way down to each, which the
+ * keys of a commit share, is not counted: it is little beside what is held back.
+ */
 #define MUTATION_MOST ((size_t)64 << 10)
 
 static size_t least(size_t a, size_t b)

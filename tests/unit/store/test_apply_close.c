@@ -175,6 +175,24 @@ static void test_what_was_closed_does_not_open_again(void **state)
 	}
 }
 
+/* Whoever makes something expects what it is in; where that was forgotten, nothing is made that nobody would remove. */
+static void test_nothing_is_made_in_what_is_closed(void **state)
+{
+	struct world world = world_make(state);
+	Latchkey__Store__KeyRecord *there = world_key(&world, "there");
+	Latchkey__Store__Change *key = lk_draft_new(world.arena);
+	Latchkey__Store__Change *keyspace = lk_draft_new(world.arena);
+
+	world_close_tenant(&world, "acme");
+	lk_draft_put_key(world.arena, key, world.tenant, world.keyspace, "one");
+	assert_refused(&world, key, LK_INTERNAL);
+	lk_draft_put_keyspace(world.arena, keyspace, world.tenant, "test");
+	assert_refused(&world, keyspace, LK_INTERNAL);
+	/* A key that is there may still be changed. */
+	world_revoke(&world, there);
+	world_assert_consistent(world.fixture);
+}
+
 /* The ids stand in the gate, the tenant's number in the index. */
 static void test_space_that_became_another_is_refused(void **state)
 {
@@ -321,6 +339,7 @@ int main(void)
 		TEST(test_closing_a_tenant_is_one_audit_record),
 		TEST(test_closing_again_changes_nothing_more),
 		TEST(test_what_was_closed_does_not_open_again),
+		TEST(test_nothing_is_made_in_what_is_closed),
 		TEST(test_space_that_became_another_is_refused),
 		TEST(test_keyspace_is_deleted_once_it_is_closed_and_empty),
 		TEST(test_tenant_is_deleted_once_it_is_closed_and_empty),
