@@ -2,7 +2,7 @@
  * Putting Changes together, piece by piece: for what services build (server/service/build.h) and for the store's own work.
  *
  * Each function adds one expectation or mutation to `change`, in the arena, and borrows what it is given. Where the arena is
- * exhausted it adds nothing: whoever builds looks at arena->exhausted once, at the end.
+ * exhausted something is missing: whoever builds looks at arena->exhausted once, at the end, and drops the Change.
  */
 #ifndef LK_SERVER_STORE_CHANGE_H
 #define LK_SERVER_STORE_CHANGE_H

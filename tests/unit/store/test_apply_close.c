@@ -265,6 +265,25 @@ static void test_tenant_is_deleted_once_it_is_closed_and_empty(void **state)
 	assert_int_equal(delete_tenant(&world, world.tenant), LK_CORRUPT);
 }
 
+/* A number that is gone does not come back. */
+static void test_space_that_is_gone_stays_gone(void **state)
+{
+	struct world world = world_make(state);
+	struct lk_txn *txn = lk_fixture_snapshot(world.fixture);
+	Latchkey__Store__TenantRecord *tenant = lk_find_tenant(txn, world.arena, "acme");
+	Latchkey__Store__KeyspaceRecord *keyspace = lk_find_keyspace(txn, world.arena, world.tenant, "prod");
+	Latchkey__Store__Change *changes[] = {lk_draft_new(world.arena), lk_draft_new(world.arena)};
+
+	world_close_tenant(&world, "acme");
+	assert_int_equal(delete_keyspace(&world, world.keyspace), LK_OK);
+	assert_int_equal(delete_tenant(&world, world.tenant), LK_OK);
+	lk_draft_put_tenant_again(world.arena, changes[0], tenant);
+	lk_draft_put_keyspace_again(world.arena, changes[1], keyspace);
+	for (size_t i = 0; i < COUNT(changes); i++) {
+		assert_refused(&world, changes[i], LK_CORRUPT);
+	}
+}
+
 /* The last keyspace and its tenant may go in one Change. */
 static void test_tenant_and_its_last_keyspace_go_together(void **state)
 {
@@ -343,6 +362,7 @@ int main(void)
 		TEST(test_space_that_became_another_is_refused),
 		TEST(test_keyspace_is_deleted_once_it_is_closed_and_empty),
 		TEST(test_tenant_is_deleted_once_it_is_closed_and_empty),
+		TEST(test_space_that_is_gone_stays_gone),
 		TEST(test_tenant_and_its_last_keyspace_go_together),
 		TEST(test_deleted_spaces_leave_the_tables_as_they_were),
 		TEST(test_closing_moves_what_was_expected),
