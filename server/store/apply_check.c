@@ -55,7 +55,7 @@ static bool id_free_holds(struct lk_txn *txn, struct lk_arena *arena, const Latc
 	return lk_find_slot_of_id(txn, expectation->id_free) == 0;
 }
 
-/* False also where there is no such keyspace any more. */
+/* False also where there is no such keyspace any more. Of one that is closed no key lives, whatever the reaper has left to do. */
 static bool is_idle(struct lk_txn *txn, uint32_t keyspace)
 {
 	struct lk_key key = lk_key_u32(keyspace);
@@ -63,7 +63,7 @@ static bool is_idle(struct lk_txn *txn, uint32_t keyspace)
 	struct lk_gate gate = {0};
 
 	return lk_txn_get(txn, LK_TABLE_GATE, &key, &value) && lk_gate_get(txn, keyspace, &gate) &&
-	       gate.active + gate.suspended == 0;
+	       (gate.closed != 0 || gate.active + gate.suspended == 0);
 }
 
 static bool keyspace_idle_holds(

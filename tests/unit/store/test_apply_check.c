@@ -191,6 +191,25 @@ static void test_apply_check_of_idleness_counts_what_is_not_revoked(void **state
 	assert_int_equal(check(world.fixture, changes[2]), LK_MOVED);
 }
 
+/* The keys of a keyspace that was closed are as good as gone, reaped or not. */
+static void test_apply_check_of_idleness_passes_over_what_is_closed(void **state)
+{
+	struct world world = world_make(state);
+	uint32_t test = lk_fixture_keyspace(world.fixture, world.tenant, "test");
+	Latchkey__Store__Change *keyspace = lk_draft_new(world.arena);
+	Latchkey__Store__Change *tenant = lk_draft_new(world.arena);
+
+	world_key(&world, "ci");
+	lk_draft_expect_keyspace_idle(world.arena, keyspace, world.keyspace);
+	lk_draft_expect_tenant_idle(world.arena, tenant, world.tenant);
+	assert_int_equal(check(world.fixture, tenant), LK_MOVED);
+	world_close_keyspace(&world, "prod");
+	assert_int_equal(check(world.fixture, keyspace), LK_OK);
+	assert_int_equal(check(world.fixture, tenant), LK_OK);
+	lk_fixture_key(world.fixture, world.tenant, test, "ci");
+	assert_int_equal(check(world.fixture, tenant), LK_MOVED);
+}
+
 static void test_apply_check_of_idleness_of_what_is_gone(void **state)
 {
 	struct world world = world_make(state);
@@ -304,6 +323,7 @@ int main(void)
 		TEST(test_apply_check_of_a_digest_that_is_none_is_refused),
 		TEST(test_apply_check_of_an_id_asks_every_tenant),
 		TEST(test_apply_check_of_idleness_counts_what_is_not_revoked),
+		TEST(test_apply_check_of_idleness_passes_over_what_is_closed),
 		TEST(test_apply_check_of_idleness_of_what_is_gone),
 		TEST(test_apply_check_of_a_job_looks_at_its_revision),
 		TEST(test_apply_check_wants_every_expectation_to_hold),
