@@ -1,0 +1,199 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/core/permission.h"
+
+#define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+static struct lk_arena arena;
+static struct lk_faults faults;
+
+static int setup(void **state)
+{
+	(void)state;
+	if (lk_arena_init(&arena, 65536, 65536) != LK_OK) {
+		return -1;
+	}
+	lk_faults_init(&faults, &arena);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	lk_arena_done(&arena);
+	return 0;
+}
+
+static void assert_fault(size_t at, const char *field, const char *part)
+{
+	assert_true(at < faults.count);
+	assert_string_equal(faults.items[at].field, field);
+	if (strstr(faults.items[at].description, part) == NULL) {
+		fail_msg("'%s' does not say '%s'", faults.items[at].description, part);
+	}
+}
+
+static void test_permission_is_segments_with_colons_between(void **state)
+{
+	(void)state;
+	static const char *const good[] = {"a", "agents:install", "A.b-c_9:0", "*", "agents:*", "*:list", "a:*:c",
+		"...", "and:or", "android", "a:and"};
+	static const char *const bad[] = {"", ":", "a:", ":a", "a::b", "a b", " a", "a*", "*a", "a:**", "a:b*", "a/b",
+		"a\n", "\xc3\xa4", "a:b\x01", "(a)", "a,b"};
+	for (size_t i = 0; i < COUNT(good); i++) {
+		lk_permission_check(&faults, "permission", good[i]);
+		assert_int_equal(faults.count, 0);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		lk_faults_init(&faults, &arena);
+		lk_permission_check(&faults, "permission", bad[i]);
+		assert_int_equal(faults.count, 1);
+		assert_fault(0, "permission", "is no permission: give segments");
+	}
+}
+
+static void test_permission_is_no_operator(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"and", "or", "AND", "Or"};
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		lk_faults_init(&faults, &arena);
+		lk_permission_check(&faults, "permission", bad[i]);
+		assert_int_equal(faults.count, 1);
+		assert_fault(0, "permission", "joins permissions");
+	}
+}
+
+static void test_permission_has_a_length(void **state)
+{
+	(void)state;
+	char text[130] = "";
+	memset(text, 'a', 128);
+	lk_permission_check(&faults, "permission", text);
+	assert_int_equal(faults.count, 0);
+	text[128] = 'a';
+	lk_permission_check(&faults, "permission", text);
+	assert_int_equal(faults.count, 1);
+	assert_fault(0, "permission", "has 129 characters: shorten it to at most 128");
+}
+
+static void test_permission_list_names_each_fault_by_its_place(void **state)
+{
+	(void)state;
+	char *list[] = {"a:b", "a b", "c", "a:b", ""};
+	lk_permission_check_list(&faults, "keys[3].permissions", list, COUNT(list));
+	assert_int_equal(faults.count, 3);
+	assert_fault(0, "keys[3].permissions[1]", "\"a b\"");
+	assert_fault(1, "keys[3].permissions[3]", "\"a:b\" is given twice");
+	assert_fault(2, "keys[3].permissions[4]", "is no permission");
+}
+
+static void test_permission_list_has_a_length(void **state)
+{
+	(void)state;
+	char texts[65][4];
+	char *list[65];
+	for (size_t i = 0; i < COUNT(list); i++) {
+		texts[i][0] = (char)('a' + i / 10);
+		texts[i][1] = (char)('0' + i % 10);
+		texts[i][2] = '\0';
+		list[i] = texts[i];
+	}
+	lk_permission_check_list(&faults, "permissions", list, 64);
+	assert_int_equal(faults.count, 0);
+	lk_permission_check_list(&faults, "permissions", list, 65);
+	assert_int_equal(faults.count, 1);
+	assert_fault(0, "permissions", "has 65 permissions: give at most 64");
+	lk_permission_check_list(&faults, "permissions", NULL, 0);
+	assert_int_equal(faults.count, 1);
+}
+
+static void test_permission_list_without_memory_is_never_good(void **state)
+{
+	(void)state;
+	char *list[] = {"a b"};
+	for (size_t cap = 0; cap < 1024; cap += 16) {
+		struct lk_arena small;
+		assert_int_equal(lk_arena_init(&small, cap, cap), LK_OK);
+		lk_faults_init(&faults, &small);
+		lk_permission_check_list(&faults, "permissions", list, COUNT(list));
+		assert_true(faults.count > 0);
+		lk_arena_done(&small);
+	}
+}
+
+static void test_permission_covers_by_wildcards(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *held;
+		const char *asked;
+		bool covers;
+	} cases[] = {
+		{"a", "a", true},
+		{"a", "b", false},
+		{"a", "A", false},
+		{"a", "ab", false},
+		{"ab", "a", false},
+		{"a:b", "a:b", true},
+		{"a:b", "a", false},
+		{"a", "a:b", false},
+		{"a:b", "a:b:c", false},
+		{"a:b", "ab", false},
+		{"*", "a", true},
+		{"*", "a:b:c", true},
+		{"*", "*", true},
+		{"*", "a:*", true},
+		{"a:*", "a:b", true},
+		{"a:*", "a:b:c", true},
+		{"a:*", "a", false},
+		{"a:*", "ab:c", false},
+		{"a:*", "b:c", false},
+		{"*:c", "a:c", true},
+		{"*:c", "a:b:c", false},
+		{"*:c", "c", false},
+		{"*:c", "a:d", false},
+		{"a:*:c", "a:b:c", true},
+		{"a:*:c", "a:b:d", false},
+		{"a:*:c", "a:b:c:d", false},
+		{"a:*:c", "a:c", false},
+		{"a:*:*", "a:b", false},
+		{"a:*:*", "a:b:c", true},
+		{"a:*:*", "a:b:c:d", true},
+		/* What is asked for with a wildcard is more than any one of it. */
+		{"a:b", "a:*", false},
+		{"a:*", "a:*", true},
+		{"a:*:c", "a:*", false},
+		{"a:*:c", "a:*:c", true},
+		{"a:*:*", "a:*", false},
+		{"a:*", "a:*:c", true},
+		{"a:*", "*", false},
+		{"*:*", "*", false},
+		{"*:b", "a:*", false},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		if (lk_permission_covers(cases[i].held, cases[i].asked) != cases[i].covers) {
+			fail_msg("'%s' over '%s'", cases[i].held, cases[i].asked);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_permission_is_segments_with_colons_between),
+		TEST(test_permission_is_no_operator),
+		TEST(test_permission_has_a_length),
+		TEST(test_permission_list_names_each_fault_by_its_place),
+		TEST(test_permission_list_has_a_length),
+		TEST(test_permission_list_without_memory_is_never_good),
+		TEST(test_permission_covers_by_wildcards),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
