@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "server/core/grant.h"
+#include "server/core/permission.h"
 #include "server/core/text.h"
 #include "server/core/time.h"
 
@@ -95,6 +95,23 @@ static void check_ttl_order(struct lk_faults *faults, const Latchkey__Store__Pol
 	lk_fault_add(faults, "policy.default_ttl", "%s is longer than max_ttl: give at most %s", given, max);
 }
 
+/* The bounds of a name, the longest made explicit. */
+static void check_name_lengths(
+	struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy, Latchkey__Store__PolicyRecord *ret)
+{
+	ret->name_min_length = policy->name_min_length;
+	ret->name_max_length = policy->name_max_length == 0 ? LK_NAME_MAX : policy->name_max_length;
+	if (ret->name_max_length > LK_NAME_MAX) {
+		lk_fault_add(faults, "policy.name_max_length", "%u is too long: give at most %d, or 0 for %d",
+			ret->name_max_length, LK_NAME_MAX, LK_NAME_MAX);
+		ret->name_max_length = LK_NAME_MAX;
+	}
+	if (ret->name_min_length > ret->name_max_length) {
+		lk_fault_add(faults, "policy.name_min_length", "%u is more than a name may have: give at most %u",
+			ret->name_min_length, ret->name_max_length);
+	}
+}
+
 void lk_policy_from_request(struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy, bool is_system,
 	Latchkey__Store__PolicyRecord *ret)
 {
@@ -113,7 +130,18 @@ void lk_policy_from_request(struct lk_faults *faults, const Latchkey__V1__KeyPol
 	ret->default_ttl_us = lk_policy_check_ttl(faults, "policy.default_ttl", policy->default_ttl);
 	ret->max_ttl_us = lk_policy_check_ttl(faults, "policy.max_ttl", policy->max_ttl);
 	ret->revoke_deletes = policy->revoke_deletes;
+	ret->owner_required = policy->owner_required;
+	ret->default_permissions = policy->default_permissions;
+	ret->n_default_permissions = policy->n_default_permissions;
 	check_ttl_order(faults, ret);
+	check_name_lengths(faults, policy, ret);
+	lk_permission_check_list(
+		faults, "policy.default_permissions", policy->default_permissions, policy->n_default_permissions);
+}
+
+uint32_t lk_policy_name_max(const Latchkey__Store__PolicyRecord *policy)
+{
+	return policy->name_max_length == 0 ? LK_NAME_MAX : policy->name_max_length;
 }
 
 Latchkey__V1__KeyPolicy *lk_policy_to_api(struct lk_arena *arena, const Latchkey__Store__PolicyRecord *policy)
@@ -132,5 +160,10 @@ Latchkey__V1__KeyPolicy *lk_policy_to_api(struct lk_arena *arena, const Latchkey
 	api->default_ttl = lk_time_to_duration(arena, policy->default_ttl_us);
 	api->max_ttl = lk_time_to_duration(arena, policy->max_ttl_us);
 	api->revoke_deletes = policy->revoke_deletes;
+	api->owner_required = policy->owner_required;
+	api->name_min_length = policy->name_min_length;
+	api->name_max_length = lk_policy_name_max(policy);
+	api->default_permissions = policy->default_permissions;
+	api->n_default_permissions = policy->n_default_permissions;
 	return arena->exhausted ? NULL : api;
 }

@@ -1,5 +1,7 @@
 /*
  * Policy: the rules that the keys of a keyspace obey, and the rules that a policy itself obeys. Pure.
+ *
+ * policy.c is about policies, policy_key.c about the keys that obey them.
  */
 #ifndef LK_SERVER_CORE_POLICY_H
 #define LK_SERVER_CORE_POLICY_H
@@ -7,9 +9,9 @@
 #include <stdint.h>
 
 #include "latchkey/store/record.pb-c.h"
-#include "latchkey/v1/key.pb-c.h"
 #include "latchkey/v1/keyspace.pb-c.h"
 #include "server/core/faults.h"
+#include "server/core/key_fields.h"
 
 #define LK_DISPLAY_EXTRA_MAX     8
 #define LK_DISPLAY_EXTRA_DEFAULT 6
@@ -20,16 +22,21 @@
 #define LK_ROOT_KEY_PREFIX "lkr_"
 
 /*
- * Checks the policy of a new keyspace, every fault under "policy", and writes it with its defaults made explicit to `ret`,
- * which borrows from `policy` and the arena. `policy` NULL: a fault, since token_prefix is needed.
+ * Checks the policy of a keyspace that is made or changed, every fault under "policy", and writes it with its defaults made
+ * explicit to `ret`, which borrows from `policy` and the arena. `policy` NULL: a fault, since token_prefix is needed.
  * Faults: a prefix that is empty, over 32 characters, or has others than [A-Za-z0-9_-]; a prefix that starts with "lkr_" though
- * `is_system` is false; display_length over prefix + 8; a ttl that is no Duration or not positive; default_ttl over max_ttl.
+ * `is_system` is false; display_length over prefix + 8; a ttl that is no Duration or not positive; default_ttl over max_ttl;
+ * name_max_length over LK_NAME_MAX; name_min_length over name_max_length; default_permissions that are no list of permissions
+ * (permission.h). A name_min_length without name_required is none: it is for keys that have a name.
  */
 void lk_policy_from_request(struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy, bool is_system,
 	Latchkey__Store__PolicyRecord *ret);
 
-/* The policy as the API shows it, in the arena. NULL where that is exhausted. */
+/* The policy as the API shows it, in the arena; it borrows the texts from `policy`. NULL where the arena is exhausted. */
 Latchkey__V1__KeyPolicy *lk_policy_to_api(struct lk_arena *arena, const Latchkey__Store__PolicyRecord *policy);
+
+/* The most characters of a name. A policy that was kept before there was such a rule has none of its own. */
+uint32_t lk_policy_name_max(const Latchkey__Store__PolicyRecord *policy);
 
 /*
  * The microseconds of a ttl that `field` gives; 0 where there is none, and, with a fault, where it is no Duration or less than a
@@ -37,15 +44,37 @@ Latchkey__V1__KeyPolicy *lk_policy_to_api(struct lk_arena *arena, const Latchkey
  */
 int64_t lk_policy_check_ttl(struct lk_faults *faults, const char *field, const Google__Protobuf__Duration *ttl);
 
+/* What a key is checked by. */
+struct lk_key_rules {
+	/* Stands before the name of each field in a fault: "keys[17]." of an import; NULL: nothing. */
+	const char *prefix;
+	/*
+	 * NULL: the keyspace is not known. What depends on its policy is not checked, all else is, so that one answer holds all
+	 * faults.
+	 */
+	const Latchkey__Store__PolicyRecord *policy;
+	/* A grant is needed; elsewhere it is a fault. */
+	bool is_system;
+	int64_t now_us;
+	/* What is not given comes from the policy: default_ttl and default_permissions. Of a key that is made. */
+	bool defaults;
+	/* expire_time may be past: of a key that is imported, or is changed in other fields. */
+	bool past_expiry;
+};
+
 /*
- * Checks what a CreateKeyRequest says of the key itself (name, owner, scope, expiry, not_before_time, metadata, grant) against
- * `policy` at the time `now_us`, and writes it to `ret`: name, owner, tenant_scope, metadata, not_before_us, expire_us, grant.
- * `policy` NULL: the keyspace is not known; what depends on its policy is not checked, all else is, so that one answer holds
- * all faults. `is_system`: a grant is needed; elsewhere it is a fault. Whether a name is taken, the store knows.
- * A life counts from now, or from not_before_time where that is later. Under a max_ttl a key must expire.
- * `ret`, which the caller has initialised, borrows from the request and the arena.
+ * Checks what is said of a key (name, owner, scope, not_before_time, expire_time or ttl, metadata, permissions, grant) and writes
+ * it to `ret`, which the caller has initialised and which borrows from `fields`, the policy and the arena: name, owner,
+ * tenant_scope, not_before_us, expire_us, metadata, permissions, grant. Whether a name is taken, the store knows.
+ *
+ * A life counts from now, or from not_before_time where that is later: it is max_ttl that bounds what is left of it, however old
+ * the key is. Under a max_ttl a key must expire.
+ *
+ * An Update gives all fields of the key as it would stand, those that it does not name too: a changed policy means nothing for
+ * a key until the key is next changed, and then it is obeyed whole. A fault may thus name a field that the update_mask does
+ * not: the caller must mend that field as well.
  */
-void lk_policy_check_key(struct lk_faults *faults, const Latchkey__V1__CreateKeyRequest *request,
-	const Latchkey__Store__PolicyRecord *policy, bool is_system, int64_t now_us, Latchkey__Store__KeyRecord *ret);
+void lk_policy_check_key(struct lk_faults *faults, const struct lk_key_rules *rules, const struct lk_key_fields *fields,
+	Latchkey__Store__KeyRecord *ret);
 
 #endif

@@ -1,148 +1,170 @@
-/* What a CreateKeyRequest says of the key, against the policy of its keyspace. */
+/* What is said of a key, against the policy of its keyspace. */
 #include "server/core/policy.h"
 
 #include <string.h>
 
 #include "server/core/grant.h"
+#include "server/core/permission.h"
 #include "server/core/text.h"
 #include "server/core/time.h"
 
-static bool check_scope(struct lk_faults *faults, Latchkey__V1__KeyScope scope)
+/* One check of one key, and where what is wrong goes to. */
+struct check {
+	struct lk_faults *faults;
+	const struct lk_key_rules *rules;
+};
+
+/* The name of a field in a fault. */
+static const char *field(const struct check *check, const char *name)
+{
+	if (check->rules->prefix == NULL) {
+		return name;
+	}
+	const char *full = lk_arena_printf(check->faults->arena, "%s%s", check->rules->prefix, name);
+	return full == NULL ? name : full;
+}
+
+/* The cast: protobuf-c has no const texts. */
+static char *check_name(const struct check *check, const char *given)
+{
+	const Latchkey__Store__PolicyRecord *policy = check->rules->policy;
+	bool needed = policy != NULL && (policy->name_required || policy->name_unique);
+	uint32_t min = policy == NULL || policy->name_min_length == 0 ? 1 : policy->name_min_length;
+	uint32_t max = policy == NULL ? LK_NAME_MAX : lk_policy_name_max(policy);
+	const char *name = lk_text_check(check->faults, field(check, "name"), given, max, false);
+	size_t length = lk_text_length(name);
+	if (length == 0 && needed) {
+		lk_fault_add(check->faults, field(check, "name"),
+			"is needed: give %u to %u characters that are not all blank", min, max);
+	} else if (length > 0 && length < min) {
+		lk_fault_add(check->faults, field(check, "name"), "%s has %zu characters: give at least %u",
+			lk_text_quote(check->faults->arena, name), length, min);
+	}
+	return (char *)(uintptr_t)name;
+}
+
+static char *check_owner(const struct check *check, const char *given)
+{
+	bool needed = check->rules->policy != NULL && check->rules->policy->owner_required;
+	return (char *)(uintptr_t)lk_text_check(check->faults, field(check, "owner"), given, LK_OWNER_MAX, needed);
+}
+
+static bool check_scope(const struct check *check, Latchkey__V1__KeyScope scope)
 {
 	if (scope != LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_UNSPECIFIED &&
 		scope != LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_KEYSPACE &&
 		scope != LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_TENANT) {
-		lk_fault_add(
-			faults, "scope", "%d is no scope: give KEY_SCOPE_KEYSPACE or KEY_SCOPE_TENANT", (int)scope);
+		lk_fault_add(check->faults, field(check, "scope"),
+			"%d is no scope: give KEY_SCOPE_KEYSPACE or KEY_SCOPE_TENANT", (int)scope);
 	}
 	return scope == LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_TENANT;
 }
 
-static Latchkey__Store__MetadataRecord *copy_entry(
-	struct lk_arena *arena, const Latchkey__V1__CreateKeyRequest__MetadataEntry *entry)
-{
-	Latchkey__Store__MetadataRecord *record = lk_arena_alloc(arena, sizeof(*record));
-	if (record != NULL) {
-		latchkey__store__metadata_record__init(record);
-		record->key = entry->key;
-		record->value = entry->value;
-	}
-	return record;
-}
-
-static void copy_metadata(
-	struct lk_faults *faults, const Latchkey__V1__CreateKeyRequest *request, Latchkey__Store__KeyRecord *ret)
-{
-	ret->metadata = lk_arena_array(faults->arena, request->n_metadata, sizeof(*ret->metadata));
-	for (size_t i = 0; ret->metadata != NULL && i < request->n_metadata; i++) {
-		ret->metadata[i] = copy_entry(faults->arena, request->metadata[i]);
-		if (ret->metadata[i] == NULL) {
-			ret->metadata = NULL;
-		}
-	}
-	if (ret->metadata == NULL) {
-		lk_fault_add(faults, "metadata", "could not be checked: the request is too large");
-		return;
-	}
-	ret->n_metadata = request->n_metadata;
-}
-
 static void check_metadata(
-	struct lk_faults *faults, const Latchkey__V1__CreateKeyRequest *request, Latchkey__Store__KeyRecord *ret)
+	const struct check *check, const struct lk_key_fields *fields, Latchkey__Store__KeyRecord *ret)
 {
-	static const char field[] = "metadata";
 	size_t bytes = 0;
-	for (size_t i = 0; i < request->n_metadata; i++) {
-		const Latchkey__V1__CreateKeyRequest__MetadataEntry *entry = request->metadata[i];
+	for (size_t i = 0; i < fields->n_metadata; i++) {
+		const Latchkey__Store__MetadataRecord *entry = fields->metadata[i];
 		bytes += strlen(entry->key) + strlen(entry->value);
 		if (entry->key[0] == '\0') {
-			lk_fault_add(faults, field, "the value %s has no key: give it one",
-				lk_text_quote(faults->arena, entry->value));
+			lk_fault_add(check->faults, field(check, "metadata"), "the value %s has no key: give it one",
+				lk_text_quote(check->faults->arena, entry->value));
 		}
 	}
-	if (request->n_metadata > LK_METADATA_MAX_ITEMS) {
-		lk_fault_add(
-			faults, field, "has %zu entries: give at most %d", request->n_metadata, LK_METADATA_MAX_ITEMS);
+	if (fields->n_metadata > LK_METADATA_MAX_ITEMS) {
+		lk_fault_add(check->faults, field(check, "metadata"), "has %zu entries: give at most %d",
+			fields->n_metadata, LK_METADATA_MAX_ITEMS);
 	}
 	if (bytes > LK_METADATA_MAX_BYTES) {
-		lk_fault_add(faults, field, "has %zu bytes of keys and values: give at most %d", bytes,
-			LK_METADATA_MAX_BYTES);
+		lk_fault_add(check->faults, field(check, "metadata"),
+			"has %zu bytes of keys and values: give at most %d", bytes, LK_METADATA_MAX_BYTES);
 	}
-	if (request->n_metadata > 0) {
-		copy_metadata(faults, request, ret);
-	}
+	ret->metadata = fields->metadata;
+	ret->n_metadata = fields->n_metadata;
 }
 
-static void check_grant(
-	struct lk_faults *faults, Latchkey__V1__Grant *grant, bool is_system, Latchkey__Store__KeyRecord *ret)
+static void check_permissions(
+	const struct check *check, const struct lk_key_fields *fields, Latchkey__Store__KeyRecord *ret)
 {
-	if (grant == NULL) {
-		if (is_system) {
-			lk_fault_add(faults, "grant", "is needed of a root key: say what its holder may call");
-		}
+	const Latchkey__Store__PolicyRecord *policy = check->rules->policy;
+	if (fields->n_permissions == 0 && check->rules->defaults && policy != NULL) {
+		ret->permissions = policy->default_permissions;
+		ret->n_permissions = policy->n_default_permissions;
 		return;
 	}
-	if (!is_system) {
-		lk_fault_add(faults, "grant", "only keys of tenant \"" LK_TENANT_SYSTEM "\" have one: leave it out");
-		return;
+	lk_permission_check_list(
+		check->faults, field(check, "permissions"), fields->permissions, fields->n_permissions);
+	ret->permissions = fields->permissions;
+	ret->n_permissions = fields->n_permissions;
+}
+
+/* Those of the grant itself carry no prefix: where keys come by the dozen, none has one. */
+static Latchkey__Store__GrantRecord *check_grant(const struct check *check, Latchkey__Store__GrantRecord *grant)
+{
+	if (grant == NULL && check->rules->is_system) {
+		lk_fault_add(
+			check->faults, field(check, "grant"), "is needed of a root key: say what its holder may call");
 	}
-	Latchkey__Store__GrantRecord *record = lk_arena_alloc(faults->arena, sizeof(*record));
-	if (record == NULL) {
-		lk_fault_add(faults, "grant", "could not be checked: the request is too large");
-		return;
+	if (grant != NULL && !check->rules->is_system) {
+		lk_fault_add(check->faults, field(check, "grant"),
+			"only keys of tenant \"" LK_TENANT_SYSTEM "\" have one: leave it out");
+		return NULL;
 	}
-	latchkey__store__grant_record__init(record);
-	record->n_methods = grant->n_methods;
-	record->methods = grant->methods;
-	record->n_tenants = grant->n_tenants;
-	record->tenants = grant->tenants;
-	record->n_keyspaces = grant->n_keyspaces;
-	record->keyspaces = grant->keyspaces;
-	lk_grant_check(faults, record);
-	ret->grant = record;
+	if (grant != NULL) {
+		lk_grant_check(check->faults, grant);
+	}
+	return grant;
 }
 
 static bool check_timestamp(
-	struct lk_faults *faults, const char *field, const Google__Protobuf__Timestamp *timestamp, int64_t *ret_us)
+	const struct check *check, const char *name, const Google__Protobuf__Timestamp *timestamp, int64_t *ret_us)
 {
 	if (lk_time_from_timestamp(timestamp, ret_us)) {
 		return true;
 	}
-	lk_fault_add(faults, field, "%lld s and %d ns is no Timestamp: give an instant in the years 1 to 9999",
+	lk_fault_add(check->faults, field(check, name),
+		"%lld s and %d ns is no Timestamp: give an instant in the years 1 to 9999",
 		(long long)timestamp->seconds, timestamp->nanos);
 	return false;
 }
 
-/* Where the key's life is counted from, and where it has to end. */
+/* Where the key's life is counted from. */
 struct life {
-	int64_t now_us;
 	int64_t not_before_us;
 	/* now, or not_before where that is later. */
 	int64_t start_us;
 };
 
 /* Whether the key ends after `life` begins. */
-static bool check_expire_time(struct lk_faults *faults, const struct life *life, int64_t expire_us)
+static bool check_expire_time(const struct check *check, const struct life *life, int64_t expire_us)
 {
 	char expire[LK_TIME_TEXT_LEN];
 	char bound[LK_TIME_TEXT_LEN];
 	lk_time_format(expire_us, expire);
-	if (expire_us <= life->now_us) {
-		lk_time_format(life->now_us, bound);
-		lk_fault_add(faults, "expire_time", "%s is in the past: give an instant after now, %s", expire, bound);
+	if (expire_us <= check->rules->now_us && !check->rules->past_expiry) {
+		lk_time_format(check->rules->now_us, bound);
+		lk_fault_add(check->faults, field(check, "expire_time"),
+			"%s is in the past: give an instant after now, %s", expire, bound);
+		return false;
+	}
+	/* In a record, 0 is the sign of none: such a key would live for ever. */
+	if (expire_us <= 0) {
+		lk_fault_add(check->faults, field(check, "expire_time"),
+			"%s is before there were keys: give an instant after 1970-01-01T00:00:00Z", expire);
 		return false;
 	}
 	if (expire_us <= life->not_before_us) {
 		lk_time_format(life->not_before_us, bound);
-		lk_fault_add(faults, "expire_time", "%s is not after not_before_time: give an instant after %s", expire,
-			bound);
+		lk_fault_add(check->faults, field(check, "expire_time"),
+			"%s is not after not_before_time: give an instant after %s", expire, bound);
 		return false;
 	}
 	return true;
 }
 
 /* The end of a life of `ttl_us`; 0 and a fault where no Timestamp can name it. */
-static int64_t end_of(struct lk_faults *faults, const char *field, const struct life *life, int64_t ttl_us)
+static int64_t end_of(const struct check *check, const struct life *life, int64_t ttl_us)
 {
 	int64_t expire_us = 0;
 	if (!__builtin_add_overflow(life->start_us, ttl_us, &expire_us) && expire_us <= LK_TIME_MAX_US) {
@@ -150,51 +172,53 @@ static int64_t end_of(struct lk_faults *faults, const char *field, const struct 
 	}
 	char ttl[LK_SPAN_TEXT_LEN];
 	lk_time_format_span(ttl_us, ttl);
-	lk_fault_add(faults, field, "%s ends after the year 9999: give a shorter time", ttl);
+	lk_fault_add(check->faults, field(check, "ttl"), "%s ends after the year 9999: give a shorter time", ttl);
 	return 0;
 }
 
 static int64_t expiry_at(
-	struct lk_faults *faults, const struct life *life, const Google__Protobuf__Timestamp *timestamp)
+	const struct check *check, const struct life *life, const Google__Protobuf__Timestamp *timestamp)
 {
 	int64_t expire_us = 0;
-	if (!check_timestamp(faults, "expire_time", timestamp, &expire_us) ||
-		!check_expire_time(faults, life, expire_us)) {
+	if (!check_timestamp(check, "expire_time", timestamp, &expire_us) ||
+		!check_expire_time(check, life, expire_us)) {
 		return 0;
 	}
 	return expire_us;
 }
 
-static int64_t expiry_after(struct lk_faults *faults, const struct life *life, const Google__Protobuf__Duration *ttl)
+static int64_t expiry_after(const struct check *check, const struct life *life, const Google__Protobuf__Duration *ttl)
 {
-	int64_t ttl_us = lk_policy_check_ttl(faults, "ttl", ttl);
-	return ttl_us == 0 ? 0 : end_of(faults, "ttl", life, ttl_us);
+	int64_t ttl_us = lk_policy_check_ttl(check->faults, field(check, "ttl"), ttl);
+	return ttl_us == 0 ? 0 : end_of(check, life, ttl_us);
 }
 
-static int64_t expiry_by_default(
-	struct lk_faults *faults, const struct life *life, const Latchkey__Store__PolicyRecord *policy)
+static int64_t expiry_of_none(const struct check *check, const struct life *life)
 {
+	const Latchkey__Store__PolicyRecord *policy = check->rules->policy;
 	if (policy == NULL) {
 		return 0;
 	}
-	if (policy->default_ttl_us != 0) {
-		return end_of(faults, "ttl", life, policy->default_ttl_us);
+	if (check->rules->defaults && policy->default_ttl_us != 0) {
+		return end_of(check, life, policy->default_ttl_us);
 	}
+	/* Only where a key is made can a ttl be given. */
+	const char *remedy = check->rules->defaults ? "give expire_time or ttl" : "give expire_time";
 	if (policy->max_ttl_us != 0) {
 		char max[LK_SPAN_TEXT_LEN];
 		lk_time_format_span(policy->max_ttl_us, max);
-		lk_fault_add(faults, "expire_time",
-			"is needed: keys of this keyspace live at most %s; give expire_time or ttl", max);
+		lk_fault_add(check->faults, field(check, "expire_time"),
+			"is needed: keys of this keyspace live at most %s; %s", max, remedy);
 	} else if (policy->expiry_required) {
-		lk_fault_add(
-			faults, "expire_time", "is needed: keys of this keyspace must expire; give expire_time or ttl");
+		lk_fault_add(check->faults, field(check, "expire_time"),
+			"is needed: keys of this keyspace must expire; %s", remedy);
 	}
 	return 0;
 }
 
-static void check_max_ttl(struct lk_faults *faults, const char *field, const struct life *life, int64_t expire_us,
-	const Latchkey__Store__PolicyRecord *policy)
+static void check_max_ttl(const struct check *check, const char *name, const struct life *life, int64_t expire_us)
 {
+	const Latchkey__Store__PolicyRecord *policy = check->rules->policy;
 	if (policy == NULL || policy->max_ttl_us == 0 || expire_us == 0 ||
 		expire_us - life->start_us <= policy->max_ttl_us) {
 		return;
@@ -203,40 +227,39 @@ static void check_max_ttl(struct lk_faults *faults, const char *field, const str
 	char max[LK_SPAN_TEXT_LEN];
 	lk_time_format_span(expire_us - life->start_us, given);
 	lk_time_format_span(policy->max_ttl_us, max);
-	lk_fault_add(faults, field, "a life of %s is longer than keys of this keyspace may have: give at most %s",
-		given, max);
+	lk_fault_add(check->faults, field(check, name),
+		"a life of %s is longer than keys of this keyspace may have: give at most %s", given, max);
 }
 
-static void check_expiry(struct lk_faults *faults, const Latchkey__V1__CreateKeyRequest *request,
-	const Latchkey__Store__PolicyRecord *policy, int64_t now_us, Latchkey__Store__KeyRecord *ret)
+static void check_life(const struct check *check, const struct lk_key_fields *fields, Latchkey__Store__KeyRecord *ret)
 {
-	struct life life = {.now_us = now_us, .start_us = now_us};
-	if (request->not_before_time != NULL &&
-		check_timestamp(faults, "not_before_time", request->not_before_time, &life.not_before_us) &&
-		life.not_before_us > now_us) {
+	struct life life = {.start_us = check->rules->now_us};
+	if (fields->not_before_time != NULL &&
+		check_timestamp(check, "not_before_time", fields->not_before_time, &life.not_before_us) &&
+		life.not_before_us > life.start_us) {
 		life.start_us = life.not_before_us;
 	}
 	ret->not_before_us = life.not_before_us;
-	if (request->expiry_case == LATCHKEY__V1__CREATE_KEY_REQUEST__EXPIRY_EXPIRE_TIME) {
-		ret->expire_us = expiry_at(faults, &life, request->expire_time);
-		check_max_ttl(faults, "expire_time", &life, ret->expire_us, policy);
-	} else if (request->expiry_case == LATCHKEY__V1__CREATE_KEY_REQUEST__EXPIRY_TTL) {
-		ret->expire_us = expiry_after(faults, &life, request->ttl);
-		check_max_ttl(faults, "ttl", &life, ret->expire_us, policy);
+	if (fields->expire_time != NULL) {
+		ret->expire_us = expiry_at(check, &life, fields->expire_time);
+		check_max_ttl(check, "expire_time", &life, ret->expire_us);
+	} else if (fields->ttl != NULL) {
+		ret->expire_us = expiry_after(check, &life, fields->ttl);
+		check_max_ttl(check, "ttl", &life, ret->expire_us);
 	} else {
-		ret->expire_us = expiry_by_default(faults, &life, policy);
+		ret->expire_us = expiry_of_none(check, &life);
 	}
 }
 
-/* The casts: protobuf-c has no const texts. */
-void lk_policy_check_key(struct lk_faults *faults, const Latchkey__V1__CreateKeyRequest *request,
-	const Latchkey__Store__PolicyRecord *policy, bool is_system, int64_t now_us, Latchkey__Store__KeyRecord *ret)
+void lk_policy_check_key(struct lk_faults *faults, const struct lk_key_rules *rules, const struct lk_key_fields *fields,
+	Latchkey__Store__KeyRecord *ret)
 {
-	bool name_needed = policy != NULL && (policy->name_required || policy->name_unique);
-	ret->name = (char *)lk_text_check(faults, "name", request->name, LK_NAME_MAX, name_needed);
-	ret->owner = (char *)lk_text_check(faults, "owner", request->owner, LK_OWNER_MAX, false);
-	ret->tenant_scope = check_scope(faults, request->scope);
-	check_expiry(faults, request, policy, now_us, ret);
-	check_metadata(faults, request, ret);
-	check_grant(faults, request->grant, is_system, ret);
+	const struct check check = {.faults = faults, .rules = rules};
+	ret->name = check_name(&check, fields->name);
+	ret->owner = check_owner(&check, fields->owner);
+	ret->tenant_scope = check_scope(&check, fields->scope);
+	check_life(&check, fields, ret);
+	check_metadata(&check, fields, ret);
+	check_permissions(&check, fields, ret);
+	ret->grant = check_grant(&check, fields->grant);
 }

@@ -41,9 +41,18 @@ static enum lk_err check(struct lk_request *request, const Latchkey__V1__CreateK
 {
 	const Latchkey__Store__PolicyRecord *policy = place->keyspace == NULL ? NULL : place->keyspace->policy;
 	/* Of a tenant that is not known, nobody can say that its keys have no grant. */
-	bool has_grant = place->tenant == NULL ? message->grant != NULL : place->is_system;
+	const struct lk_key_rules rules = {
+		.policy = policy,
+		.is_system = place->tenant == NULL ? message->grant != NULL : place->is_system,
+		.now_us = request->now_us,
+		.defaults = true,
+	};
+	struct lk_key_fields fields = {0};
 
-	lk_policy_check_key(&request->faults, message, policy, has_grant, request->now_us, record);
+	if (!lk_key_fields_of_create(request->arena, message, &fields)) {
+		return LK_NO_MEMORY;
+	}
+	lk_policy_check_key(&request->faults, &rules, &fields, record);
 	enum lk_err err = lk_request_check(request);
 	if (err != LK_OK) {
 		return err;

@@ -55,6 +55,10 @@ static void test_policy_defaults_become_explicit(void **state)
 	assert_false(record.revoke_deletes);
 	assert_int_equal(record.default_ttl_us, 0);
 	assert_int_equal(record.max_ttl_us, 0);
+	assert_false(record.owner_required);
+	assert_int_equal(record.name_min_length, 0);
+	assert_int_equal(record.name_max_length, 100);
+	assert_int_equal(record.n_default_permissions, 0);
 }
 
 static void test_policy_absent_is_a_fault(void **state)
@@ -75,7 +79,13 @@ static void test_policy_survives_the_way_to_the_store_and_back(void **state)
 	more.seconds = 3600;
 	more.nanos = 1000;
 	policy.display_length = 11;
+	char *permissions[] = {"agents:list", "chat:*"};
 	policy.name_required = policy.name_unique = policy.expiry_required = policy.revoke_deletes = true;
+	policy.owner_required = true;
+	policy.name_min_length = 2;
+	policy.name_max_length = 50;
+	policy.n_default_permissions = 2;
+	policy.default_permissions = permissions;
 	policy.default_ttl = &hour;
 	policy.max_ttl = &more;
 	policy.token_format = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE;
@@ -241,6 +251,61 @@ static void test_policy_default_ttl_is_within_the_longest(void **state)
 	assert_int_equal(faults.count, 0);
 }
 
+static void test_policy_name_lengths_are_in_order(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t min;
+		uint32_t max;
+		const char *field;
+		const char *part;
+	} cases[] = {
+		{0, 0, NULL, NULL},
+		{100, 0, NULL, NULL},
+		{100, 100, NULL, NULL},
+		{7, 7, NULL, NULL},
+		{0, 1, NULL, NULL},
+		{8, 7, "policy.name_min_length", "8 is more than a name may have: give at most 7"},
+		{101, 0, "policy.name_min_length", "101 is more than a name may have: give at most 100"},
+		{UINT32_MAX, 100, "policy.name_min_length", "give at most 100"},
+		{0, 101, "policy.name_max_length", "101 is too long: give at most 100"},
+		{5, UINT32_MAX, "policy.name_max_length", "is too long"},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		lk_faults_init(&faults, &arena);
+		policy.name_min_length = cases[i].min;
+		policy.name_max_length = cases[i].max;
+		lk_policy_from_request(&faults, &policy, false, &record);
+		assert_int_equal(faults.count, cases[i].field == NULL ? 0 : 1);
+		if (cases[i].field != NULL) {
+			assert_fault(0, cases[i].field, cases[i].part);
+		}
+	}
+}
+
+static void test_policy_kept_without_lengths_has_the_widest(void **state)
+{
+	(void)state;
+	latchkey__store__policy_record__init(&record);
+	assert_int_equal(lk_policy_name_max(&record), 100);
+	const Latchkey__V1__KeyPolicy *api = lk_policy_to_api(&arena, &record);
+	assert_int_equal(api->name_max_length, 100);
+	record.name_max_length = 12;
+	assert_int_equal(lk_policy_name_max(&record), 12);
+}
+
+static void test_policy_default_permissions_are_permissions(void **state)
+{
+	(void)state;
+	char *permissions[] = {"agents:list", "agents list", "agents:list"};
+	policy.n_default_permissions = 3;
+	policy.default_permissions = permissions;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 2);
+	assert_fault(0, "policy.default_permissions[1]", "is no permission");
+	assert_fault(1, "policy.default_permissions[2]", "given twice");
+}
+
 static void test_policy_reports_all_faults_together(void **state)
 {
 	(void)state;
@@ -249,8 +314,19 @@ static void test_policy_reports_all_faults_together(void **state)
 	policy.token_format = (Latchkey__V1__TokenFormat)7;
 	policy.default_ttl = &none;
 	policy.max_ttl = &none;
+	char *permissions[] = {""};
+	policy.n_default_permissions = 1;
+	policy.default_permissions = permissions;
+	policy.name_min_length = 102;
+	policy.name_max_length = 101;
 	lk_policy_from_request(&faults, &policy, false, &record);
-	assert_int_equal(faults.count, 6);
+	static const char *const fields[] = {"policy.token_prefix", "policy.token_prefix", "policy.token_prefix",
+		"policy.token_format", "policy.default_ttl", "policy.max_ttl", "policy.name_max_length",
+		"policy.name_min_length", "policy.default_permissions[0]"};
+	assert_int_equal(faults.count, COUNT(fields));
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		assert_string_equal(faults.items[i].field, fields[i]);
+	}
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -269,6 +345,9 @@ int main(void)
 		TEST(test_policy_unknown_format_is_a_fault),
 		TEST(test_policy_ttls_are_positive_durations),
 		TEST(test_policy_default_ttl_is_within_the_longest),
+		TEST(test_policy_name_lengths_are_in_order),
+		TEST(test_policy_kept_without_lengths_has_the_widest),
+		TEST(test_policy_default_permissions_are_permissions),
 		TEST(test_policy_reports_all_faults_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
