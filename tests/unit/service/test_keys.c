@@ -82,7 +82,7 @@ static void test_key_is_shown_without_its_token(void **state)
 	assert_int_equal(shown->state, LATCHKEY__V1__KEY_STATE__KEY_STATE_ACTIVE);
 	assert_int_equal(shown->usage_count, 2);
 	assert_non_null(shown->last_used_time);
-	assert_int_equal(shown->n_available_actions, 2);
+	assert_int_equal(shown->n_available_actions, 5);
 	assert_null(memmem(answer.payload, answer.payload_len, key.token + 12, 20));
 	loop_answer_done(&answer);
 	fixture_key_done(&key);
