@@ -1,6 +1,5 @@
 #include "server/core/grant.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "server/core/text.h"
@@ -128,22 +127,22 @@ static bool is_among(char *const *items, size_t count, const char *item)
 	return false;
 }
 
-static void check_list(struct lk_faults *faults, const struct list *list)
+static void check_list(struct lk_faults *faults, const char *field, const struct list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const char *item = list->items[i];
-		char field[sizeof("grant.keyspaces[18446744073709551615]")];
-		(void)snprintf(field, sizeof(field), "grant.%s[%zu]", list->name, i);
+		const char *entry = lk_arena_printf(faults->arena, "%s.%s[%zu]", field, list->name, i);
+		entry = entry == NULL ? field : entry;
 		if (!list->is_good(item)) {
-			lk_fault_add(faults, field, "%s: %s", lk_text_quote(faults->arena, item), list->remedy);
+			lk_fault_add(faults, entry, "%s: %s", lk_text_quote(faults->arena, item), list->remedy);
 		} else if (is_among(list->items, i, item)) {
 			lk_fault_add(
-				faults, field, "%s is given twice: give it once", lk_text_quote(faults->arena, item));
+				faults, entry, "%s is given twice: give it once", lk_text_quote(faults->arena, item));
 		}
 	}
 }
 
-void lk_grant_check(struct lk_faults *faults, const Latchkey__Store__GrantRecord *grant)
+void lk_grant_check(struct lk_faults *faults, const char *field, const Latchkey__Store__GrantRecord *grant)
 {
 	const struct list lists[] = {
 		{"methods", grant->methods, grant->n_methods, is_method,
@@ -154,6 +153,6 @@ void lk_grant_check(struct lk_faults *faults, const Latchkey__Store__GrantRecord
 			"give the id of a keyspace, or \"*\" for all"},
 	};
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		check_list(faults, &lists[i]);
+		check_list(faults, field, &lists[i]);
 	}
 }

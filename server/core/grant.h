@@ -27,9 +27,9 @@ bool lk_grant_within(const Latchkey__Store__GrantRecord *inner, const Latchkey__
 
 /*
  * Adds a fault for each entry of `grant` that is malformed: a right that is neither "*", "noun.*" nor "noun.verb" in lower case,
- * a tenant or keyspace that is neither "*" nor an id, tenant "active", an entry given twice. Fields are named
- * "grant.methods[0]" and so on.
+ * a tenant or keyspace that is neither "*" nor an id, tenant "active", an entry given twice. `field` is the grant's own: faults
+ * are of "`field`.methods[0]" and so on.
  */
-void lk_grant_check(struct lk_faults *faults, const Latchkey__Store__GrantRecord *grant);
+void lk_grant_check(struct lk_faults *faults, const char *field, const Latchkey__Store__GrantRecord *grant);
 
 #endif

@@ -99,7 +99,6 @@ static void check_permissions(
 	ret->n_permissions = fields->n_permissions;
 }
 
-/* Those of the grant itself carry no prefix: where keys come by the dozen, none has one. */
 static Latchkey__Store__GrantRecord *check_grant(const struct check *check, Latchkey__Store__GrantRecord *grant)
 {
 	if (grant == NULL && check->rules->is_system) {
@@ -112,7 +111,7 @@ static Latchkey__Store__GrantRecord *check_grant(const struct check *check, Latc
 		return NULL;
 	}
 	if (grant != NULL) {
-		lk_grant_check(check->faults, grant);
+		lk_grant_check(check->faults, field(check, "grant"), grant);
 	}
 	return grant;
 }

@@ -224,7 +224,7 @@ static void check(const struct lists *lists)
 	const Latchkey__Store__GrantRecord grant = grant_of(lists);
 	lk_arena_reset(&arena);
 	lk_faults_init(&faults, &arena);
-	lk_grant_check(&faults, &grant);
+	lk_grant_check(&faults, "grant", &grant);
 }
 
 static void test_grant_check_takes_good_entries(void **state)
