@@ -67,8 +67,20 @@ enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field,
 	return LK_OK;
 }
 
-enum lk_err lk_access_key(
-	struct lk_request *request, const char *given, const char *key, struct lk_located_key *ret_located)
+/* The keyspace of a key, where the caller is granted it and it is not closed. */
+static Latchkey__Store__KeyspaceRecord *keyspace_of(struct lk_request *request, const Latchkey__Store__KeyRecord *key)
+{
+	Latchkey__Store__KeyspaceRecord *keyspace = lk_find_keyspace_by_number(
+		request->txn, request->arena, key->keyspace);
+
+	if (keyspace == NULL || keyspace->closed || !lk_grant_allows_keyspace(request->caller.grant, keyspace->id)) {
+		return NULL;
+	}
+	return keyspace;
+}
+
+enum lk_err lk_access_locate_key(struct lk_request *request, const char *given, const char *field, const char *key,
+	struct lk_located_key *ret_located)
 {
 	struct lk_located_key located = {0};
 	uint64_t number = 0;
@@ -79,22 +91,33 @@ enum lk_err lk_access_key(
 	}
 	if (!lk_key_id_is(key) && !lk_key_number_parse(key, &number)) {
 		/* Not with the value: it may be a token, in the wrong place. */
-		lk_fault_add(&request->faults, "key",
+		lk_fault_add(&request->faults, field,
 			"names no key: give its id, \"key_\" and 26 characters, or its number");
-	}
-	err = lk_request_check(request);
-	if (err != LK_OK) {
-		return err;
-	}
-	if (located.tenant != NULL) {
+	} else if (located.tenant != NULL) {
 		located.key = lk_find_key(request->txn, request->arena, located.tenant->number, key);
 	}
 	if (located.key != NULL) {
-		located.keyspace = lk_find_keyspace_by_number(request->txn, request->arena, located.key->keyspace);
-	}
-	if (located.keyspace == NULL || !lk_grant_allows_keyspace(request->caller.grant, located.keyspace->id)) {
-		return lk_request_not_found(request, "key", key);
+		located.keyspace = keyspace_of(request, located.key);
+		located.key = located.keyspace == NULL ? NULL : located.key;
 	}
 	*ret_located = located;
 	return LK_OK;
+}
+
+enum lk_err lk_access_key(
+	struct lk_request *request, const char *given, const char *key, struct lk_located_key *ret_located)
+{
+	struct lk_located_key located = {0};
+
+	enum lk_err err = lk_access_locate_key(request, given, "key", key, &located);
+	if (err == LK_OK) {
+		err = lk_request_check(request);
+	}
+	if (err == LK_OK && located.key == NULL) {
+		err = lk_request_not_found(request, "key", key);
+	}
+	if (err == LK_OK) {
+		*ret_located = located;
+	}
+	return err;
 }

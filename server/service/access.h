@@ -33,7 +33,15 @@ struct lk_located_key {
 };
 
 /*
- * The key that `key`, an id or a number, names in the tenant that `given` names. Every fault so far is reported first.
+ * Looks for the key that `key`, an id or a number, names in the tenant that `given` names. What is malformed is a fault of `field`.
+ * On LK_OK, what is not there stays NULL: the request's other faults come before that, and then lk_request_not_found().
+ * LK_PERMISSION_DENIED.
+ */
+LK_MUST_CHECK enum lk_err lk_access_locate_key(struct lk_request *request, const char *given, const char *field,
+	const char *key, struct lk_located_key *ret_located);
+
+/*
+ * As above, of field "key", and the key is there. Every fault so far is reported first.
  * LK_INVALID_ARGUMENT, LK_PERMISSION_DENIED, LK_NOT_FOUND.
  */
 LK_MUST_CHECK enum lk_err lk_access_key(

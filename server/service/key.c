@@ -5,6 +5,10 @@ const struct latchkey_v1_key_handlers lk_key_handlers = {
 	.create = {lk_key_create_build, lk_key_create_reply},
 	.get = lk_key_get,
 	.list = lk_key_list,
+	.update = {lk_key_update_build, lk_key_update_reply},
+	.activate = {lk_key_activate_build, lk_key_activate_reply},
+	.suspend = {lk_key_suspend_build, lk_key_suspend_reply},
+	.rotate = {lk_key_rotate_build, lk_key_rotate_reply},
 	.revoke = {lk_key_revoke_build, lk_key_revoke_reply},
 	/* What a Delete answers is known before it is done. */
 	.delete_ = {lk_key_delete_build, NULL},

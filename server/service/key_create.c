@@ -4,10 +4,10 @@
 #include "server/core/grant.h"
 #include "server/core/id.h"
 #include "server/core/policy.h"
-#include "server/core/secret.h"
 #include "server/service/access.h"
 #include "server/service/build.h"
 #include "server/service/key_handlers.h"
+#include "server/service/key_subject.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
 
@@ -68,29 +68,9 @@ static enum lk_err check(struct lk_request *request, const Latchkey__V1__CreateK
 			request, LK_PERMISSION_DENIED, "the grant exceeds your own: leave out what you may not do");
 	}
 	if (policy->name_unique && lk_find_name_taken(request->txn, place->keyspace->number, record->name)) {
-		lk_fault_add(&request->faults, "name", "\"%s\" is taken by another key of keyspace \"%s\"",
-			record->name, place->keyspace->id);
-		return lk_request_fail(request, LK_ALREADY_EXISTS, "name \"%s\" is taken", record->name);
+		return lk_key_name_taken(request, "name", record->name, place->keyspace->id);
 	}
 	return lk_request_check(request);
-}
-
-/* Mints the token: into the response, and as its digest into the record. */
-static enum lk_err mint(struct lk_request *request, const Latchkey__Store__PolicyRecord *policy,
-	Latchkey__Store__KeyRecord *record, Latchkey__V1__CreateKeyResponse *response)
-{
-	char *token = lk_arena_alloc(request->arena, LK_TOKEN_MINTED_MAX);
-	uint8_t *digest = lk_arena_alloc(request->arena, LK_DIGEST_LEN);
-
-	if (token == NULL || digest == NULL) {
-		return LK_NO_MEMORY;
-	}
-	size_t len = lk_token_mint(policy->token_prefix, token);
-	lk_token_digest(lk_store_keyring(request->store), token, len, digest);
-	record->digest = (ProtobufCBinaryData){LK_DIGEST_LEN, digest};
-	record->display_prefix = lk_arena_text(request->arena, token, policy->display_length);
-	response->token = token;
-	return record->display_prefix == NULL ? LK_NO_MEMORY : LK_OK;
 }
 
 static enum lk_err identify(struct lk_request *request, Latchkey__Store__KeyRecord *record)
@@ -162,7 +142,9 @@ enum lk_err lk_key_create_build(struct lk_request *request, const Latchkey__V1__
 		err = identify(request, record);
 	}
 	if (err == LK_OK && !message->validate_only) {
-		err = mint(request, place.keyspace->policy, record, response);
+		err = lk_key_mint(request, place.keyspace->policy, record, &response->token);
+	}
+	if (err == LK_OK && !message->validate_only) {
 		expect(request, &place, record, change);
 		lk_build_put_key(request, change, record);
 	}

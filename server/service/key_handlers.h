@@ -20,6 +20,26 @@ enum lk_err lk_key_get(
 enum lk_err lk_key_list(struct lk_request *request, const Latchkey__V1__ListKeysRequest *message,
 	Latchkey__V1__ListKeysResponse *response);
 
+/* key_change.c */
+enum lk_err lk_key_update_build(struct lk_request *request, const Latchkey__V1__UpdateKeyRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__Key *response);
+void lk_key_update_reply(struct lk_request *request, const Latchkey__V1__UpdateKeyRequest *message,
+	const Latchkey__Store__Change *change, Latchkey__V1__Key *response);
+enum lk_err lk_key_activate_build(struct lk_request *request, const Latchkey__V1__ActivateKeyRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__Key *response);
+void lk_key_activate_reply(struct lk_request *request, const Latchkey__V1__ActivateKeyRequest *message,
+	const Latchkey__Store__Change *change, Latchkey__V1__Key *response);
+enum lk_err lk_key_suspend_build(struct lk_request *request, const Latchkey__V1__SuspendKeyRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__Key *response);
+void lk_key_suspend_reply(struct lk_request *request, const Latchkey__V1__SuspendKeyRequest *message,
+	const Latchkey__Store__Change *change, Latchkey__V1__Key *response);
+
+/* key_rotate.c */
+enum lk_err lk_key_rotate_build(struct lk_request *request, const Latchkey__V1__RotateKeyRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__RotateKeyResponse *response);
+void lk_key_rotate_reply(struct lk_request *request, const Latchkey__V1__RotateKeyRequest *message,
+	const Latchkey__Store__Change *change, Latchkey__V1__RotateKeyResponse *response);
+
 /* key_end.c */
 enum lk_err lk_key_revoke_build(struct lk_request *request, const Latchkey__V1__RevokeKeyRequest *message,
 	Latchkey__Store__Change *change, Latchkey__V1__Key *response);

@@ -13,8 +13,7 @@ static char *borrow(const char *text)
 	return (char *)(uintptr_t)text;
 }
 
-/* What was only checked stands at no revision, and has no etag. */
-static char *etag_of(struct lk_arena *arena, uint64_t revision)
+char *lk_view_etag(struct lk_arena *arena, uint64_t revision)
 {
 	char *etag = revision == 0 ? NULL : lk_arena_printf(arena, "%016" PRIx64, revision);
 
@@ -28,7 +27,7 @@ void lk_view_tenant(
 	ret_view->display_name = record->display_name;
 	ret_view->create_time = lk_time_to_timestamp(request->arena, record->create_us);
 	ret_view->update_time = lk_time_to_timestamp(request->arena, record->update_us);
-	ret_view->etag = etag_of(request->arena, record->revision);
+	ret_view->etag = lk_view_etag(request->arena, record->revision);
 }
 
 void lk_view_keyspace(struct lk_request *request, const Latchkey__Store__KeyspaceRecord *record, const char *tenant,
@@ -40,7 +39,7 @@ void lk_view_keyspace(struct lk_request *request, const Latchkey__Store__Keyspac
 	ret_view->policy = lk_policy_to_api(request->arena, record->policy);
 	ret_view->create_time = lk_time_to_timestamp(request->arena, record->create_us);
 	ret_view->update_time = lk_time_to_timestamp(request->arena, record->update_us);
-	ret_view->etag = etag_of(request->arena, record->revision);
+	ret_view->etag = lk_view_etag(request->arena, record->revision);
 }
 
 Latchkey__V1__Grant *lk_view_grant(struct lk_arena *arena, const Latchkey__Store__GrantRecord *record)
@@ -86,6 +85,26 @@ static void view_state(struct lk_request *request, const Latchkey__Store__KeyRec
 	}
 }
 
+static bool is_suspended(const Latchkey__Store__KeyRecord *record)
+{
+	return record->state == LATCHKEY__STORE__STORED_STATE__STORED_STATE_SUSPENDED;
+}
+
+/* Until when the secret before the newest is good, as Verify has it; 0 where that is over, or never was. */
+static int64_t previous_end(const Latchkey__Store__KeyRecord *record, int64_t now_us)
+{
+	int64_t end_us = record->previous_until_us;
+
+	if (record->previous_digest.len == 0 ||
+		(record->state != LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE && !is_suspended(record))) {
+		return 0;
+	}
+	if (record->expire_us != 0 && record->expire_us < end_us) {
+		end_us = record->expire_us;
+	}
+	return end_us > now_us ? end_us : 0;
+}
+
 void lk_view_key(struct lk_request *request, const Latchkey__Store__KeyRecord *record, const char *tenant,
 	const char *keyspace, Latchkey__V1__Key *ret_view)
 {
@@ -112,7 +131,13 @@ void lk_view_key(struct lk_request *request, const Latchkey__Store__KeyRecord *r
 	ret_view->last_used_time = lk_time_to_timestamp(request->arena, usage.last_used_us);
 	ret_view->usage_count = usage.count;
 	ret_view->revoke_reason = record->revoke_reason;
-	ret_view->etag = etag_of(request->arena, record->revision);
+	/* A key that was revoked after it was suspended is suspended no more. */
+	ret_view->suspend_reason = is_suspended(record) ? record->suspend_reason : borrow("");
+	ret_view->permissions = record->permissions;
+	ret_view->n_permissions = record->n_permissions;
+	ret_view->previous_secret_expire_time = lk_time_to_timestamp(
+		request->arena, previous_end(record, request->now_us));
+	ret_view->etag = lk_view_etag(request->arena, record->revision);
 	ret_view->grant = lk_view_grant(request->arena, record->grant);
 	view_metadata(request->arena, record, ret_view);
 	view_state(request, record, ret_view);

@@ -12,6 +12,9 @@
 #include "latchkey/v1/tenant.pb-c.h"
 #include "server/service/request.h"
 
+/* The etag of a record that stands at `revision`; "" for 0, of what was only checked, and where the arena is exhausted. */
+char *lk_view_etag(struct lk_arena *arena, uint64_t revision);
+
 void lk_view_tenant(
 	struct lk_request *request, const Latchkey__Store__TenantRecord *record, Latchkey__V1__Tenant *ret_view);
 

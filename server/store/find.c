@@ -182,3 +182,21 @@ bool lk_find_name_taken(struct lk_txn *txn, uint32_t keyspace, const char *name)
 	lk_walk_free(walk);
 	return taken;
 }
+
+bool lk_find_name_taken_by_other(struct lk_txn *txn, uint32_t keyspace, const char *name, uint64_t slot)
+{
+	if (strlen(name) > NAME_MAX_BYTES) {
+		return false;
+	}
+	struct lk_key prefix = lk_key_by_name_prefix(keyspace, name, false);
+	struct lk_key own = lk_key_by_name(keyspace, name, false, slot);
+	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_KEY_BY_NAME);
+	bool found = lk_walk_seek(walk, &prefix) && lk_walk_in(walk, &prefix);
+
+	/* Its own entry may stand before another's, of a time when names were free. */
+	if (found && lk_walk_in(walk, &own)) {
+		found = lk_walk_next(walk) && lk_walk_in(walk, &prefix);
+	}
+	lk_walk_free(walk);
+	return found;
+}

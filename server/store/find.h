@@ -45,5 +45,7 @@ Latchkey__Store__JobPartRecord *lk_find_job_part(
 
 /* Whether a key of the keyspace that is not revoked has this name. False also where an error sticks. */
 bool lk_find_name_taken(struct lk_txn *txn, uint32_t keyspace, const char *name);
+/* As above, by another key than that in `slot`. */
+bool lk_find_name_taken_by_other(struct lk_txn *txn, uint32_t keyspace, const char *name, uint64_t slot);
 
 #endif

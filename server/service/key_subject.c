@@ -1,0 +1,103 @@
+#include "server/service/key_subject.h"
+
+#include "server/core/grant.h"
+#include "server/core/lifecycle.h"
+#include "server/core/secret.h"
+#include "server/service/build.h"
+#include "server/service/view.h"
+
+enum lk_err lk_key_check_grant(struct lk_request *request, const Latchkey__Store__KeyRecord *key)
+{
+	if (key->grant == NULL || lk_grant_within(key->grant, request->caller.grant)) {
+		return LK_OK;
+	}
+	return lk_request_fail(request, LK_PERMISSION_DENIED,
+		"the grant of \"%s\" exceeds your own: only a caller that may do all of it may change or end it",
+		key->id);
+}
+
+enum lk_err lk_key_find_subject(
+	struct lk_request *request, const char *tenant, const char *key, struct lk_located_key *ret_subject)
+{
+	struct lk_located_key subject = {0};
+
+	enum lk_err err = lk_access_key(request, tenant, key, &subject);
+	if (err == LK_OK) {
+		err = lk_key_check_grant(request, subject.key);
+	}
+	if (err == LK_OK) {
+		*ret_subject = subject;
+	}
+	return err;
+}
+
+enum lk_err lk_key_transition(struct lk_request *request, const Latchkey__Store__KeyRecord *key,
+	Latchkey__V1__KeyAction action, bool *ret_changes)
+{
+	Latchkey__V1__KeyState state = lk_lifecycle_state(key->state, key->expire_us, request->now_us);
+	enum lk_transition transition = lk_lifecycle_transition(state, action);
+
+	if (transition == LK_TRANSITION_REFUSED) {
+		return lk_request_fail(request, LK_FAILED_PRECONDITION, "key \"%s\" %s", key->id,
+			lk_lifecycle_refusal(request->arena, state, action));
+	}
+	*ret_changes = transition == LK_TRANSITION_YES;
+	return LK_OK;
+}
+
+void lk_key_touch_subject(
+	struct lk_request *request, const struct lk_located_key *subject, Latchkey__Store__Change *change)
+{
+	lk_build_expect_keyspace(
+		request, change, subject->keyspace->tenant, subject->keyspace->id, subject->keyspace->revision);
+	lk_build_expect_key(request, change, subject->key->slot, subject->key->revision);
+	subject->key->update_us = request->now_us;
+}
+
+void lk_key_put_subject(
+	struct lk_request *request, const struct lk_located_key *subject, Latchkey__Store__Change *change)
+{
+	lk_key_touch_subject(request, subject, change);
+	lk_build_put_key(request, change, subject->key);
+}
+
+void lk_key_show_subject(struct lk_request *request, const struct lk_located_key *subject, Latchkey__V1__Key *ret_view)
+{
+	lk_view_key(request, subject->key, subject->tenant->id, subject->keyspace->id, ret_view);
+}
+
+void lk_key_show_change(struct lk_request *request, const Latchkey__Store__Change *change, Latchkey__V1__Key *view)
+{
+	/* A key that the change removed is shown as it was last. */
+	if (change->n_mutations > 0 && change->mutations[0]->what_case == LATCHKEY__STORE__MUTATION__WHAT_PUT_KEY) {
+		lk_view_key(request, change->mutations[0]->put_key, view->tenant, view->keyspace, view);
+	}
+}
+
+enum lk_err lk_key_name_taken(struct lk_request *request, const char *field, const char *name, const char *keyspace)
+{
+	lk_fault_add(&request->faults, field, "\"%s\" is taken by another key of keyspace \"%s\"", name, keyspace);
+	return lk_request_fail(request, LK_ALREADY_EXISTS, "name \"%s\" is taken", name);
+}
+
+enum lk_err lk_key_mint(struct lk_request *request, const Latchkey__Store__PolicyRecord *policy,
+	Latchkey__Store__KeyRecord *record, char **ret_token)
+{
+	char *token = lk_arena_alloc(request->arena, LK_TOKEN_MINTED_MAX);
+	uint8_t *digest = lk_arena_alloc(request->arena, LK_DIGEST_LEN);
+
+	if (token == NULL || digest == NULL) {
+		return LK_NO_MEMORY;
+	}
+	size_t len = lk_token_mint(policy->token_prefix, token);
+	char *shown = lk_arena_text(request->arena, token, policy->display_length);
+	if (shown == NULL) {
+		return LK_NO_MEMORY;
+	}
+	lk_token_digest(lk_store_keyring(request->store), token, len, digest);
+	record->digest = (ProtobufCBinaryData){LK_DIGEST_LEN, digest};
+	record->secret_kind = LATCHKEY__STORE__SECRET_KIND__SECRET_KIND_MINTED;
+	record->display_prefix = shown;
+	*ret_token = token;
+	return LK_OK;
+}

@@ -1,0 +1,51 @@
+/*
+ * The key that a call changes, and what all such calls owe: that the caller may change it, that its state allows it, and that
+ * the change depends on what was read.
+ */
+#ifndef LK_SERVER_SERVICE_KEY_SUBJECT_H
+#define LK_SERVER_SERVICE_KEY_SUBJECT_H
+
+#include "latchkey/store/change.pb-c.h"
+#include "latchkey/v1/key.pb-c.h"
+#include "server/service/access.h"
+
+#define LK_REASON_MAX 256
+
+/*
+ * LK_OK where the key is no root key, or the caller may itself do all that the root key may. LK_PERMISSION_DENIED: nobody
+ * changes or ends a credential that is stronger than his own.
+ */
+LK_MUST_CHECK enum lk_err lk_key_check_grant(struct lk_request *request, const Latchkey__Store__KeyRecord *key);
+
+/* Finds the key, as lk_access_key(), and checks its grant as above. */
+LK_MUST_CHECK enum lk_err lk_key_find_subject(
+	struct lk_request *request, const char *tenant, const char *key, struct lk_located_key *ret_subject);
+
+/* What `action` does to the key now: whether it changes it. LK_FAILED_PRECONDITION where it cannot be. */
+LK_MUST_CHECK enum lk_err lk_key_transition(struct lk_request *request, const Latchkey__Store__KeyRecord *key,
+	Latchkey__V1__KeyAction action, bool *ret_changes);
+
+/* Expects the subject and its keyspace as they were read, and sets the subject's time of update. */
+void lk_key_touch_subject(
+	struct lk_request *request, const struct lk_located_key *subject, Latchkey__Store__Change *change);
+/* As above, and puts the subject, changed as it now is. */
+void lk_key_put_subject(
+	struct lk_request *request, const struct lk_located_key *subject, Latchkey__Store__Change *change);
+
+/* The subject as the API shows it. */
+void lk_key_show_subject(struct lk_request *request, const struct lk_located_key *subject, Latchkey__V1__Key *ret_view);
+
+/* Completes a view that lk_key_show_subject() made, from the change as it was applied. */
+void lk_key_show_change(struct lk_request *request, const Latchkey__Store__Change *change, Latchkey__V1__Key *view);
+
+/* LK_ALREADY_EXISTS, with a fault of `field`, which is the name. */
+enum lk_err lk_key_name_taken(struct lk_request *request, const char *field, const char *name, const char *keyspace);
+
+/*
+ * Mints a token by the policy: the digest and the first characters into the record, the token, in the request's arena, to
+ * `ret_token`. LK_NO_MEMORY.
+ */
+LK_MUST_CHECK enum lk_err lk_key_mint(struct lk_request *request, const Latchkey__Store__PolicyRecord *policy,
+	Latchkey__Store__KeyRecord *record, char **ret_token);
+
+#endif
