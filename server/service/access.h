@@ -33,8 +33,8 @@ struct lk_located_key {
 };
 
 /*
- * Looks for the key that `key`, an id or a number, names in the tenant that `given` names. What is malformed is a fault of `field`.
- * On LK_OK, what is not there stays NULL: the request's other faults come before that, and then lk_request_not_found().
+ * Looks for the key that `key`, an id or a number, names in the tenant that `given` names. What is malformed is a fault of
+ * `field`. On LK_OK, what is not there stays NULL: the request's other faults come before that, and then lk_request_not_found().
  * LK_PERMISSION_DENIED.
  */
 LK_MUST_CHECK enum lk_err lk_access_locate_key(struct lk_request *request, const char *given, const char *field,

@@ -58,7 +58,7 @@ void fixture_make_keyspace(const char *tenant, const char *keyspace, const Latch
 	loop_answer_done(&answer);
 }
 
-static struct fixture_key take_key(struct loop_answer *answer)
+struct fixture_key fixture_take_key(struct loop_answer *answer)
 {
 	const Latchkey__V1__CreateKeyResponse *response = (const Latchkey__V1__CreateKeyResponse *)answer->response;
 	struct fixture_key key = {strdup(response->key->id), strdup(response->token)};
@@ -76,7 +76,7 @@ struct fixture_key fixture_make_key(const char *tenant, const char *keyspace, co
 	request.keyspace = TEXT(keyspace);
 	request.name = TEXT(name);
 	struct loop_answer answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_OK);
-	return take_key(&answer);
+	return fixture_take_key(&answer);
 }
 
 static char **list_of(const char *const *texts, size_t *ret_count)
@@ -100,7 +100,7 @@ struct fixture_key fixture_make_root_key(
 	request.name = TEXT("a root key");
 	request.grant = &grant;
 	struct loop_answer answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_OK);
-	return take_key(&answer);
+	return fixture_take_key(&answer);
 }
 
 void fixture_key_done(struct fixture_key *key)

@@ -43,6 +43,8 @@ struct fixture_key fixture_make_key(const char *tenant, const char *keyspace, co
 /* A root key of this grant; each list ends with NULL. */
 struct fixture_key fixture_make_root_key(
 	const char *const *methods, const char *const *tenants, const char *const *keyspaces);
+/* The key that a Create answered; is done with the answer. */
+struct fixture_key fixture_take_key(struct loop_answer *answer);
 void fixture_key_done(struct fixture_key *key);
 
 /* The verdict on a token, asked by the operator. */
