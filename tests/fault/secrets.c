@@ -19,19 +19,24 @@
 /* The last of them is a root key. */
 #define KEYS 9
 
+/* Of each key the secret that it was made with, and behind those of all keys the one that it was rotated to, or nothing. */
+#define SECRETS (2 * KEYS)
+
 /* What is looked for: the random part of each token; and, to see that the search finds what is there, the name of each key. */
-static char secrets[KEYS][33];
+static char secrets[SECRETS][33];
 static char names[KEYS][32];
 static size_t secrets_found;
 static size_t names_found;
 
 static void search(const char *where, const uint8_t *data, size_t len)
 {
-	for (size_t i = 0; i < KEYS; i++) {
-		if (memmem(data, len, secrets[i], strlen(secrets[i])) != NULL) {
+	for (size_t i = 0; i < SECRETS; i++) {
+		if (secrets[i][0] != '\0' && memmem(data, len, secrets[i], strlen(secrets[i])) != NULL) {
 			(void)fprintf(stderr, "a token is in %s\n", where);
 			secrets_found++;
 		}
+	}
+	for (size_t i = 0; i < KEYS; i++) {
 		names_found += memmem(data, len, names[i], strlen(names[i])) != NULL;
 	}
 }
@@ -111,13 +116,50 @@ static void misplace(struct lk_channel *channel, char *token, const char *secret
 	lk_call_done(&call);
 }
 
-/* Without the first characters, which are shown. */
-static void remember(size_t i, const Latchkey__V1__CreateKeyResponse *made)
+/* As above, in the place of the key that an Update is about. */
+static void misplace_in_update(struct lk_channel *channel, char *token, const char *secret)
 {
-	(void)snprintf(secrets[i], sizeof secrets[i], "%s", made->token + strlen(made->key->display_prefix));
+	Latchkey__V1__UpdateKeyRequest request = LATCHKEY__V1__UPDATE_KEY_REQUEST__INIT;
+	Latchkey__V1__Key key = LATCHKEY__V1__KEY__INIT;
+	Latchkey__V1__Key *response = NULL;
+	struct lk_call call = LK_CALL_INIT;
+
+	request.tenant = TEXT("acme");
+	request.key = &key;
+	key.id = token;
+	request.etag = token;
+	CHECK(latchkey_v1_key_update(channel, &request, &response, &call) == LK_INVALID_ARGUMENT);
+	CHECK(strstr(call.message, secret) == NULL);
+	CHECK(call.n_violations == 2);
+	for (size_t i = 0; i < call.n_violations; i++) {
+		CHECK(strstr(call.violations[i].description, secret) == NULL);
+	}
+	lk_call_done(&call);
 }
 
-/* Makes a key under a request_id, so that its reply is kept, verifies it, and revokes every other one. */
+/* Without the first characters, which are shown. */
+static void remember(size_t i, const char *token, const Latchkey__V1__Key *key)
+{
+	(void)snprintf(secrets[i], sizeof secrets[i], "%s", token + strlen(key->display_prefix));
+}
+
+/* Rotates the key, and leaves the secret so far good beside the new one. */
+static void rotate(struct lk_channel *channel, size_t i, char *key)
+{
+	Latchkey__V1__RotateKeyRequest request = LATCHKEY__V1__ROTATE_KEY_REQUEST__INIT;
+	Google__Protobuf__Duration overlap = GOOGLE__PROTOBUF__DURATION__INIT;
+	Latchkey__V1__RotateKeyResponse *rotated = NULL;
+
+	overlap.seconds = 3600;
+	request.tenant = TEXT("acme");
+	request.key = key;
+	request.overlap = &overlap;
+	CHECK(latchkey_v1_key_rotate(channel, &request, &rotated, NULL) == LK_OK);
+	remember(KEYS + i, rotated->token, rotated->key);
+	latchkey__v1__rotate_key_response__free_unpacked(rotated, NULL);
+}
+
+/* Makes a key under a request_id, so that its reply is kept, verifies and rotates it, and revokes every other one. */
 static void use_key(struct lk_channel *channel, size_t i)
 {
 	Latchkey__V1__CreateKeyRequest create = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
@@ -132,10 +174,12 @@ static void use_key(struct lk_channel *channel, size_t i)
 	create.keyspace = TEXT("prod");
 	create.name = names[i];
 	CHECK(latchkey_v1_key_create(channel, &create, &made, NULL) == LK_OK);
-	remember(i, made);
+	remember(i, made->token, made->key);
 	verify.token = made->token;
 	CHECK(latchkey_v1_key_verify(channel, &verify, &verdict, NULL) == LK_OK && verdict->valid);
 	misplace(channel, made->token, secrets[i]);
+	misplace_in_update(channel, made->token, secrets[i]);
+	rotate(channel, i, made->key->id);
 	revoke.tenant = TEXT("acme");
 	revoke.key = made->key->id;
 	CHECK(i % 2 == 0 || latchkey_v1_key_revoke(channel, &revoke, &revoked, NULL) == LK_OK);
@@ -163,7 +207,7 @@ static void use_root_key(struct lk_channel *channel, const char *url, size_t i)
 	create.name = names[i];
 	create.grant = &grant;
 	CHECK(latchkey_v1_key_create(channel, &create, &made, NULL) == LK_OK);
-	remember(i, made);
+	remember(i, made->token, made->key);
 	struct lk_channel_options options = {.urls = &url, .n_urls = 1, .credential = made->token};
 	CHECK(lk_channel_open(&options, &its_own) == LK_OK);
 	get.tenant = TEXT("acme");
