@@ -452,8 +452,8 @@ static void test_update_keeps_unique_names_unique(void **state)
 	fixture_key_done(&next);
 }
 
-/* Changes the policy of a keyspace behind the services' back. */
-static void set_policy(const char *keyspace, void (*change_policy)(Latchkey__Store__PolicyRecord *policy))
+/* Changes a keyspace behind the services' back. */
+static void set_keyspace(const char *keyspace, void (*change_keyspace)(Latchkey__Store__KeyspaceRecord *keyspace))
 {
 	struct lk_arena arena = {0};
 	struct lk_txn *txn = NULL;
@@ -464,7 +464,7 @@ static void set_policy(const char *keyspace, void (*change_policy)(Latchkey__Sto
 	assert_non_null(tenant);
 	Latchkey__Store__KeyspaceRecord *record = lk_find_keyspace(txn, &arena, tenant->number, keyspace);
 	assert_non_null(record);
-	change_policy(record->policy);
+	change_keyspace(record);
 	Latchkey__Store__Change *change = lk_draft_new(&arena);
 	lk_draft_put_keyspace_again(&arena, change, record);
 	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
@@ -472,8 +472,10 @@ static void set_policy(const char *keyspace, void (*change_policy)(Latchkey__Sto
 	lk_arena_done(&arena);
 }
 
-static void make_strict(Latchkey__Store__PolicyRecord *policy)
+static void make_strict(Latchkey__Store__KeyspaceRecord *keyspace)
 {
+	Latchkey__Store__PolicyRecord *policy = keyspace->policy;
+
 	policy->owner_required = true;
 	policy->expiry_required = true;
 	policy->name_min_length = 4;
@@ -489,7 +491,7 @@ static void test_update_obeys_the_policy_as_it_now_is(void **state)
 	struct full full;
 
 	(void)state;
-	set_policy("prod", make_strict);
+	set_keyspace("prod", make_strict);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(VALID));
 	drop(keys_do(ACTION(SUSPEND), key.id, LK_OK));
 	drop(keys_do(ACTION(ACTIVATE), key.id, LK_OK));
@@ -510,9 +512,9 @@ static void test_update_obeys_the_policy_as_it_now_is(void **state)
 	fixture_key_done(&key);
 }
 
-static void make_unique(Latchkey__Store__PolicyRecord *policy)
+static void make_unique(Latchkey__Store__KeyspaceRecord *keyspace)
 {
-	policy->name_unique = true;
+	keyspace->policy->name_unique = true;
 }
 
 static void test_update_refuses_a_name_that_was_given_twice_before(void **state)
@@ -521,7 +523,7 @@ static void test_update_refuses_a_name_that_was_given_twice_before(void **state)
 	struct fixture_key second = fixture_make_key("acme", "prod", "twin");
 
 	(void)state;
-	set_policy("prod", make_unique);
+	set_keyspace("prod", make_unique);
 	struct loop_answer answer = keys_do(ACTION(UPDATE), first.id, LK_ALREADY_EXISTS);
 	assert_violation(&answer, "key.name: \"twin\" is taken");
 	loop_answer_done(&answer);
@@ -530,6 +532,25 @@ static void test_update_refuses_a_name_that_was_given_twice_before(void **state)
 	drop(keys_do(ACTION(UPDATE), second.id, LK_OK));
 	fixture_key_done(&first);
 	fixture_key_done(&second);
+}
+
+static void close_keyspace(Latchkey__Store__KeyspaceRecord *keyspace)
+{
+	keyspace->closed = true;
+}
+
+static void test_key_of_a_closed_keyspace_is_not_there(void **state)
+{
+	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
+
+	(void)state;
+	set_keyspace("prod", close_keyspace);
+	for (int action = first_action; action <= last_action; action++) {
+		drop(keys_do((Latchkey__V1__KeyAction)action, key.id, LK_NOT_FOUND));
+		drop(keys_do((Latchkey__V1__KeyAction)action, "1", LK_NOT_FOUND));
+	}
+	assert_int_equal(fixture_verify(key.token, ""), VERDICT(NOT_FOUND));
+	fixture_key_done(&key);
 }
 
 static void test_create_takes_the_default_permissions(void **state)
@@ -643,6 +664,7 @@ int main(void)
 		TEST(test_update_keeps_unique_names_unique),
 		TEST(test_update_obeys_the_policy_as_it_now_is),
 		TEST(test_update_refuses_a_name_that_was_given_twice_before),
+		TEST(test_key_of_a_closed_keyspace_is_not_there),
 		TEST(test_create_takes_the_default_permissions),
 		TEST(test_update_of_a_grant_stays_within_the_caller_s),
 		TEST(test_update_of_what_is_not_granted_finds_nothing),

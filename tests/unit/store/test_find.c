@@ -147,6 +147,30 @@ static void test_find_name_is_taken_by_a_key_that_is_not_revoked(void **state)
 	assert_int_equal(lk_txn_err(txn), LK_OK);
 }
 
+static void test_find_name_is_taken_by_another_key(void **state)
+{
+	struct world world = world_make(state);
+	uint64_t first = world_key(&world, "ci")->slot;
+	struct lk_txn *txn = lk_fixture_snapshot(world.fixture);
+
+	assert_false(lk_find_name_taken_by_other(txn, world.keyspace, "ci", first));
+	assert_true(lk_find_name_taken_by_other(txn, world.keyspace, "ci", first + 1));
+	assert_false(lk_find_name_taken_by_other(txn, world.keyspace, "c", 0));
+	(void)world_key(&world, "ci2");
+	txn = lk_fixture_snapshot(world.fixture);
+	assert_false(lk_find_name_taken_by_other(txn, world.keyspace, "ci", first));
+	/* Two of one name, of a time when that was allowed: each is another to the other. */
+	uint64_t last = world_key(&world, "ci")->slot;
+	txn = lk_fixture_snapshot(world.fixture);
+	assert_true(lk_find_name_taken_by_other(txn, world.keyspace, "ci", first));
+	assert_true(lk_find_name_taken_by_other(txn, world.keyspace, "ci", last));
+	assert_false(lk_find_name_taken_by_other(txn, world.keyspace + 1, "ci", 0));
+	char name[405];
+	memset(name, 'n', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	assert_false(lk_find_name_taken_by_other(txn, world.keyspace, name, 0));
+}
+
 static void test_find_name_is_its_keyspaces_own(void **state)
 {
 	struct world world = world_make(state);
@@ -223,6 +247,7 @@ int main(void)
 		TEST(test_find_key_that_is_none_finds_nothing),
 		TEST(test_find_key_of_another_tenant_finds_nothing),
 		TEST(test_find_name_is_taken_by_a_key_that_is_not_revoked),
+		TEST(test_find_name_is_taken_by_another_key),
 		TEST(test_find_name_is_its_keyspaces_own),
 		TEST(test_find_longest_name),
 		TEST(test_find_index_that_names_no_record_is_corrupt),
