@@ -315,14 +315,24 @@ void lk_walk_free(struct lk_walk *walk)
 
 static bool step(struct lk_walk *walk, MDB_cursor_op op)
 {
-	if (walk == NULL || !usable(walk->txn)) {
+	int rc = MDB_NOTFOUND;
+
+	if (walk == NULL) {
 		return false;
 	}
-	int rc = mdb_cursor_get(walk->cursor, &walk->key, &walk->value, op);
-	if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) {
+	if (usable(walk->txn)) {
+		rc = mdb_cursor_get(walk->cursor, &walk->key, &walk->value, op);
+	}
+	if (rc == MDB_SUCCESS) {
+		return true;
+	}
+	if (rc != MDB_NOTFOUND) {
 		lk_txn_fail(walk->txn, lk_err_from_lmdb(rc));
 	}
-	return rc == MDB_SUCCESS;
+	/* What was sought for is the caller's, and may soon be gone. */
+	walk->key = (MDB_val){0};
+	walk->value = (MDB_val){0};
+	return false;
 }
 
 bool lk_walk_seek(struct lk_walk *walk, const struct lk_key *key)

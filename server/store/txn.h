@@ -112,7 +112,7 @@ bool lk_walk_seek_last(struct lk_walk *walk, const struct lk_key *key);
 /* Each goes one key on, or back. False past the end, where the walk then stands nowhere, and where an error sticks. */
 bool lk_walk_next(struct lk_walk *walk);
 bool lk_walk_prev(struct lk_walk *walk);
-/* Where the walk stands. */
+/* Where the walk stands; empty where it stands nowhere. */
 struct lk_value lk_walk_key(const struct lk_walk *walk);
 struct lk_value lk_walk_value(const struct lk_walk *walk);
 /* Whether the key where the walk stands begins with `prefix`. */

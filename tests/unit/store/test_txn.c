@@ -413,6 +413,8 @@ static void test_walk_seek_past_the_end_finds_nothing(void **state)
 	struct lk_walk *walk = lk_walk_new(snapshot, TABLE);
 
 	assert_false(lk_walk_seek(walk, &from));
+	assert_int_equal(lk_walk_key(walk).len, 0);
+	assert_null(lk_walk_key(walk).data);
 	lk_walk_free(walk);
 	assert_int_equal(lk_txn_err(snapshot), LK_OK);
 }
