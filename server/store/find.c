@@ -172,7 +172,8 @@ Latchkey__Store__JobPartRecord *lk_find_job_part(
 
 bool lk_find_name_taken(struct lk_txn *txn, uint32_t keyspace, const char *name)
 {
-	if (strlen(name) > NAME_MAX_BYTES) {
+	/* The keys without a name stand in the index too, and are in nobody's way. */
+	if (name[0] == '\0' || strlen(name) > NAME_MAX_BYTES) {
 		return false;
 	}
 	struct lk_key prefix = lk_key_by_name_prefix(keyspace, name, false);

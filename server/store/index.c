@@ -121,9 +121,7 @@ static bool is_revoked(const Latchkey__Store__KeyRecord *key)
 /* Where a key stands in an index that it may leave: of length 0 where it does not stand in it, or there is no key. */
 static struct lk_key place_by_name(const Latchkey__Store__KeyRecord *key)
 {
-	return key == NULL || key->name[0] == '\0'
-		       ? (struct lk_key){0}
-		       : lk_key_by_name(key->keyspace, key->name, is_revoked(key), key->slot);
+	return key == NULL ? (struct lk_key){0} : lk_key_by_name(key->keyspace, key->name, is_revoked(key), key->slot);
 }
 
 static struct lk_key place_by_owner(const Latchkey__Store__KeyRecord *key)

@@ -50,7 +50,7 @@ enum lk_table {
 	 */
 	LK_TABLE_KEY_BY_USED,
 	/*
-	 * keyspace number, name, whether it is revoked, slot -> nothing; keys without a name are not in it. Revoked keys stand
+	 * keyspace number, name, whether it is revoked, slot -> nothing; keys without a name stand first. Revoked keys stand
 	 * behind the others of their name: whether a name is taken is one seek, however many have had it.
 	 */
 	LK_TABLE_KEY_BY_NAME,

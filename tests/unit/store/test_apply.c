@@ -129,13 +129,19 @@ static void test_apply_new_key_is_in_every_index(void **state)
 	world_assert_gate(&world, world.keyspace, 1, 0);
 }
 
-static void test_apply_key_without_a_name_is_not_in_the_names(void **state)
+static void test_apply_key_without_a_name_stands_before_the_names(void **state)
 {
 	struct world world = world_make(state);
+	struct lk_key first = {0};
 
-	world_key(&world, "");
+	world_key(&world, "a");
+	uint64_t slot = world_key(&world, "")->slot;
 	struct lk_txn *txn = lk_fixture_snapshot(world.fixture);
-	assert_int_equal(lk_fixture_count(txn, LK_TABLE_KEY_BY_NAME), 0);
+	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_KEY_BY_NAME);
+	assert_true(lk_walk_seek(walk, &first));
+	struct lk_key expected = lk_key_by_name(world.keyspace, "", false, slot);
+	assert_true(lk_walk_in(walk, &expected));
+	lk_walk_free(walk);
 	world_assert_consistent(world.fixture);
 }
 
@@ -552,7 +558,7 @@ int main(void)
 		TEST(test_apply_put_keyspace_again_leaves_its_gate_alone),
 		TEST(test_apply_longest_ids_fit_their_gate),
 		TEST(test_apply_new_key_is_in_every_index),
-		TEST(test_apply_key_without_a_name_is_not_in_the_names),
+		TEST(test_apply_key_without_a_name_stands_before_the_names),
 		TEST(test_apply_revoked_key_stays_in_every_index),
 		TEST(test_apply_deleted_key_is_in_no_index),
 		TEST(test_apply_deleting_a_revoked_key_counts_it_out),
