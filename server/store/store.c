@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,16 @@ void lk_store_close(struct lk_store *store)
 const struct lk_keyring *lk_store_keyring(const struct lk_store *store)
 {
 	return store->keyring;
+}
+
+int64_t lk_store_folded(const struct lk_store *store)
+{
+	return atomic_load(&store->folded_us);
+}
+
+void lk_store_set_folded(struct lk_store *store, int64_t folded_us)
+{
+	atomic_store(&store->folded_us, folded_us);
 }
 
 struct lk_slots *lk_store_slots(struct lk_store *store)
