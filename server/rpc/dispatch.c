@@ -110,6 +110,7 @@ static enum lk_err route(struct lk_job *job)
 	uint32_t timeout_ms = job->envelope.timeout_ms == 0 ? TIMEOUT_DEFAULT_MS : job->envelope.timeout_ms;
 	timeout_ms = timeout_ms > TIMEOUT_MAX_MS ? TIMEOUT_MAX_MS : timeout_ms;
 	job->deadline_us = job->started_us + timeout_ms * LK_US_PER_MS;
+	request->deadline_us = job->deadline_us;
 	return LK_OK;
 }
 

@@ -1,6 +1,21 @@
 #include "server/service/request.h"
 
 #include <stdarg.h>
+#include <time.h>
+
+#include "server/core/time.h"
+
+enum lk_err lk_request_in_time(struct lk_request *request)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (request->deadline_us == 0 || now.tv_sec * LK_US_PER_SECOND + now.tv_nsec / 1000 <= request->deadline_us) {
+		return LK_OK;
+	}
+	return lk_request_fail(
+		request, LK_DEADLINE_EXCEEDED, "the request's time is over: give it a longer timeout, or ask for less");
+}
 
 enum lk_err lk_request_fail(struct lk_request *request, enum lk_err err, const char *format, ...)
 {

@@ -42,6 +42,8 @@ struct lk_request {
 	struct lk_caller caller;
 	/* CLOCK_REALTIME, read once. */
 	int64_t now_us;
+	/* On CLOCK_MONOTONIC: from then on nobody waits for the answer; 0: that never comes. */
+	int64_t deadline_us;
 	/* The full name of the method. */
 	const char *method;
 	/* The change ends keys: it goes ahead of the others that wait. Set by a service's build. */
@@ -49,6 +51,12 @@ struct lk_request {
 	/* What the answer says of an error; set by lk_request_fail(). */
 	const char *message;
 };
+
+/* After so many rows a long read looks at its deadline, and renews its snapshot where it may. */
+#define LK_RENEW_ROWS 10000
+
+/* LK_OK; or, where the request's time is over, LK_DEADLINE_EXCEEDED with a message. For long reads. */
+LK_MUST_CHECK enum lk_err lk_request_in_time(struct lk_request *request);
 
 /* Says for a person what went wrong, and returns `err`, which is not LK_OK. Never with a secret. */
 enum lk_err lk_request_fail(struct lk_request *request, enum lk_err err, const char *format, ...)
