@@ -7,17 +7,19 @@
 
 #define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
-/* The longest position, an id, fits with room to spare. */
-#define POSITION_MAX 256
+size_t lk_cursor_page_size_or(struct lk_request *request, int32_t page_size, size_t otherwise)
+{
+	if (page_size < 0 || page_size > LK_PAGE_MAX) {
+		lk_fault_add(&request->faults, "page_size", "%d is out of range: give 0 (for %zu) to %d", page_size,
+			otherwise, LK_PAGE_MAX);
+		return 0;
+	}
+	return page_size == 0 ? otherwise : (size_t)page_size;
+}
 
 size_t lk_cursor_page_size(struct lk_request *request, int32_t page_size)
 {
-	if (page_size < 0 || page_size > LK_PAGE_MAX) {
-		lk_fault_add(&request->faults, "page_size", "%d is out of range: give 0 (for %d) to %d", page_size,
-			LK_PAGE_DEFAULT, LK_PAGE_MAX);
-		return 0;
-	}
-	return page_size == 0 ? LK_PAGE_DEFAULT : (size_t)page_size;
+	return lk_cursor_page_size_or(request, page_size, LK_PAGE_DEFAULT);
 }
 
 /* What a cursor is bound to. NULL where the arena is exhausted. */
@@ -29,13 +31,13 @@ static char *binding_of(struct lk_request *request, const char *filter)
 char *lk_cursor_seal(struct lk_request *request, const char *filter, const void *position, size_t len)
 {
 	uint8_t key[LK_SECRET_KEY_LEN] = {0};
-	uint8_t sealed[POSITION_MAX + LK_SEAL_OVERHEAD] = {0};
+	uint8_t sealed[LK_CURSOR_POSITION_MAX + LK_SEAL_OVERHEAD] = {0};
 	size_t sealed_len = len + LK_SEAL_OVERHEAD;
 	size_t text_len = sodium_base64_encoded_len(sealed_len, VARIANT);
 	char *text = lk_arena_alloc(request->arena, text_len);
 	const char *binding = binding_of(request, filter);
 
-	if (text == NULL || binding == NULL || len > POSITION_MAX) {
+	if (text == NULL || binding == NULL || len > LK_CURSOR_POSITION_MAX) {
 		return NULL;
 	}
 	lk_seal_subkey(lk_store_keyring(request->store), LK_SEAL_CURSOR, NULL, 0, key);
@@ -49,7 +51,7 @@ static bool open_cursor(
 	struct lk_request *request, const char *token, const char *filter, uint8_t *ret_plain, size_t *ret_len)
 {
 	uint8_t key[LK_SECRET_KEY_LEN] = {0};
-	uint8_t sealed[POSITION_MAX + LK_SEAL_OVERHEAD] = {0};
+	uint8_t sealed[LK_CURSOR_POSITION_MAX + LK_SEAL_OVERHEAD] = {0};
 	size_t sealed_len = 0;
 	const char *end = NULL;
 	const char *binding = binding_of(request, filter);
@@ -69,7 +71,7 @@ static bool open_cursor(
 void lk_cursor_open(struct lk_request *request, const char *token, const char *filter, void *ret_position, size_t size,
 	size_t *ret_len)
 {
-	uint8_t plain[POSITION_MAX] = {0};
+	uint8_t plain[LK_CURSOR_POSITION_MAX] = {0};
 	size_t len = 0;
 
 	*ret_len = 0;
@@ -78,9 +80,8 @@ void lk_cursor_open(struct lk_request *request, const char *token, const char *f
 	}
 	if (!open_cursor(request, token, filter, plain, &len) || len > size) {
 		lk_fault_add(&request->faults, "page_token",
-			"not the next_page_token of a page of this very list: give the same caller, tenant and filter, "
-			"or "
-			"begin again without a page_token");
+			"not the next_page_token of a page of this very list: give the same caller, tenant, filter and "
+			"order, or begin again without a page_token");
 		return;
 	}
 	memcpy(ret_position, plain, len);

@@ -21,8 +21,16 @@
 
 /* The rows that a page may have: `page_size`, or the default for 0. A fault of "page_size" where it is out of range. */
 size_t lk_cursor_page_size(struct lk_request *request, int32_t page_size);
+/* The same, where the default is `otherwise`. */
+size_t lk_cursor_page_size_or(struct lk_request *request, int32_t page_size, size_t otherwise);
 
-/* Seals `len` bytes of position, bound to `filter` beside the caller and the method. NULL where the arena is exhausted. */
+/* The longest position: it and what sealing adds make a page_token of 651 characters, of the 1,024 that one may have. */
+#define LK_CURSOR_POSITION_MAX 448
+
+/*
+ * Seals `len` bytes of position, at most LK_CURSOR_POSITION_MAX, bound to `filter` beside the caller and the method. NULL where
+ * the arena is exhausted.
+ */
 char *lk_cursor_seal(struct lk_request *request, const char *filter, const void *position, size_t len);
 
 /*

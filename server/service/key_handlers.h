@@ -17,6 +17,8 @@ void lk_key_create_reply(struct lk_request *request, const Latchkey__V1__CreateK
 /* key_read.c */
 enum lk_err lk_key_get(
 	struct lk_request *request, const Latchkey__V1__GetKeyRequest *message, Latchkey__V1__Key *response);
+
+/* key_list.c */
 enum lk_err lk_key_list(struct lk_request *request, const Latchkey__V1__ListKeysRequest *message,
 	Latchkey__V1__ListKeysResponse *response);
 

@@ -43,7 +43,10 @@ Latchkey__Store__JobRecord *lk_find_job(struct lk_txn *txn, struct lk_arena *are
 Latchkey__Store__JobPartRecord *lk_find_job_part(
 	struct lk_txn *txn, struct lk_arena *arena, uint64_t job, uint32_t part);
 
-/* Whether a key of the keyspace that is not revoked has this name; "" is none, and never taken. False also where an error sticks. */
+/*
+ * Whether a key of the keyspace that is not revoked has this name; "" is none, and never taken. False also where an error
+ * sticks.
+ */
 bool lk_find_name_taken(struct lk_txn *txn, uint32_t keyspace, const char *name);
 /* As above, by another key than that in `slot`. */
 bool lk_find_name_taken_by_other(struct lk_txn *txn, uint32_t keyspace, const char *name, uint64_t slot);

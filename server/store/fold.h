@@ -1,6 +1,6 @@
 /*
- * Folding: the last uses of keys, which stand in their slots, taken over into the index of use (LK_TABLE_KEY_BY_USED), cut down to
- * the hour. A part at a time, for the thread that does the daemon's chores (see struct lk_chore).
+ * Folding: the last uses of keys, which stand in their slots, taken over into the index of use (LK_TABLE_KEY_BY_USED), cut down
+ * to the hour. A part at a time, for the thread that does the daemon's chores (see struct lk_chore).
  *
  * An entry of the index is never later than the use itself; it is earlier until the next round comes by. A round looks at every
  * entry once; it also takes out what is left of keys that were deleted.

@@ -34,13 +34,16 @@ struct lk_key_peek {
 	const uint8_t *end;
 };
 
-/* Reads a packed KeyRecord; its permissions only where they are asked for: they are far behind the rest. False where it is none. */
+/*
+ * Reads a packed KeyRecord; its permissions only where they are asked for: they are far behind the rest. False where it is
+ * none.
+ */
 bool lk_key_peek_read(struct lk_value record, bool permissions, struct lk_key_peek *ret_peek);
 
 /*
- * Goes to the record of `slot` with a walk over LK_TABLE_KEY, and reads it as above. Slots that ascend cost a step or a look at the
- * same page, where a lookup of its own would be a descent. False where there is no such record; one that does not read makes
- * LK_CORRUPT stick to `txn`.
+ * Goes to the record of `slot` with a walk over LK_TABLE_KEY, and reads it as above. Slots that ascend cost a step or a look at
+ * the same page, where a lookup of its own would be a descent. False where there is no such record; one that does not read
+ * makes LK_CORRUPT stick to `txn`.
  */
 bool lk_key_peek_at(
 	struct lk_txn *txn, struct lk_walk *keys, uint64_t slot, bool permissions, struct lk_key_peek *ret_peek);

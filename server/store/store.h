@@ -60,8 +60,8 @@ const struct lk_keyring *lk_store_keyring(const struct lk_store *store);
 struct lk_slots *lk_store_slots(struct lk_store *store);
 
 /*
- * The index of use holds every use before this instant, cut down to the hour: 0 until a round of folding has ended (fold.h), which
- * tells it. Any thread.
+ * The index of use holds every use before this instant, cut down to the hour: 0 until a round of folding has ended (fold.h),
+ * which tells it. Any thread.
  */
 int64_t lk_store_folded(const struct lk_store *store);
 void lk_store_set_folded(struct lk_store *store, int64_t folded_us);
