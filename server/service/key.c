@@ -13,4 +13,5 @@ const struct latchkey_v1_key_handlers lk_key_handlers = {
 	/* What a Delete answers is known before it is done. */
 	.delete_ = {lk_key_delete_build, NULL},
 	.verify = lk_key_verify,
+	.export_ = lk_key_export,
 };

@@ -42,6 +42,10 @@ enum lk_err lk_key_rotate_build(struct lk_request *request, const Latchkey__V1__
 void lk_key_rotate_reply(struct lk_request *request, const Latchkey__V1__RotateKeyRequest *message,
 	const Latchkey__Store__Change *change, Latchkey__V1__RotateKeyResponse *response);
 
+/* key_export.c */
+enum lk_err lk_key_export(struct lk_request *request, const Latchkey__V1__ExportKeysRequest *message,
+	Latchkey__V1__ExportKeysResponse *response);
+
 /* key_end.c */
 enum lk_err lk_key_revoke_build(struct lk_request *request, const Latchkey__V1__RevokeKeyRequest *message,
 	Latchkey__Store__Change *change, Latchkey__V1__Key *response);
