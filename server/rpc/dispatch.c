@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "server/core/time.h"
+#include "server/rpc/background.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/job.h"
 #include "server/rpc/scanner.h"
@@ -21,6 +22,7 @@
 struct lk_dispatcher {
 	struct lk_store *store;
 	struct lk_writer *writer;
+	struct lk_chores *chores;
 	struct lk_scanner *scanner;
 	/* By name. */
 	struct lk_route *routes;
@@ -310,6 +312,9 @@ enum lk_err lk_dispatcher_new(const struct lk_dispatcher_options *options, struc
 		err = lk_writer_start(options->store, options->write_queue, &dispatcher->writer);
 	}
 	if (err == LK_OK) {
+		err = lk_background_start(options->store, dispatcher->writer, &dispatcher->chores);
+	}
+	if (err == LK_OK) {
 		err = lk_scanner_start(options->scan_queue, run_scan, &dispatcher->scanner);
 	}
 	if (err != LK_OK) {
@@ -324,6 +329,8 @@ void lk_dispatcher_stop(struct lk_dispatcher *dispatcher)
 {
 	lk_scanner_stop(dispatcher->scanner);
 	dispatcher->scanner = NULL;
+	lk_chores_stop(dispatcher->chores);
+	dispatcher->chores = NULL;
 	lk_writer_stop(dispatcher->writer);
 	dispatcher->writer = NULL;
 }

@@ -28,7 +28,7 @@ struct lk_dispatcher_options {
 	size_t scan_queue;
 };
 
-/* Makes a dispatcher, and starts the writer's and the scanner's threads. LK_NO_MEMORY. */
+/* Makes a dispatcher, and starts the threads of the writer, the chores and the scanner. LK_NO_MEMORY, LK_RESOURCE_EXHAUSTED. */
 LK_MUST_CHECK enum lk_err lk_dispatcher_new(
 	const struct lk_dispatcher_options *options, struct lk_dispatcher **ret_dispatcher);
 
