@@ -14,9 +14,12 @@
 
 #define LK_TENANT_SYSTEM "system"
 #define LK_TENANT_ACTIVE "active"
+/* Every keyspace: what a caller must be granted to do something to all of them at once. */
+#define LK_GRANT_ANY "*"
 
 bool lk_grant_allows_method(const Latchkey__Store__GrantRecord *grant, const char *access);
 bool lk_grant_allows_tenant(const Latchkey__Store__GrantRecord *grant, const char *tenant);
+/* `keyspace` may be LK_GRANT_ANY: all that there are, and will be. */
 bool lk_grant_allows_keyspace(const Latchkey__Store__GrantRecord *grant, const char *keyspace);
 
 /* The one tenant that a grant names, or NULL where it names none, several, or "*". */

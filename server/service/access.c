@@ -1,10 +1,12 @@
 #include "server/service/access.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "server/core/grant.h"
 #include "server/core/id.h"
 #include "server/core/text.h"
+#include "server/service/view.h"
 #include "server/store/find.h"
 
 /* Whether it names no tenant itself, but the one that the caller is granted. */
@@ -120,4 +122,27 @@ enum lk_err lk_access_key(
 		*ret_located = located;
 	}
 	return err;
+}
+
+enum lk_err lk_access_etag(struct lk_request *request, const char *etag, uint64_t revision)
+{
+	if (etag[0] == '\0') {
+		return LK_OK;
+	}
+	const char *current = lk_view_etag(request->arena, revision);
+	if (strcmp(etag, current) != 0) {
+		return lk_request_fail(request, LK_ABORTED,
+			"etag: it was changed since it had this etag, and now has \"%s\": read it again, and decide "
+			"anew",
+			current);
+	}
+	return LK_OK;
+}
+
+enum lk_err lk_access_still_live(struct lk_request *request, const char *what, const char *id, uint64_t live)
+{
+	return lk_request_fail(request, LK_FAILED_PRECONDITION,
+		"%s \"%s\" has %" PRIu64 " %s not revoked: revoke %s first, or give force to end %s with it", what, id,
+		live, live == 1 ? "key that is" : "keys that are", live == 1 ? "it" : "them",
+		live == 1 ? "it" : "all of them");
 }

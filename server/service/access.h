@@ -47,4 +47,13 @@ LK_MUST_CHECK enum lk_err lk_access_locate_key(struct lk_request *request, const
 LK_MUST_CHECK enum lk_err lk_access_key(
 	struct lk_request *request, const char *given, const char *key, struct lk_located_key *ret_located);
 
+/*
+ * Whether `etag`, which a client gave, is that of the record's revision; an empty one is that of any. LK_ABORTED. On the writer's
+ * transaction too: a client that gave one wants no other state changed.
+ */
+LK_MUST_CHECK enum lk_err lk_access_etag(struct lk_request *request, const char *etag, uint64_t revision);
+
+/* LK_FAILED_PRECONDITION: what ("tenant") of this id has `live` keys, and is not deleted without force. */
+enum lk_err lk_access_still_live(struct lk_request *request, const char *what, const char *id, uint64_t live);
+
 #endif

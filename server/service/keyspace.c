@@ -6,6 +6,7 @@
 #include "server/service/access.h"
 #include "server/service/build.h"
 #include "server/service/cursor.h"
+#include "server/service/keyspace_change.h"
 #include "server/service/services.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
@@ -32,6 +33,26 @@ static Latchkey__Store__KeyspaceRecord *draft(
 	return record;
 }
 
+/* Whether a new keyspace of the tenant may have this id. */
+static enum lk_err check_free(struct lk_request *request, const Latchkey__Store__TenantRecord *tenant, const char *id)
+{
+	const Latchkey__Store__KeyspaceRecord *taken = lk_find_keyspace_any(
+		request->txn, request->arena, tenant->number, id);
+
+	if (taken == NULL) {
+		return lk_request_check(request);
+	}
+	if (taken->closed) {
+		return lk_request_fail(request, LK_FAILED_PRECONDITION,
+			"keyspace \"%s\" was deleted, and its keys are being removed: the id becomes free by itself, "
+			"try "
+			"again later",
+			id);
+	}
+	return lk_request_fail(
+		request, LK_ALREADY_EXISTS, "tenant \"%s\" has a keyspace \"%s\" already", tenant->id, id);
+}
+
 static enum lk_err build_create(struct lk_request *request, const Latchkey__V1__CreateKeyspaceRequest *message,
 	Latchkey__Store__Change *change, Latchkey__V1__Keyspace *response)
 {
@@ -56,9 +77,9 @@ static enum lk_err build_create(struct lk_request *request, const Latchkey__V1__
 	if (tenant == NULL) {
 		return lk_access_no_tenant(request, message->tenant);
 	}
-	if (lk_find_keyspace(request->txn, request->arena, tenant->number, record->id) != NULL) {
-		return lk_request_fail(request, LK_ALREADY_EXISTS, "tenant \"%s\" has a keyspace \"%s\" already",
-			tenant->id, record->id);
+	err = check_free(request, tenant, record->id);
+	if (err != LK_OK) {
+		return err;
 	}
 	record->tenant = tenant->number;
 	if (!message->validate_only) {
@@ -121,7 +142,7 @@ static bool add_row(struct lk_request *request, void *context, uint32_t number, 
 		return false;
 	}
 	*ret_id = record->id;
-	if (!lk_grant_allows_keyspace(request->caller.grant, record->id)) {
+	if (record->closed || !lk_grant_allows_keyspace(request->caller.grant, record->id)) {
 		return true;
 	}
 	Latchkey__V1__Keyspace *view = lk_arena_alloc(request->arena, sizeof *view);
@@ -170,4 +191,7 @@ const struct latchkey_v1_keyspace_handlers lk_keyspace_handlers = {
 	.create = {build_create, reply_create},
 	.get = get,
 	.list = list,
+	.update = {lk_keyspace_update_build, lk_keyspace_update_reply},
+	/* What a Delete answers is known before it is done. */
+	.delete_ = {lk_keyspace_delete_build, NULL},
 };
