@@ -22,7 +22,7 @@
 struct lk_dispatcher {
 	struct lk_store *store;
 	struct lk_writer *writer;
-	struct lk_chores *chores;
+	struct lk_background *background;
 	struct lk_scanner *scanner;
 	/* By name. */
 	struct lk_route *routes;
@@ -312,7 +312,7 @@ enum lk_err lk_dispatcher_new(const struct lk_dispatcher_options *options, struc
 		err = lk_writer_start(options->store, options->write_queue, &dispatcher->writer);
 	}
 	if (err == LK_OK) {
-		err = lk_background_start(options->store, dispatcher->writer, &dispatcher->chores);
+		err = lk_background_start(options->store, dispatcher->writer, &dispatcher->background);
 	}
 	if (err == LK_OK) {
 		err = lk_scanner_start(options->scan_queue, run_scan, &dispatcher->scanner);
@@ -329,8 +329,8 @@ void lk_dispatcher_stop(struct lk_dispatcher *dispatcher)
 {
 	lk_scanner_stop(dispatcher->scanner);
 	dispatcher->scanner = NULL;
-	lk_chores_stop(dispatcher->chores);
-	dispatcher->chores = NULL;
+	lk_background_stop(dispatcher->background);
+	dispatcher->background = NULL;
 	lk_writer_stop(dispatcher->writer);
 	dispatcher->writer = NULL;
 }
