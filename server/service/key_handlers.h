@@ -54,6 +54,12 @@ void lk_key_revoke_reply(struct lk_request *request, const Latchkey__V1__RevokeK
 enum lk_err lk_key_delete_build(struct lk_request *request, const Latchkey__V1__DeleteKeyRequest *message,
 	Latchkey__Store__Change *change, Latchkey__V1__DeleteKeyResponse *response);
 
+/* bulk_revoke.c */
+enum lk_err lk_key_bulk_revoke_build(struct lk_request *request, const Latchkey__V1__BulkRevokeKeysRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__BulkRevokeKeysResponse *response);
+void lk_key_bulk_revoke_reply(struct lk_request *request, const Latchkey__V1__BulkRevokeKeysRequest *message,
+	const Latchkey__Store__Change *change, Latchkey__V1__BulkRevokeKeysResponse *response);
+
 /* verify.c */
 enum lk_err lk_key_verify(struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message,
 	Latchkey__V1__VerifyKeyResponse *response);

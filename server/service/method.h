@@ -47,7 +47,7 @@ struct lk_wire_message {
  *
  * answer: fills in `response`, in the request's arena.
  * build:  checks the request against the snapshot, fills in `change`, and as much of `response` as is known before. It may
- *         run again, on newer data: it keeps nothing from an earlier run.
+ *         run again, on newer data: it keeps nothing from an earlier run, but what request->kept is for.
  * reply:  completes `response` from the change as it was applied, its numbers and revision assigned. It cannot fail.
  */
 struct lk_server_method {
