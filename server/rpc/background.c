@@ -4,6 +4,7 @@
 
 #include "server/log.h"
 #include "server/store/chores.h"
+#include "server/store/fold.h"
 #include "server/store/job.h"
 #include "server/store/reap.h"
 
@@ -13,6 +14,7 @@
 struct lk_background {
 	struct lk_chores *chores;
 	struct lk_job_chore jobs;
+	struct lk_fold fold;
 };
 
 static void report(void *context, const char *chore, enum lk_err err)
@@ -34,6 +36,10 @@ static enum lk_err start(struct lk_background *background, struct lk_store *stor
 			.every_us = LOOK_EVERY_US,
 			.urgent = true},
 		{.name = "latchkeyd/reap", .build = lk_reap_build, .every_us = LOOK_EVERY_US, .urgent = true},
+		{.name = "latchkeyd/fold",
+			.build = lk_fold_build,
+			.context = &background->fold,
+			.every_us = LK_FOLD_EVERY_US},
 	};
 	const struct lk_chores_options options = {
 		.store = store,
