@@ -285,7 +285,6 @@ static void test_bulk_revoke_of_few_is_done_at_once(void **state)
 
 static void change_key(const struct lk_method *method, const char *key)
 {
-	/* Suspend, Activate and Revoke begin alike: the tenant, the key. */
 	Latchkey__V1__ActivateKeyRequest activate = LATCHKEY__V1__ACTIVATE_KEY_REQUEST__INIT;
 	Latchkey__V1__SuspendKeyRequest suspend = LATCHKEY__V1__SUSPEND_KEY_REQUEST__INIT;
 	const ProtobufCMessage *request = &activate.base;
@@ -296,6 +295,42 @@ static void change_key(const struct lk_method *method, const char *key)
 		request = &suspend.base;
 	}
 	struct loop_answer answer = fixture_call(method, request, LK_OK);
+	loop_answer_done(&answer);
+}
+
+/* A new secret, while the one before it goes on for an hour: the token. */
+static char *rotate(const char *key)
+{
+	Latchkey__V1__RotateKeyRequest request = LATCHKEY__V1__ROTATE_KEY_REQUEST__INIT;
+	Google__Protobuf__Duration hour = GOOGLE__PROTOBUF__DURATION__INIT;
+
+	hour.seconds = 3600;
+	request.tenant = TEXT("acme");
+	request.key = TEXT(key);
+	request.overlap = &hour;
+	struct loop_answer answer = fixture_call(&latchkey_v1_key_rotate_method, &request.base, LK_OK);
+	char *token = strdup(((const Latchkey__V1__RotateKeyResponse *)answer.response)->token);
+	loop_answer_done(&answer);
+	assert_non_null(token);
+	return token;
+}
+
+static void rename_key(const char *key)
+{
+	Latchkey__V1__UpdateKeyRequest request = LATCHKEY__V1__UPDATE_KEY_REQUEST__INIT;
+	Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+	Latchkey__V1__Key named = LATCHKEY__V1__KEY__INIT;
+	char *paths[] = {TEXT("name"), TEXT("owner")};
+
+	mask.n_paths = COUNT(paths);
+	mask.paths = paths;
+	named.id = TEXT(key);
+	named.name = TEXT("another");
+	named.owner = TEXT("bob");
+	request.tenant = TEXT("acme");
+	request.key = &named;
+	request.update_mask = &mask;
+	struct loop_answer answer = fixture_call(&latchkey_v1_key_update_method, &request.base, LK_OK);
 	loop_answer_done(&answer);
 }
 
@@ -324,7 +359,10 @@ static void test_bulk_revoke_ends_all_that_stood_at_its_start_and_nothing_else(v
 	delete.key = keys[MANY - 3].id;
 	struct loop_answer answer = fixture_call(&latchkey_v1_key_delete_method, &delete.base, LK_OK);
 	loop_answer_done(&answer);
+	char *rotated = rotate(keys[MANY - 4].id);
+	rename_key(keys[MANY - 5].id);
 	assert_int_equal(fixture_verify(keys[MANY - 1].token, ""), VALID);
+	assert_int_equal(fixture_verify(keys[MANY - 4].token, ""), VALID);
 	progress = go_on(NULL, progress.token);
 	assert_int_equal(progress.revoked, 1000);
 	char token[1024];
@@ -335,6 +373,8 @@ static void test_bulk_revoke_ends_all_that_stood_at_its_start_and_nothing_else(v
 	assert_int_equal(progress.total, MANY);
 	assert_int_equal(count_code(keys, MANY, REVOKED), MANY - 1);
 	assert_int_equal(fixture_verify(keys[MANY - 3].token, ""), NOT_FOUND);
+	assert_int_equal(fixture_verify(rotated, ""), REVOKED);
+	free(rotated);
 	assert_int_equal(count_code(later, COUNT(later), VALID), COUNT(later));
 	/* The last token still answers. */
 	progress = go_on(NULL, token);
@@ -343,6 +383,45 @@ static void test_bulk_revoke_ends_all_that_stood_at_its_start_and_nothing_else(v
 	keys_done(keys, MANY);
 	keys_done(later, COUNT(later));
 	free(keys);
+}
+
+/* Whether the writer has to build it again, or not, or the other change, is a matter of a moment: both come up. */
+static void test_bulk_revoke_meets_other_changes_of_its_keys(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 40; round++) {
+		Latchkey__V1__SuspendKeyRequest suspend = LATCHKEY__V1__SUSPEND_KEY_REQUEST__INIT;
+		Latchkey__V1__DeleteKeyRequest delete = LATCHKEY__V1__DELETE_KEY_REQUEST__INIT;
+		Latchkey__V1__KeyFilter filter = LATCHKEY__V1__KEY_FILTER__INIT;
+		struct fixture_key keys[3];
+		char owner[16];
+		(void)snprintf(owner, sizeof owner, "owner%d", round);
+		make_keys("prod", owner, keys, COUNT(keys));
+		filter.owner = owner;
+		Latchkey__V1__BulkRevokeKeysRequest request = request_of(&filter);
+		suspend.tenant = delete.tenant = TEXT("acme");
+		suspend.key = keys[0].id;
+		delete.key = keys[1].id;
+		struct loop_pending *pending[] = {
+			loop_begin(&fixture_loop, &fixture_operator, &latchkey_v1_key_suspend_method, &suspend.base),
+			loop_begin(
+				&fixture_loop, &fixture_operator, &latchkey_v1_key_bulk_revoke_method, &request.base),
+			loop_begin(&fixture_loop, &fixture_operator, &latchkey_v1_key_delete_method, &delete.base),
+		};
+		uint32_t codes[COUNT(pending)];
+		for (size_t i = 0; i < COUNT(pending); i++) {
+			struct loop_answer answer = loop_end(pending[i]);
+			codes[i] = answer.code;
+			loop_answer_done(&answer);
+		}
+		assert_true(codes[0] == LK_OK || codes[0] == LK_FAILED_PRECONDITION);
+		assert_int_equal(codes[1], LK_OK);
+		assert_int_equal(codes[2], LK_OK);
+		assert_int_equal(fixture_verify(keys[0].token, ""), REVOKED);
+		assert_int_equal(fixture_verify(keys[1].token, ""), NOT_FOUND);
+		assert_int_equal(fixture_verify(keys[2].token, ""), REVOKED);
+		keys_done(keys, COUNT(keys));
+	}
 }
 
 static void test_bulk_revoke_is_finished_after_a_restart(void **state)
@@ -464,6 +543,7 @@ int main(void)
 		TEST(test_bulk_revoke_validates_exactly_and_changes_nothing),
 		TEST(test_bulk_revoke_of_few_is_done_at_once),
 		TEST(test_bulk_revoke_ends_all_that_stood_at_its_start_and_nothing_else),
+		TEST(test_bulk_revoke_meets_other_changes_of_its_keys),
 		TEST(test_bulk_revoke_is_finished_after_a_restart),
 		TEST(test_bulk_revoke_deletes_where_the_policy_wants_it),
 		TEST(test_bulk_revoke_stays_within_the_callers_grant),
