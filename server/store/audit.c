@@ -8,6 +8,7 @@
 #include "server/store/find.h"
 #include "server/store/index.h"
 #include "server/store/store.h"
+#include "server/store/verdict_record.h"
 
 /* A snapshot of a record without its digests; NULL where there is no record, or no memory. */
 static Latchkey__Store__Snapshot *snapshot_of(
@@ -37,25 +38,44 @@ static Latchkey__Store__Snapshot *snapshot_of(
 	return snapshot;
 }
 
+/*
+ * Names a key, and where it belongs: the gate has both ids at hand, and stands as long as the keyspace has a key. Also indexes the
+ * record by it.
+ */
+static void name_key(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__KeyRecord *key,
+	Latchkey__Store__AuditRecord *record)
+{
+	struct lk_gate gate = {0};
+
+	if (!lk_gate_get(txn, key->keyspace, &gate)) {
+		lk_txn_fail(txn, LK_CORRUPT);
+		return;
+	}
+	record->resource = lk_arena_printf(arena, "keys/%s", key->id);
+	record->tenant = lk_arena_text(arena, gate.tenant_id, strlen(gate.tenant_id));
+	record->keyspace = lk_arena_text(arena, gate.keyspace_id, strlen(gate.keyspace_id));
+	lk_index_add_audit(txn, key->slot, record->number);
+}
+
 /* Says whose record it is, and which. */
 static void name_resource(struct lk_txn *txn, struct lk_arena *arena, const struct lk_audit_entry *entry,
 	Latchkey__Store__AuditRecord *record)
 {
 	union lk_audit_record subject = entry->after.key != NULL ? entry->after : entry->before;
-	const Latchkey__Store__TenantRecord *tenant = NULL;
 
 	if (entry->kind == LATCHKEY__STORE__SNAPSHOT__RECORD_TENANT) {
-		tenant = subject.tenant;
+		record->tenant = subject.tenant->id;
 		record->resource = lk_arena_printf(arena, "tenants/%s", subject.tenant->id);
 	} else if (entry->kind == LATCHKEY__STORE__SNAPSHOT__RECORD_KEYSPACE) {
-		tenant = lk_find_tenant_by_number(txn, arena, subject.keyspace->tenant);
+		const Latchkey__Store__TenantRecord *tenant = lk_find_tenant_by_number(
+			txn, arena, subject.keyspace->tenant);
+		/* Where it is not there, the error sticks. */
+		record->tenant = tenant == NULL ? NULL : tenant->id;
+		record->keyspace = subject.keyspace->id;
 		record->resource = lk_arena_printf(arena, "keyspaces/%s", subject.keyspace->id);
 	} else {
-		tenant = lk_find_tenant_by_number(txn, arena, subject.key->tenant);
-		record->resource = lk_arena_printf(arena, "keys/%s", subject.key->id);
-		lk_index_add_audit(txn, subject.key->slot, record->number);
+		name_key(txn, arena, subject.key, record);
 	}
-	record->tenant = tenant == NULL ? NULL : tenant->id;
 }
 
 /* Packs the record behind the hash that it gives, and writes both. */

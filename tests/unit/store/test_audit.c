@@ -111,6 +111,7 @@ static void test_audit_record_says_who_what_when_and_from_where(void **state)
 	assert_int_equal(record->request_id_hash.len, sizeof hash);
 	assert_memory_equal(record->request_id_hash.data, hash, sizeof hash);
 	assert_string_equal(record->tenant, "acme");
+	assert_string_equal(record->keyspace, "prod");
 	assert_int_equal(strncmp(record->resource, "keys/key_", 9), 0);
 	assert_string_equal(record->resource + 5, key->id);
 }
@@ -128,6 +129,8 @@ static void test_audit_record_of_each_kind_names_it(void **state)
 	assert_string_equal(tenant->after->tenant->id, "acme");
 	assert_string_equal(keyspace->resource, "keyspaces/prod");
 	assert_string_equal(keyspace->tenant, "acme");
+	assert_string_equal(keyspace->keyspace, "prod");
+	assert_string_equal(tenant->keyspace, "");
 	assert_null(keyspace->before);
 	assert_int_equal(keyspace->after->record_case, LATCHKEY__STORE__SNAPSHOT__RECORD_KEYSPACE);
 	assert_string_equal(keyspace->after->keyspace->policy->token_prefix, "sk-");
