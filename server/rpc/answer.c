@@ -53,6 +53,9 @@ void lk_answer_error(struct lk_job *job, enum lk_err err, uint32_t retry_after_m
 	if (err == LK_INVALID_ARGUMENT || err == LK_ALREADY_EXISTS) {
 		response.violations = pack_violations(job);
 	}
+	if (err == LK_UNAUTHENTICATED || err == LK_PERMISSION_DENIED) {
+		lk_job_note_refusal(job, err);
+	}
 	uint8_t *reply = job->exchange->ops->reply_alloc(job->exchange, lk_envelope_response_size(&response));
 	if (reply != NULL) {
 		lk_envelope_response_pack(&response, reply);

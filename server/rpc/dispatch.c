@@ -24,6 +24,7 @@ struct lk_dispatcher {
 	struct lk_writer *writer;
 	struct lk_background *background;
 	struct lk_scanner *scanner;
+	struct lk_refusals *refusals;
 	/* By name. */
 	struct lk_route *routes;
 	size_t n_routes;
@@ -226,6 +227,7 @@ static void handle(void *context, struct lk_exchange *exchange)
 	struct lk_job *job = exchange->state;
 
 	job->started_us = lk_job_clock_us();
+	job->route = NULL;
 	job->request = (struct lk_request){
 		.arena = &job->arena,
 		.store = dispatcher->store,
@@ -277,6 +279,7 @@ static enum lk_err open_exchange(void *context, struct lk_exchange *exchange)
 		return LK_NO_MEMORY;
 	}
 	job->dispatcher = dispatcher;
+	job->refusals = dispatcher->refusals;
 	job->exchange = exchange;
 	exchange->state = job;
 	enum lk_err err = lk_arena_init(&job->arena, ARENA_FIRST, ARENA_CAP);
@@ -308,6 +311,9 @@ enum lk_err lk_dispatcher_new(const struct lk_dispatcher_options *options, struc
 	}
 	dispatcher->store = options->store;
 	enum lk_err err = make_routes(dispatcher);
+	if (err == LK_OK) {
+		err = lk_refusals_new(&dispatcher->refusals);
+	}
 	if (err == LK_OK) {
 		err = lk_writer_start(options->store, options->write_queue, &dispatcher->writer);
 	}
@@ -341,6 +347,7 @@ void lk_dispatcher_free(struct lk_dispatcher *dispatcher)
 		return;
 	}
 	lk_dispatcher_stop(dispatcher);
+	lk_refusals_free(dispatcher->refusals);
 	free(dispatcher->routes);
 	free(dispatcher);
 }

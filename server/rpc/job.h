@@ -8,6 +8,7 @@
 
 #include "client/envelope.h"
 #include "server/rpc/exchange.h"
+#include "server/rpc/refusals.h"
 #include "server/service/method.h"
 #include "server/service/request.h"
 #include "server/store/writer.h"
@@ -22,6 +23,8 @@ struct lk_route {
 
 struct lk_job {
 	struct lk_dispatcher *dispatcher;
+	/* The dispatcher's. */
+	struct lk_refusals *refusals;
 	struct lk_exchange *exchange;
 	/* Kept from request to request. */
 	struct lk_arena arena;
@@ -48,7 +51,9 @@ struct lk_job {
 	struct lk_job *next;
 };
 
-/* Answers with an error: its code, what the request's message says of it, and all faults. */
+/*
+ * Answers with an error: its code, what the request's message says of it, and all faults. A refusal is noted for the audit chain.
+ */
 void lk_answer_error(struct lk_job *job, enum lk_err err, uint32_t retry_after_ms);
 
 /*
@@ -62,6 +67,9 @@ void lk_answer_response(struct lk_job *job, uint64_t revision);
 
 /* Answers with a response that is packed already. */
 void lk_answer_packed(struct lk_job *job, const uint8_t *payload, size_t payload_len, uint64_t revision);
+
+/* Notes a call that is refused with `err` for the audit chain, unless it only asks for a verdict. Never blocks. */
+void lk_job_note_refusal(const struct lk_job *job, enum lk_err err);
 
 /* Builds, parks and queues a write. Answers, now or later. */
 void lk_job_write(struct lk_job *job, struct lk_writer *writer);
