@@ -2,6 +2,7 @@
 
 const struct lk_service_entry lk_services[] = {
 	{&latchkey_v1_admin_service, &lk_admin_handlers},
+	{&latchkey_v1_audit_service, &lk_audit_handlers},
 	{&latchkey_v1_health_service, &lk_health_handlers},
 	{&latchkey_v1_key_service, &lk_key_handlers},
 	{&latchkey_v1_keyspace_service, &lk_keyspace_handlers},

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "latchkey/v1/admin.server.h"
+#include "latchkey/v1/audit.server.h"
 #include "latchkey/v1/health.server.h"
 #include "latchkey/v1/key.server.h"
 #include "latchkey/v1/keyspace.server.h"
@@ -15,6 +16,7 @@
 #include "server/service/method.h"
 
 extern const struct latchkey_v1_admin_handlers lk_admin_handlers;
+extern const struct latchkey_v1_audit_handlers lk_audit_handlers;
 extern const struct latchkey_v1_health_handlers lk_health_handlers;
 extern const struct latchkey_v1_key_handlers lk_key_handlers;
 extern const struct latchkey_v1_keyspace_handlers lk_keyspace_handlers;
