@@ -138,6 +138,9 @@ static enum lk_err unpack(struct lk_job *job)
 	struct lk_span payload = job->envelope.payload;
 	const struct lk_server_method *server = job->route->server;
 
+	if (lk_effect_changes(server->method->effect)) {
+		lk_job_read_request_id(job);
+	}
 	if (lk_wire_check(server->request, payload.data, payload.len, &job->request.faults) != LK_OK) {
 		return lk_request_check(&job->request);
 	}

@@ -42,7 +42,9 @@ struct lk_job {
 
 	/* Of a write. */
 	Latchkey__Store__Change change;
+	/* Its request_id; NULL where there is none that is good. And what is wrong with the one that it has, or NULL. */
 	struct lk_reply_id reply_id;
+	const char *request_id_fault;
 	struct lk_write write;
 	char peer_text[LK_PEER_TEXT_LEN];
 	char *traceparent;
@@ -70,6 +72,13 @@ void lk_answer_packed(struct lk_job *job, const uint8_t *payload, size_t payload
 
 /* Notes a call that is refused with `err` for the audit chain, unless it only asks for a verdict. Never blocks. */
 void lk_job_note_refusal(const struct lk_job *job, enum lk_err err);
+
+/*
+ * Reads the request_id of a call that changes something. What is wrong with it is a fault of the request; it is told again by
+ * lk_job_tell_request_id() where the faults begin anew, so that it comes together with those of the payload.
+ */
+void lk_job_read_request_id(struct lk_job *job);
+void lk_job_tell_request_id(struct lk_job *job);
 
 /* Builds, parks and queues a write. Answers, now or later. */
 void lk_job_write(struct lk_job *job, struct lk_writer *writer);

@@ -53,6 +53,7 @@ static enum lk_err build(struct lk_write *write, struct lk_txn *txn)
 	request->txn = txn;
 	request->message = NULL;
 	lk_faults_init(&request->faults, &job->arena);
+	lk_job_tell_request_id(job);
 	latchkey__store__change__init(&job->change);
 	job->change.time_us = request->now_us;
 	job->change.actor = borrow(request->caller.name);
@@ -73,6 +74,9 @@ static enum lk_err build(struct lk_write *write, struct lk_txn *txn)
 	}
 	enum lk_err err = job->route->server->build(
 		job->route->handlers, request, job->message, &job->change, job->response);
+	if (err == LK_OK) {
+		err = lk_request_check(request);
+	}
 	if (err == LK_OK) {
 		err = expect_caller(job);
 	}
@@ -110,7 +114,10 @@ static void explain(struct lk_request *request, enum lk_err err)
 	if (err == LK_FULL) {
 		lk_request_fail(request, err, "the store is full: free disk space, or raise map_size");
 	} else if (err == LK_INVALID_ARGUMENT) {
-		lk_request_fail(request, err, "request_id: was used for another request: make a new id for each");
+		static const char reused[] = "was used for another request: make a new id for each";
+		lk_faults_init(&request->faults, request->arena);
+		lk_fault_add(&request->faults, "request_id", "%s", reused);
+		lk_request_fail(request, err, "request_id: %s", reused);
 	}
 }
 
@@ -133,34 +140,62 @@ static void done(struct lk_write *write, enum lk_err err, const struct lk_kept_r
 	lk_answer_packed(job, reply->response, reply->response_len, reply->revision);
 }
 
-/* Reads the request_id, where there is one. LK_INVALID_ARGUMENT: it is none, or too old, or from the future. */
-static enum lk_err read_request_id(struct lk_job *job)
+/* What is wrong with a request_id of this time; NULL: nothing. */
+static const char *find_time_fault(struct lk_request *request, uint64_t time_ms)
+{
+	int64_t ahead_ms = (int64_t)time_ms - request->now_us / LK_US_PER_MS;
+
+	if (ahead_ms >= -LK_REPLY_BEHIND_MS && ahead_ms <= LK_REPLY_AHEAD_MS) {
+		return NULL;
+	}
+	const char *fault = lk_arena_printf(request->arena,
+		"its time is %" PRId64
+		" s %s the server's, outside of -600 to +120 s: see that the clocks agree (clock "
+		"skew), and make a new id for a new request",
+		(ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000, ahead_ms < 0 ? "behind" : "ahead of");
+	return fault != NULL ? fault : "its time is too far from the server's (clock skew)";
+}
+
+void lk_job_read_request_id(struct lk_job *job)
 {
 	struct lk_request *request = &job->request;
 	struct lk_span id = job->envelope.request_id;
 	uint64_t time_ms = 0;
 
-	job->write.reply_id = NULL;
+	job->reply_id = (struct lk_reply_id){0};
+	job->request_id_fault = NULL;
 	if (id.len == 0) {
-		return LK_OK;
+		return;
 	}
 	if (id.len != LK_REQUEST_ID_LEN || !lk_uuid7_time(id.data, &time_ms)) {
-		return lk_request_fail(
-			request, LK_INVALID_ARGUMENT, "request_id: must be a UUID of version 7, as 16 bytes");
+		job->request_id_fault = "must be a UUID of version 7, as 16 bytes";
+	} else {
+		job->request_id_fault = find_time_fault(request, time_ms);
 	}
-	int64_t ahead_ms = (int64_t)time_ms - request->now_us / LK_US_PER_MS;
-	if (ahead_ms < -LK_REPLY_BEHIND_MS || ahead_ms > LK_REPLY_AHEAD_MS) {
-		return lk_request_fail(request, LK_INVALID_ARGUMENT,
-			"request_id: its time is %" PRId64
-			" s %s the server's, outside of -600 to +120 s: see that the clocks "
-			"agree (clock skew), and make a new id for a new request",
-			(ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000, ahead_ms < 0 ? "behind" : "ahead of");
+	if (job->request_id_fault == NULL) {
+		job->reply_id = (struct lk_reply_id){
+			.request_id = id.data, .time_ms = time_ms, .caller = request->caller.name};
+		lk_reply_request_digest(request->method, job->envelope.payload.data, job->envelope.payload.len,
+			job->reply_id.request_digest);
 	}
-	job->reply_id = (struct lk_reply_id){.request_id = id.data, .time_ms = time_ms, .caller = request->caller.name};
-	lk_reply_request_digest(
-		request->method, job->envelope.payload.data, job->envelope.payload.len, job->reply_id.request_digest);
-	job->write.reply_id = &job->reply_id;
-	return LK_OK;
+	lk_job_tell_request_id(job);
+}
+
+void lk_job_tell_request_id(struct lk_job *job)
+{
+	if (job->request_id_fault != NULL) {
+		lk_fault_add(&job->request.faults, "request_id", "%s", job->request_id_fault);
+	}
+}
+
+/* Whether the request says that nothing is to be done. Every method that can be asked so calls that field the same. */
+static bool only_validates(const struct lk_job *job)
+{
+	const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(
+		job->message->descriptor, "validate_only");
+
+	return field != NULL && field->type == PROTOBUF_C_TYPE_BOOL &&
+	       *(const protobuf_c_boolean *)(const void *)((const char *)job->message + field->offset);
 }
 
 /* Whether this is the retry of a change that was made: then it is answered as it was. */
@@ -190,6 +225,15 @@ static void submit(struct lk_job *job, struct lk_writer *writer)
 	}
 }
 
+/*
+ * A change without mutations does nothing, and is answered at once. Under a request_id its answer is kept like any other, or its
+ * retry might do something once the state is another.
+ */
+static bool is_answered_at_once(const struct lk_job *job)
+{
+	return job->change.n_mutations == 0 && job->write.reply_id == NULL;
+}
+
 void lk_job_write(struct lk_job *job, struct lk_writer *writer)
 {
 	struct lk_kept_reply kept = {0};
@@ -197,6 +241,7 @@ void lk_job_write(struct lk_job *job, struct lk_writer *writer)
 	job->write = (struct lk_write){
 		.arena = &job->arena,
 		.change = &job->change,
+		.reply_id = job->reply_id.request_id == NULL ? NULL : &job->reply_id,
 		.deadline_us = job->deadline_us,
 		.build = build,
 		.compose = compose,
@@ -204,19 +249,19 @@ void lk_job_write(struct lk_job *job, struct lk_writer *writer)
 	};
 	job->exchange->ops->peer_text(job->exchange, job->peer_text);
 	job->traceparent = lk_arena_text(&job->arena, job->envelope.traceparent.data, job->envelope.traceparent.len);
-	enum lk_err err = job->traceparent == NULL ? LK_NO_MEMORY : read_request_id(job);
+	enum lk_err err = job->traceparent == NULL ? LK_NO_MEMORY : find_kept(job, &kept);
 	if (err == LK_OK) {
-		err = find_kept(job, &kept);
-		if (err == LK_OK) {
-			log_call(job, err);
-			lk_answer_packed(job, kept.response, kept.response_len, kept.revision);
-			return;
-		}
-		err = err == LK_NOT_FOUND ? build(&job->write, job->snapshot) : err;
+		log_call(job, err);
+		lk_answer_packed(job, kept.response, kept.response_len, kept.revision);
+		return;
 	}
+	if (only_validates(job)) {
+		job->write.reply_id = NULL;
+	}
+	err = err == LK_NOT_FOUND ? build(&job->write, job->snapshot) : err;
 	if (err != LK_OK) {
 		refuse(job, err);
-	} else if (job->change.n_mutations == 0) {
+	} else if (is_answered_at_once(job)) {
 		log_call(job, err);
 		lk_answer_response(job, lk_txn_head(job->snapshot)->revision);
 	} else {

@@ -83,18 +83,21 @@ static enum lk_err settle(struct lk_write *write, struct lk_txn *txn)
 	return err != LK_OK ? err : lk_apply_check(txn, write->arena, write->change);
 }
 
-/* `mutations` counts those of the transaction so far. */
+/* `mutations` counts those of the transaction so far; a reply that is kept alone counts for one. */
 static enum lk_err apply(struct lk_write *write, struct lk_txn *txn, size_t *mutations)
 {
+	size_t puts = write->change->n_mutations;
 	enum lk_err err = LK_OK;
 
+	if (puts == 0 && write->reply_id != NULL) {
+		puts = 1;
+	}
+	/* What is held back is for what goes first. */
+	if (puts > 0 && !write->urgent && !lk_room_left(lk_txn_store(txn), *mutations + puts)) {
+		return LK_FULL;
+	}
+	*mutations += puts;
 	if (write->change->n_mutations > 0) {
-		size_t with_these = *mutations + write->change->n_mutations;
-		/* What is held back is for what goes first. */
-		if (!write->urgent && !lk_room_left(lk_txn_store(txn), with_these)) {
-			return LK_FULL;
-		}
-		*mutations = with_these;
 		/* Numbers are assigned in place, so that the change is good for this transaction alone. */
 		write->stale = true;
 		err = lk_apply_do(txn, write->arena, write->change);
@@ -108,7 +111,7 @@ static enum lk_err apply(struct lk_write *write, struct lk_txn *txn, size_t *mut
 		lk_txn_fail(txn, err);
 		return err;
 	}
-	if (write->reply_id != NULL && write->change->n_mutations > 0) {
+	if (write->reply_id != NULL) {
 		lk_reply_keep(txn, write->arena, write->reply_id, &write->reply, write->change->time_us);
 	}
 	return lk_txn_err(txn);

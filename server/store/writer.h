@@ -31,7 +31,7 @@ struct lk_writer;
 struct lk_write {
 	/* Memory for whatever the write needs; no other thread uses it meanwhile. */
 	struct lk_arena *arena;
-	/* The Change. One without mutations writes nothing and succeeds. */
+	/* The Change. One without mutations succeeds, and writes nothing but its reply where that is to be kept. */
 	Latchkey__Store__Change *change;
 	/* The request's idempotency, or NULL. */
 	const struct lk_reply_id *reply_id;

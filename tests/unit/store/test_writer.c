@@ -103,9 +103,17 @@ static void test_writer_write_without_mutations_succeeds_and_makes_no_state(void
 	assert_int_equal(job->revision, before);
 	struct lk_txn *txn = lk_fixture_snapshot(bench.world.fixture);
 	assert_int_equal(lk_txn_head(txn)->revision, before);
-	assert_int_equal(lk_fixture_count(txn, LK_TABLE_REPLY), 0);
+	/* Its retry is to do nothing, too. */
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_REPLY), 1);
+	struct job *unnamed = new_job(&bench, "");
+	unnamed->make = job_nothing;
+	submit(unnamed);
+	bench_wait(&bench, 2);
+	assert_int_equal(unnamed->err, LK_OK);
+	assert_int_equal(lk_fixture_count(lk_fixture_snapshot(bench.world.fixture), LK_TABLE_REPLY), 1);
 	bench_stop(&bench);
 	job_free(job);
+	job_free(unnamed);
 }
 
 static void test_writer_same_request_twice_in_one_group_happens_once(void **state)
