@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "server/log.h"
+#include "server/rpc/refusals.h"
 #include "server/store/chores.h"
 #include "server/store/fold.h"
 #include "server/store/job.h"
@@ -27,7 +28,8 @@ static void report(void *context, const char *chore, enum lk_err err)
 	}
 }
 
-static enum lk_err start(struct lk_background *background, struct lk_store *store, struct lk_writer *writer)
+static enum lk_err start(struct lk_background *background, struct lk_store *store, struct lk_writer *writer,
+	struct lk_refusals *refusals)
 {
 	const struct lk_chore table[] = {
 		{.name = "latchkeyd/jobs",
@@ -40,6 +42,10 @@ static enum lk_err start(struct lk_background *background, struct lk_store *stor
 			.build = lk_fold_build,
 			.context = &background->fold,
 			.every_us = LK_FOLD_EVERY_US},
+		{.name = "latchkeyd/refusals",
+			.build = lk_refusals_build,
+			.context = refusals,
+			.every_us = LOOK_EVERY_US},
 	};
 	const struct lk_chores_options options = {
 		.store = store,
@@ -53,14 +59,15 @@ static enum lk_err start(struct lk_background *background, struct lk_store *stor
 	return err != LK_OK ? err : lk_chores_start(&options, &background->chores);
 }
 
-enum lk_err lk_background_start(struct lk_store *store, struct lk_writer *writer, struct lk_background **ret_background)
+enum lk_err lk_background_start(struct lk_store *store, struct lk_writer *writer, struct lk_refusals *refusals,
+	struct lk_background **ret_background)
 {
 	struct lk_background *background = calloc(1, sizeof *background);
 
 	if (background == NULL) {
 		return LK_NO_MEMORY;
 	}
-	enum lk_err err = start(background, store, writer);
+	enum lk_err err = start(background, store, writer, refusals);
 	if (err != LK_OK) {
 		free(background);
 		return err;

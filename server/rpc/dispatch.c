@@ -321,7 +321,8 @@ enum lk_err lk_dispatcher_new(const struct lk_dispatcher_options *options, struc
 		err = lk_writer_start(options->store, options->write_queue, &dispatcher->writer);
 	}
 	if (err == LK_OK) {
-		err = lk_background_start(options->store, dispatcher->writer, &dispatcher->background);
+		err = lk_background_start(
+			options->store, dispatcher->writer, dispatcher->refusals, &dispatcher->background);
 	}
 	if (err == LK_OK) {
 		err = lk_scanner_start(options->scan_queue, run_scan, &dispatcher->scanner);
