@@ -200,7 +200,7 @@ static void scan(struct lk_job *job)
 
 	/* Whatever waits pins nothing. */
 	lk_snapshot_end(job->snapshot);
-	if (job->exchange->ops->park(job->exchange)) {
+	if (job->exchange->ops->park(job->exchange, false)) {
 		err = lk_scanner_submit(job->dispatcher->scanner, job);
 	}
 	if (err != LK_OK) {

@@ -23,7 +23,10 @@ struct lk_dispatcher;
 
 struct lk_dispatcher_options {
 	struct lk_store *store;
-	/* The most writes that wait for the writer, and the most scans that wait for the scanner; past them RESOURCE_EXHAUSTED. */
+	/*
+	 * The most writes that wait for the writer, urgent ones and others each, and the most scans that wait for the scanner; past
+	 * them RESOURCE_EXHAUSTED.
+	 */
 	size_t write_queue;
 	size_t scan_queue;
 };

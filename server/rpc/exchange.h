@@ -30,9 +30,10 @@ struct lk_peer {
 struct lk_transport_ops {
 	/*
 	 * The answer will come later: frees the transport to receive on another exchange meanwhile. False where the bound on
-	 * such exchanges is reached: the handler then answers at once, with RESOURCE_EXHAUSTED.
+	 * such exchanges is reached: the handler then answers at once, with RESOURCE_EXHAUSTED. `urgent`: it must not wait for
+	 * others, and has places of its own beyond that bound.
 	 */
-	bool (*park)(struct lk_exchange *exchange);
+	bool (*park)(struct lk_exchange *exchange, bool urgent);
 	/* A buffer for a reply of exactly `len` bytes, or NULL. May be called again: the buffer before is gone then. */
 	uint8_t *(*reply_alloc)(struct lk_exchange *exchange, size_t len);
 	/* Sends what stands in the buffer, or closes the connection where there is none. The exchange is the transport's again. */

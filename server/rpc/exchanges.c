@@ -5,10 +5,18 @@
 
 #include "server/rpc/deadline.h"
 
+/* Of those that may be parked, one in so many is for urgent requests. */
+#define URGENT_PART 16
+
 enum lk_err lk_exchanges_init(
 	struct lk_exchanges *exchanges, const struct lk_rpc_handler *handler, size_t max, size_t reserved)
 {
-	*exchanges = (struct lk_exchanges){.handler = *handler, .max = max, .reserved = reserved};
+	*exchanges = (struct lk_exchanges){
+		.handler = *handler,
+		.max = max,
+		.reserved = reserved,
+		.urgent = (max - reserved) / URGENT_PART,
+	};
 	exchanges->turns = calloc(max, sizeof(struct lk_turn *));
 	if (exchanges->turns == NULL) {
 		return LK_NO_MEMORY;
@@ -122,15 +130,16 @@ void lk_exchanges_give_back(struct lk_turn *turn)
 	}
 }
 
-bool lk_exchanges_park(struct lk_turn *turn)
+bool lk_exchanges_park(struct lk_turn *turn, bool urgent)
 {
 	struct lk_exchanges *exchanges = turn->pool;
+	size_t left = exchanges->reserved + (urgent ? 0 : exchanges->urgent);
 
 	if (turn->parked) {
 		return true;
 	}
 	(void)pthread_mutex_lock(&exchanges->lock);
-	turn->parked = exchanges->parked + exchanges->reserved < exchanges->max;
+	turn->parked = exchanges->parked + left < exchanges->max;
 	exchanges->parked += turn->parked;
 	(void)pthread_mutex_unlock(&exchanges->lock);
 	return turn->parked;

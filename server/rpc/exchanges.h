@@ -2,8 +2,9 @@
  * The exchanges of a transport: a bounded pool. Private to the transport.
  *
  * An exchange is taken when a request has come in, and given back when it is answered. Those that are parked may be as many as
- * leave `reserved` to the others, so that requests which are answered at once always find one. They are made when first needed,
- * with the handler's state, and kept.
+ * leave `reserved` to the others, so that requests which are answered at once always find one. A sixteenth of them is for what is
+ * urgent alone: however many changes wait, a key can still be revoked. They are made when first needed, with the handler's state,
+ * and kept.
  */
 #ifndef LK_SERVER_RPC_EXCHANGES_H
 #define LK_SERVER_RPC_EXCHANGES_H
@@ -43,6 +44,8 @@ struct lk_exchanges {
 	struct lk_rpc_handler handler;
 	size_t max;
 	size_t reserved;
+	/* Parked by urgent requests alone. */
+	size_t urgent;
 	/* Requests that are under way, and those of them that were accepted. */
 	atomic_size_t under_way;
 	atomic_size_t accepted;
@@ -68,7 +71,7 @@ struct lk_turn *lk_exchanges_take(struct lk_exchanges *exchanges);
 /* Gives it back, its request wiped. */
 void lk_exchanges_give_back(struct lk_turn *turn);
 /* As lk_transport_ops.park. */
-bool lk_exchanges_park(struct lk_turn *turn);
+bool lk_exchanges_park(struct lk_turn *turn, bool urgent);
 
 /* Accepts no more, and waits until those accepted before are answered; false where some are not by then. */
 bool lk_exchanges_drain(struct lk_exchanges *exchanges, const struct timespec *until);

@@ -270,9 +270,9 @@ static struct lk_turn *turn_of(struct lk_exchange *exchange)
 	return (struct lk_turn *)(void *)exchange;
 }
 
-static bool park(struct lk_exchange *exchange)
+static bool park(struct lk_exchange *exchange, bool urgent)
 {
-	return lk_exchanges_park(turn_of(exchange));
+	return lk_exchanges_park(turn_of(exchange), urgent);
 }
 
 static uint8_t *reply_alloc(struct lk_exchange *exchange, size_t len)

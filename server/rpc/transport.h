@@ -36,7 +36,7 @@ struct lk_transport;
 #define LK_TRANSPORT_FAULT_LEN 512
 
 struct lk_transport_limits {
-	/* Exchanges in all; and how many of them are never parked. */
+	/* Exchanges in all; and how many of them are never parked. Of the others, a sixteenth is for what is urgent (exchange.h). */
 	uint32_t exchanges_max;
 	uint32_t exchanges_reserved;
 	uint32_t connections_max;

@@ -216,7 +216,7 @@ static void submit(struct lk_job *job, struct lk_writer *writer)
 	lk_snapshot_end(job->snapshot);
 	job->request.txn = NULL;
 	job->write.urgent = job->request.urgent;
-	if (job->exchange->ops->park(job->exchange)) {
+	if (job->exchange->ops->park(job->exchange, job->write.urgent)) {
 		err = lk_writer_submit(writer, &job->write);
 	}
 	if (err != LK_OK) {

@@ -19,6 +19,7 @@
 struct queue {
 	struct lk_write *first;
 	struct lk_write **end;
+	size_t count;
 };
 
 struct lk_writer {
@@ -30,7 +31,6 @@ struct lk_writer {
 	/* Under the lock. */
 	struct queue urgent;
 	struct queue ordinary;
-	size_t queued;
 	size_t queue_max;
 	bool stopping;
 };
@@ -51,11 +51,13 @@ static void queue_push(struct queue *queue, struct lk_write *write)
 	write->next = NULL;
 	*queue->end = write;
 	queue->end = &write->next;
+	queue->count++;
 }
 
 static void queue_pop(struct queue *queue)
 {
 	queue->first = queue->first->next;
+	queue->count--;
 	if (queue->first == NULL) {
 		queue->end = &queue->first;
 	}
@@ -201,12 +203,11 @@ static bool take_group(struct lk_writer *writer, int64_t until_us, struct group 
 
 	ret_group->count = 0;
 	pthread_mutex_lock(&writer->lock);
-	while (rc == 0 && writer->queued == 0 && !writer->stopping) {
+	while (rc == 0 && writer->urgent.count + writer->ordinary.count == 0 && !writer->stopping) {
 		rc = pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
 	}
 	while (take_write(writer, ret_group, &mutations)) {
 	}
-	writer->queued -= ret_group->count;
 	bool more = ret_group->count > 0 || !writer->stopping;
 	pthread_mutex_unlock(&writer->lock);
 	return more;
@@ -278,17 +279,17 @@ enum lk_err lk_writer_start(struct lk_store *store, size_t queue_max, struct lk_
 
 enum lk_err lk_writer_submit(struct lk_writer *writer, struct lk_write *write)
 {
+	struct queue *queue = write->urgent ? &writer->urgent : &writer->ordinary;
 	enum lk_err err = LK_OK;
 
 	write->stale = false;
 	pthread_mutex_lock(&writer->lock);
 	if (writer->stopping) {
 		err = LK_UNAVAILABLE;
-	} else if (writer->queued >= writer->queue_max) {
+	} else if (queue->count >= writer->queue_max) {
 		err = LK_RESOURCE_EXHAUSTED;
 	} else {
-		queue_push(write->urgent ? &writer->urgent : &writer->ordinary, write);
-		writer->queued++;
+		queue_push(queue, write);
 		pthread_cond_signal(&writer->wake);
 	}
 	pthread_mutex_unlock(&writer->lock);

@@ -55,10 +55,10 @@ struct lk_write {
 	bool stale;
 };
 
-/* Starts the thread. `queue_max`: the most writes that wait. LK_NO_MEMORY. */
+/* Starts the thread. `queue_max`: the most writes that wait, of those that are urgent and of the others each. LK_NO_MEMORY. */
 LK_MUST_CHECK enum lk_err lk_writer_start(struct lk_store *store, size_t queue_max, struct lk_writer **ret_writer);
 
-/* Queues a write. Does not block. LK_RESOURCE_EXHAUSTED: the queue is full. LK_UNAVAILABLE: the writer is stopping. */
+/* Queues a write. Does not block. LK_RESOURCE_EXHAUSTED: its queue is full. LK_UNAVAILABLE: the writer is stopping. */
 LK_MUST_CHECK enum lk_err lk_writer_submit(struct lk_writer *writer, struct lk_write *write);
 
 /* Finishes what is queued, ends the thread, frees. Blocks. Takes NULL. */

@@ -31,8 +31,9 @@ static struct loop_pending *pending_of(struct lk_exchange *exchange)
 	return (struct loop_pending *)(void *)exchange;
 }
 
-static bool park(struct lk_exchange *exchange)
+static bool park(struct lk_exchange *exchange, bool urgent)
 {
+	(void)urgent;
 	return !pending_of(exchange)->no_spare;
 }
 

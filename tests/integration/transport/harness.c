@@ -103,11 +103,11 @@ static void answer_nothing(struct harness *harness, struct lk_exchange *exchange
 	exchange->ops->reply_send(exchange);
 }
 
-static void answer_later(struct harness *harness, struct lk_exchange *exchange)
+static void park(struct harness *harness, struct lk_exchange *exchange, bool urgent)
 {
 	bool room = false;
 
-	if (!exchange->ops->park(exchange)) {
+	if (!exchange->ops->park(exchange, urgent)) {
 		answer_text(exchange, "refused");
 		return;
 	}
@@ -121,6 +121,16 @@ static void answer_later(struct harness *harness, struct lk_exchange *exchange)
 	if (!room) {
 		answer_text(exchange, "refused");
 	}
+}
+
+static void answer_later(struct harness *harness, struct lk_exchange *exchange)
+{
+	park(harness, exchange, false);
+}
+
+static void answer_later_urgently(struct harness *harness, struct lk_exchange *exchange)
+{
+	park(harness, exchange, true);
 }
 
 static void keep_uid(struct harness *harness, const struct lk_exchange *exchange)
@@ -161,6 +171,7 @@ static void handle(void *context, struct lk_exchange *exchange)
 		['A'] = answer_accepting,
 		['N'] = answer_nothing,
 		['P'] = answer_later,
+		['Q'] = answer_later_urgently,
 	};
 	struct harness *harness = context;
 

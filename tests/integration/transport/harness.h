@@ -8,6 +8,7 @@
  *	A	answers "accepting" or "draining"
  *	N	answers nothing, which closes the connection
  *	P	parks, and answers "parked" when harness_answer_parked() is called; "refused" where it cannot park
+ *	Q	the same, urgently
  *
  * The handler also keeps what uids came with requests that begin with a given byte.
  */

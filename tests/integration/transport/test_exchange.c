@@ -162,6 +162,44 @@ static void test_exchange_parks_as_long_as_enough_are_left(void **state)
 	assert_true(stats.exchanges <= 16);
 }
 
+/* 66 in all, 2 reserved, and of the 64 others a sixteenth for what is urgent: 60 ordinary ones never take its place. */
+static void test_exchange_parks_what_is_urgent_beyond_the_others(void **state)
+{
+	static const struct lk_transport_limits limits = {
+		.exchanges_max = 66,
+		.exchanges_reserved = 2,
+		.connections_max = 16,
+		.in_flight_max = 128,
+	};
+	struct harness *harness = *state;
+	char out[64] = "";
+
+	harness_open(harness, &limits);
+	struct sp_raw writer = sp_raw_open(harness->ipc);
+	struct sp_raw reader = sp_raw_open(harness->ipc);
+	for (uint32_t i = 0; i < 60; i++) {
+		assert_true(sp_raw_send(writer, i, "P", 1));
+	}
+	assert_true(harness_wait_parked(harness, 60));
+	assert_string_equal(harness_ask(reader, "P", out, sizeof(out)), "refused");
+	for (uint32_t i = 60; i < 64; i++) {
+		assert_true(sp_raw_send(writer, i, "Q", 1));
+	}
+	assert_true(harness_wait_parked(harness, 64));
+	/* Neither takes those that are reserved. */
+	assert_string_equal(harness_ask(reader, "Q", out, sizeof(out)), "refused");
+	assert_string_equal(harness_ask(reader, "P", out, sizeof(out)), "refused");
+	assert_string_equal(harness_ask(reader, "Echo", out, sizeof(out)), "Echo");
+	harness_answer_parked(harness);
+	for (uint32_t i = 0; i < 64; i++) {
+		uint32_t id = 0;
+		assert_int_equal(sp_raw_receive(writer, &id, out, sizeof(out)), 6);
+	}
+	sp_raw_close(writer);
+	sp_raw_close(reader);
+	assert_true(harness_wait_idle(harness));
+}
+
 /* 8 may be under way; the ninth is refused without the handler. */
 static void test_exchange_bounds_the_requests_of_a_connection(void **state)
 {
@@ -340,6 +378,8 @@ int main(void)
 			test_exchange_closes_where_there_is_no_reply, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_exchange_parks_as_long_as_enough_are_left, harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_exchange_parks_what_is_urgent_beyond_the_others, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_exchange_bounds_the_requests_of_a_connection, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(
