@@ -8,8 +8,8 @@
 #include "server/service/request.h"
 
 /*
- * Fills in a message that was initialised. A key is shown in the state that it had at the record's time, without its use, which is
- * not kept, and without what could be done to it then.
+ * Fills in a message that was initialised. A key is shown in the state that it had at the record's time, without its use, which
+ * is not kept, and without what could be done to it then.
  */
 void lk_audit_view(
 	struct lk_request *request, const Latchkey__Store__AuditRecord *record, Latchkey__V1__AuditRecord *ret_view);

@@ -39,8 +39,8 @@ static Latchkey__Store__Snapshot *snapshot_of(
 }
 
 /*
- * Names a key, and where it belongs: the gate has both ids at hand, and stands as long as the keyspace has a key. Also indexes the
- * record by it.
+ * Names a key, and where it belongs: the gate has both ids at hand, and stands as long as the keyspace has a key. Also indexes
+ * the record by it.
  */
 static void name_key(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__KeyRecord *key,
 	Latchkey__Store__AuditRecord *record)

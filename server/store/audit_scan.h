@@ -35,8 +35,8 @@ bool lk_audit_scan_next(struct lk_audit_scan *scan, uint64_t *ret_number);
 Latchkey__Store__AuditRecord *lk_audit_find(struct lk_txn *txn, struct lk_arena *arena, uint64_t number);
 
 /*
- * Numbers between which every record of a time from `start_us` on and before `end_us` stands, as far as LK_AUDIT_DISORDER_US goes:
- * *ret_first <= number <= *ret_last; *ret_last is below *ret_first where there is none. Reads some tens of records.
+ * Numbers between which every record of a time from `start_us` on and before `end_us` stands, as far as LK_AUDIT_DISORDER_US
+ * goes: *ret_first <= number <= *ret_last; *ret_last is below *ret_first where there is none. Reads some tens of records.
  */
 void lk_audit_range(struct lk_txn *txn, int64_t start_us, int64_t end_us, uint64_t *ret_first, uint64_t *ret_last);
 

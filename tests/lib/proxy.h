@@ -1,9 +1,9 @@
 /*
- * A proxy between a client and a daemon, over unix sockets, that loses replies on their way: the daemon has done what it was asked,
- * and the client never hears of it.
+ * A proxy between a client and a daemon, over unix sockets, that loses replies on their way: the daemon has done what it was
+ * asked, and the client never hears of it.
  *
- * It serves any number of connections, each with one of its own to the daemon, which may be killed and started again meanwhile. It
- * runs in a thread of the test's; nothing in it asserts off the test's thread but by CHECK. All functions: the test's thread alone.
+ * It serves some connections at a time, each with one of its own to the daemon, which may be killed and started again meanwhile.
+ * It runs in a thread of its own. All functions: the test's thread alone.
  */
 #ifndef LK_TESTS_LIB_PROXY_H
 #define LK_TESTS_LIB_PROXY_H

@@ -230,7 +230,7 @@ static const ProtobufCMessage *delete_tenant(const struct place *place, bool oth
 struct change {
 	const struct lk_method *method;
 	make_request *make;
-	/* How many records it changes, each with an audit record of its method; and how many keys there are then, more or less. */
+	/* How many records it changes, each with an audit record of its method; how many more keys there are then. */
 	int records;
 	int keys;
 	/* What is to happen before: NULL, or a method and its request. */
