@@ -142,6 +142,30 @@ static const ProtobufCMessage *bulk_revoke(const struct place *place, bool other
 	return &request.base;
 }
 
+/* Two keys whose tokens nobody else has: those of the place's own ids. */
+static const ProtobufCMessage *import_keys(const struct place *place, bool other)
+{
+	static Latchkey__V1__ImportKeysRequest request;
+	static Latchkey__V1__ImportedKey keys[2];
+	static Latchkey__V1__ImportedKey *all[] = {&keys[0], &keys[1]};
+	static char tokens[2][64];
+
+	latchkey__v1__import_keys_request__init(&request);
+	for (size_t i = 0; i < 2; i++) {
+		latchkey__v1__imported_key__init(&keys[i]);
+		(void)snprintf(
+			tokens[i], sizeof tokens[i], "imported_%s_%zu_012345678901234567890123", place->new_id, i);
+		keys[i].secret_case = LATCHKEY__V1__IMPORTED_KEY__SECRET_TOKEN;
+		keys[i].token = tokens[i];
+		keys[i].name = TEXT(other ? "other" : "imported");
+	}
+	request.tenant = TEXT("acme");
+	request.keyspace = TEXT(place->keyspace);
+	request.keys = all;
+	request.n_keys = 2;
+	return &request.base;
+}
+
 static const ProtobufCMessage *create_keyspace(const struct place *place, bool other)
 {
 	static Latchkey__V1__CreateKeyspaceRequest request;
@@ -249,6 +273,7 @@ static const struct change changes[] = {
 	{&latchkey_v1_key_revoke_method, revoke_key, 1, 0, NULL, NULL, false},
 	{&latchkey_v1_key_delete_method, delete_key, 1, -1, NULL, NULL, false},
 	{&latchkey_v1_key_bulk_revoke_method, bulk_revoke, 2, 0, NULL, NULL, false},
+	{&latchkey_v1_key_import_method, import_keys, 2, 2, NULL, NULL, false},
 	{&latchkey_v1_keyspace_create_method, create_keyspace, 1, 0, NULL, NULL, false},
 	{&latchkey_v1_keyspace_update_method, update_keyspace, 1, 0, NULL, NULL, false},
 	{&latchkey_v1_keyspace_delete_method, delete_keyspace, 1, -2, NULL, NULL, false},
