@@ -15,6 +15,7 @@
 
 #include "client/envelope.h"
 #include "client/uuid7.h"
+#include "tests/integration/daemon/changes.h"
 #include "tests/lib/check.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/place.h"
@@ -23,15 +24,6 @@
 /* No measure of how fast it should be. */
 #define PATIENCE_MS 60000
 
-/* What each case finds: a keyspace of "acme" and a tenant of its own, and in the keyspace two keys. */
-struct place {
-	char keyspace[16];
-	char tenant[16];
-	char new_id[16];
-	char *keys[2];
-	char *tokens[2];
-};
-
 struct world {
 	struct daemon daemon;
 	struct proxy proxy;
@@ -39,251 +31,6 @@ struct world {
 	struct lk_channel *lossy;
 	struct lk_channel *direct;
 	unsigned cases;
-};
-
-/* Makes a request; another one, that differs in something, where `other` is set. Good until it is called again. */
-typedef const ProtobufCMessage *make_request(const struct place *place, bool other);
-
-static const ProtobufCMessage *create_key(const struct place *place, bool other)
-{
-	static Latchkey__V1__CreateKeyRequest request;
-
-	latchkey__v1__create_key_request__init(&request);
-	request.tenant = TEXT("acme");
-	request.keyspace = TEXT(place->keyspace);
-	request.name = TEXT(other ? "other" : "new");
-	return &request.base;
-}
-
-static const ProtobufCMessage *update_key(const struct place *place, bool other)
-{
-	static Latchkey__V1__UpdateKeyRequest request;
-	static Latchkey__V1__Key key;
-	static Google__Protobuf__FieldMask mask;
-	static char *paths[] = {(char *)(uintptr_t) "name"};
-
-	latchkey__v1__update_key_request__init(&request);
-	latchkey__v1__key__init(&key);
-	google__protobuf__field_mask__init(&mask);
-	mask.paths = paths;
-	mask.n_paths = 1;
-	key.id = place->keys[0];
-	key.name = TEXT(other ? "other" : "renamed");
-	request.tenant = TEXT("acme");
-	request.key = &key;
-	request.update_mask = &mask;
-	return &request.base;
-}
-
-static const ProtobufCMessage *activate_key(const struct place *place, bool other)
-{
-	static Latchkey__V1__ActivateKeyRequest request;
-
-	latchkey__v1__activate_key_request__init(&request);
-	request.tenant = TEXT("acme");
-	request.key = place->keys[other ? 1 : 0];
-	return &request.base;
-}
-
-static const ProtobufCMessage *suspend_key(const struct place *place, bool other)
-{
-	static Latchkey__V1__SuspendKeyRequest request;
-
-	latchkey__v1__suspend_key_request__init(&request);
-	request.tenant = TEXT("acme");
-	request.key = place->keys[0];
-	request.reason = TEXT(other ? "other" : "resting");
-	return &request.base;
-}
-
-static const ProtobufCMessage *rotate_key(const struct place *place, bool other)
-{
-	static Latchkey__V1__RotateKeyRequest request;
-
-	latchkey__v1__rotate_key_request__init(&request);
-	request.tenant = TEXT("acme");
-	request.key = place->keys[other ? 1 : 0];
-	return &request.base;
-}
-
-static const ProtobufCMessage *revoke_key(const struct place *place, bool other)
-{
-	static Latchkey__V1__RevokeKeyRequest request;
-
-	latchkey__v1__revoke_key_request__init(&request);
-	request.tenant = TEXT("acme");
-	request.key = place->keys[0];
-	request.reason = TEXT(other ? "other" : "leaked");
-	return &request.base;
-}
-
-static const ProtobufCMessage *delete_key(const struct place *place, bool other)
-{
-	static Latchkey__V1__DeleteKeyRequest request;
-
-	latchkey__v1__delete_key_request__init(&request);
-	request.tenant = TEXT("acme");
-	request.key = place->keys[other ? 1 : 0];
-	return &request.base;
-}
-
-static const ProtobufCMessage *bulk_revoke(const struct place *place, bool other)
-{
-	static Latchkey__V1__BulkRevokeKeysRequest request;
-	static char *keys[2];
-
-	latchkey__v1__bulk_revoke_keys_request__init(&request);
-	keys[0] = place->keys[0];
-	keys[1] = place->keys[1];
-	request.tenant = TEXT("acme");
-	request.keys = keys;
-	request.n_keys = 2;
-	request.reason = TEXT(other ? "other" : "leaked");
-	return &request.base;
-}
-
-/* Two keys whose tokens nobody else has: those of the place's own ids. */
-static const ProtobufCMessage *import_keys(const struct place *place, bool other)
-{
-	static Latchkey__V1__ImportKeysRequest request;
-	static Latchkey__V1__ImportedKey keys[2];
-	static Latchkey__V1__ImportedKey *all[] = {&keys[0], &keys[1]};
-	static char tokens[2][64];
-
-	latchkey__v1__import_keys_request__init(&request);
-	for (size_t i = 0; i < 2; i++) {
-		latchkey__v1__imported_key__init(&keys[i]);
-		(void)snprintf(
-			tokens[i], sizeof tokens[i], "imported_%s_%zu_012345678901234567890123", place->new_id, i);
-		keys[i].secret_case = LATCHKEY__V1__IMPORTED_KEY__SECRET_TOKEN;
-		keys[i].token = tokens[i];
-		keys[i].name = TEXT(other ? "other" : "imported");
-	}
-	request.tenant = TEXT("acme");
-	request.keyspace = TEXT(place->keyspace);
-	request.keys = all;
-	request.n_keys = 2;
-	return &request.base;
-}
-
-static const ProtobufCMessage *create_keyspace(const struct place *place, bool other)
-{
-	static Latchkey__V1__CreateKeyspaceRequest request;
-	static Latchkey__V1__KeyPolicy policy;
-
-	latchkey__v1__create_keyspace_request__init(&request);
-	latchkey__v1__key_policy__init(&policy);
-	policy.token_prefix = TEXT("sk-");
-	request.tenant = TEXT("acme");
-	request.keyspace = TEXT(place->new_id);
-	request.display_name = TEXT(other ? "other" : "new");
-	request.policy = &policy;
-	return &request.base;
-}
-
-static const ProtobufCMessage *update_keyspace(const struct place *place, bool other)
-{
-	static Latchkey__V1__UpdateKeyspaceRequest request;
-	static Latchkey__V1__Keyspace keyspace;
-	static Google__Protobuf__FieldMask mask;
-	static char *paths[] = {(char *)(uintptr_t) "display_name"};
-
-	latchkey__v1__update_keyspace_request__init(&request);
-	latchkey__v1__keyspace__init(&keyspace);
-	google__protobuf__field_mask__init(&mask);
-	mask.paths = paths;
-	mask.n_paths = 1;
-	keyspace.id = TEXT(place->keyspace);
-	keyspace.display_name = TEXT(other ? "other" : "renamed");
-	request.tenant = TEXT("acme");
-	request.keyspace = &keyspace;
-	request.update_mask = &mask;
-	return &request.base;
-}
-
-static const ProtobufCMessage *delete_keyspace(const struct place *place, bool other)
-{
-	static Latchkey__V1__DeleteKeyspaceRequest request;
-
-	latchkey__v1__delete_keyspace_request__init(&request);
-	request.tenant = TEXT("acme");
-	request.keyspace = TEXT(place->keyspace);
-	request.force = !other;
-	return &request.base;
-}
-
-static const ProtobufCMessage *create_tenant(const struct place *place, bool other)
-{
-	static Latchkey__V1__CreateTenantRequest request;
-
-	latchkey__v1__create_tenant_request__init(&request);
-	request.tenant = TEXT(place->new_id);
-	request.display_name = TEXT(other ? "other" : "new");
-	return &request.base;
-}
-
-static const ProtobufCMessage *update_tenant(const struct place *place, bool other)
-{
-	static Latchkey__V1__UpdateTenantRequest request;
-	static Latchkey__V1__Tenant tenant;
-	static Google__Protobuf__FieldMask mask;
-	static char *paths[] = {(char *)(uintptr_t) "display_name"};
-
-	latchkey__v1__update_tenant_request__init(&request);
-	latchkey__v1__tenant__init(&tenant);
-	google__protobuf__field_mask__init(&mask);
-	mask.paths = paths;
-	mask.n_paths = 1;
-	tenant.id = TEXT(place->tenant);
-	tenant.display_name = TEXT(other ? "other" : "renamed");
-	request.tenant = &tenant;
-	request.update_mask = &mask;
-	return &request.base;
-}
-
-static const ProtobufCMessage *delete_tenant(const struct place *place, bool other)
-{
-	static Latchkey__V1__DeleteTenantRequest request;
-
-	latchkey__v1__delete_tenant_request__init(&request);
-	request.tenant = TEXT(place->tenant);
-	request.force = other;
-	return &request.base;
-}
-
-struct change {
-	const struct lk_method *method;
-	make_request *make;
-	/* How many records it changes, each with an audit record of its method; how many more keys there are then. */
-	int records;
-	int keys;
-	/* What is to happen before: NULL, or a method and its request. */
-	const struct lk_method *first_method;
-	make_request *first;
-	/* The response has a token. */
-	bool mints;
-};
-
-static const struct change changes[] = {
-	{&latchkey_v1_key_create_method, create_key, 1, 1, NULL, NULL, true},
-	{&latchkey_v1_key_update_method, update_key, 1, 0, NULL, NULL, false},
-	{&latchkey_v1_key_activate_method, activate_key, 1, 0, &latchkey_v1_key_suspend_method, suspend_key, false},
-	{&latchkey_v1_key_suspend_method, suspend_key, 1, 0, NULL, NULL, false},
-	{&latchkey_v1_key_rotate_method, rotate_key, 1, 0, NULL, NULL, true},
-	{&latchkey_v1_key_revoke_method, revoke_key, 1, 0, NULL, NULL, false},
-	{&latchkey_v1_key_delete_method, delete_key, 1, -1, NULL, NULL, false},
-	{&latchkey_v1_key_bulk_revoke_method, bulk_revoke, 2, 0, NULL, NULL, false},
-	{&latchkey_v1_key_import_method, import_keys, 2, 2, NULL, NULL, false},
-	{&latchkey_v1_keyspace_create_method, create_keyspace, 1, 0, NULL, NULL, false},
-	{&latchkey_v1_keyspace_update_method, update_keyspace, 1, 0, NULL, NULL, false},
-	{&latchkey_v1_keyspace_delete_method, delete_keyspace, 1, -2, NULL, NULL, false},
-	{&latchkey_v1_tenant_create_method, create_tenant, 1, 0, NULL, NULL, false},
-	{&latchkey_v1_tenant_update_method, update_tenant, 1, 0, NULL, NULL, false},
-	{&latchkey_v1_tenant_delete_method, delete_tenant, 1, 0, NULL, NULL, false},
-	/* What finds nothing to do is asked for again, too. */
-	{&latchkey_v1_key_activate_method, activate_key, 0, 0, NULL, NULL, false},
-	{&latchkey_v1_key_suspend_method, suspend_key, 0, 0, &latchkey_v1_key_suspend_method, suspend_key, false},
-	{&latchkey_v1_key_revoke_method, revoke_key, 0, 0, &latchkey_v1_key_revoke_method, revoke_key, false},
 };
 
 static struct lk_channel *open_channel(const char *url)
@@ -325,10 +72,10 @@ static void make_place(struct world *world, struct place *place)
 
 	world->cases++;
 	(void)snprintf(ids.new_id, sizeof ids.new_id, "s%u", world->cases);
-	send_straight(world, &latchkey_v1_keyspace_create_method, create_keyspace(&ids, false));
+	send_straight(world, &latchkey_v1_keyspace_create_method, change_create_keyspace(&ids, false));
 	(void)snprintf(place->keyspace, sizeof place->keyspace, "%s", ids.new_id);
 	(void)snprintf(ids.new_id, sizeof ids.new_id, "t%u", world->cases);
-	send_straight(world, &latchkey_v1_tenant_create_method, create_tenant(&ids, false));
+	send_straight(world, &latchkey_v1_tenant_create_method, change_create_tenant(&ids, false));
 	(void)snprintf(place->tenant, sizeof place->tenant, "%s", ids.new_id);
 	(void)snprintf(place->new_id, sizeof place->new_id, "n%u", world->cases);
 	make_key(world, place, 0);
@@ -532,11 +279,25 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* After as many kills as there were changes, every audit record is as it was written. */
+static void assert_chain_is_whole(struct world *world)
+{
+	Latchkey__V1__VerifyAuditChainRequest request = LATCHKEY__V1__VERIFY_AUDIT_CHAIN_REQUEST__INIT;
+	Latchkey__V1__VerifyAuditChainResponse *response = NULL;
+
+	CHECK(latchkey_v1_audit_verify_chain(world->direct, &request, &response, NULL) == LK_OK);
+	assert_int_equal(response->broken_number, 0);
+	assert_int_equal(response->verified_number, response->head_number);
+	assert_true(response->head_number > n_changes);
+	latchkey__v1__verify_audit_chain_response__free_unpacked(response, NULL);
+}
+
 static void test_lost_reply_of_each_change_comes_again(void **state)
 {
-	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+	for (size_t i = 0; i < n_changes; i++) {
 		run_change(*state, &changes[i]);
 	}
+	assert_chain_is_whole(*state);
 }
 
 /* What did nothing the first time does nothing when it is asked for again, though it could now. */
@@ -548,11 +309,13 @@ static void test_lost_reply_of_what_did_nothing_does_nothing_later(void **state)
 
 	make_place(world, &place);
 	lk_uuid7_make(now_ms(), id);
-	struct answer first = ask(world->direct, &latchkey_v1_key_activate_method, activate_key(&place, false), id);
+	struct answer first = ask(
+		world->direct, &latchkey_v1_key_activate_method, change_activate_key(&place, false), id);
 	assert_int_equal(first.err, LK_OK);
-	send_straight(world, &latchkey_v1_key_suspend_method, suspend_key(&place, false));
+	send_straight(world, &latchkey_v1_key_suspend_method, change_suspend_key(&place, false));
 	int records = count_records(world, "keys.activate");
-	struct answer again = ask(world->direct, &latchkey_v1_key_activate_method, activate_key(&place, false), id);
+	struct answer again = ask(
+		world->direct, &latchkey_v1_key_activate_method, change_activate_key(&place, false), id);
 	assert_same(&again, first.payload, first.len, first.revision);
 	assert_int_equal(count_records(world, "keys.activate"), records);
 	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
@@ -575,7 +338,8 @@ static void test_lost_reply_of_a_call_without_an_id_comes_again(void **state)
 	make_place(world, &place);
 	int keys = count_keys(world);
 	proxy_lose(&world->proxy, 1);
-	struct answer answer = ask(world->lossy, &latchkey_v1_key_create_method, create_key(&place, false), NULL);
+	struct answer answer = ask(
+		world->lossy, &latchkey_v1_key_create_method, change_create_key(&place, false), NULL);
 	assert_int_equal(answer.err, LK_OK);
 	assert_int_equal(answer.attempts, 2);
 	assert_is_what_was_lost(world, &answer);
