@@ -41,9 +41,11 @@ struct lk_flag {
 	/* The names of the fields that lead to the field from the request: "policy.token_prefix". */
 	const char *path;
 	enum lk_flag_kind kind;
-	/* May be given several times: a repeated field, or a map. */
+	/* May be given several times: a repeated field, a map, or a mask. */
 	bool repeated;
-	/* "TEXT", "N", "TIME", "DURATION", "KEY=VALUE", "BASE64"; of an enum its values, "keyspace|tenant"; of a bool NULL. */
+	/* Of a Timestamp: a span that is given in its place counts back from now, not forward. */
+	bool ago;
+	/* "TEXT", "N", "TIME", "DURATION", "FIELD", "KEY=VALUE", "BASE64"; of an enum its values, "keyspace|tenant"; of a bool NULL. */
 	const char *metavar;
 	/* Of an enum: what its values' names begin with, "KEY_SCOPE_"; else NULL. */
 	const char *enum_prefix;

@@ -23,7 +23,8 @@ static void check_method_flags(struct lk_report *report, const struct lk_proto_m
 			lk_report_add(report, field->origin,
 				"field \"%s\" has a type that cannot be a flag of the command line; make it a string, "
 				"bool, integer, "
-				"enum, bytes, Timestamp, Duration, a map of strings, or a single message of these",
+				"enum, bytes, Timestamp, Duration, FieldMask, a map of strings, or a single message of "
+				"these, or say no_flag where the command line fills it by other means",
 				field->full_name);
 		}
 		if (flag->is_taken) {

@@ -115,6 +115,30 @@ static bool has_length(const struct lk_proto_field *field)
 	       field->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_BYTES;
 }
 
+static bool is_timestamp(const struct lk_proto_field *field)
+{
+	return field->message && strcmp(field->message->element.full_name, "google.protobuf.Timestamp") == 0;
+}
+
+/* What a rule says of the field's flag must be possible, and be said once. */
+static void check_flag_rules(struct lk_report *report, const struct lk_proto_field *field)
+{
+	const struct lk_proto_element *element = &field->element;
+	const char *superfluous = field->rule.no_flag ? "no_flag" : field->rule.output_only ? "output_only" : NULL;
+
+	if (field->rule.secret && superfluous) {
+		lk_report_add(report, element->origin,
+			"field \"%s\" is secret and %s; secret alone keeps it off the command line: leave %s out",
+			element->full_name, superfluous, superfluous);
+	}
+	if (field->rule.ago && !is_timestamp(field)) {
+		lk_report_add(report, element->origin,
+			"field \"%s\" has ago and is no google.protobuf.Timestamp, which alone can be given as a span "
+			"from now; leave it out",
+			element->full_name);
+	}
+}
+
 static void check_field(struct lk_report *report, const struct lk_proto_field *field)
 {
 	const struct lk_proto_element *element = &field->element;
@@ -137,6 +161,7 @@ static void check_field(struct lk_report *report, const struct lk_proto_field *f
 			"field \"%s\" has max_length and is neither string nor bytes; leave it out",
 			element->full_name);
 	}
+	check_flag_rules(report, field);
 }
 
 static void check_message(struct lk_report *report, const struct lk_proto_message *message)

@@ -8,6 +8,7 @@ static const char flag_template[] = "\t{\n"
 				    "\t\t.path = @path@,\n"
 				    "\t\t.kind = @kind@,\n"
 				    "\t\t.repeated = @repeated@,\n"
+				    "\t\t.ago = @ago@,\n"
 				    "\t\t.metavar = @metavar@,\n"
 				    "\t\t.enum_prefix = @enum_prefix@,\n"
 				    "\t\t.help = @help@,\n"
@@ -48,7 +49,7 @@ static void emit_flag(struct lk_pool *pool, struct lk_text *text, const struct l
 
 	LK_TEXT_EXPAND(text, flag_template, {"name", lk_text_literal(pool, flag->name)},
 		{"path", lk_text_literal(pool, flag->path)}, {"kind", flag->form.kind},
-		{"repeated", flag->field->is_repeated ? "true" : "false"},
+		{"repeated", flag->form.repeated ? "true" : "false"}, {"ago", flag->field->rule.ago ? "true" : "false"},
 		{"metavar", lk_text_literal(pool, flag->form.metavar)},
 		{"enum_prefix", lk_text_literal(pool, enumeration ? enumeration->prefix : NULL)},
 		{"help", help(pool, &flag->field->element)});

@@ -11,19 +11,19 @@ static const char *const taken[] = {LK_FLAGS_OWN};
 
 /* By type of field. Floating-point numbers and groups have no form; messages and enums see below. */
 static const struct lk_flag_form scalar_forms[] = {
-	[TYPE(INT64)] = {"LK_FLAG_INT", "N"},
-	[TYPE(UINT64)] = {"LK_FLAG_UINT", "N"},
-	[TYPE(INT32)] = {"LK_FLAG_INT", "N"},
-	[TYPE(FIXED64)] = {"LK_FLAG_UINT", "N"},
-	[TYPE(FIXED32)] = {"LK_FLAG_UINT", "N"},
-	[TYPE(BOOL)] = {"LK_FLAG_BOOL", NULL},
-	[TYPE(STRING)] = {"LK_FLAG_STRING", "TEXT"},
-	[TYPE(BYTES)] = {"LK_FLAG_BYTES", "BASE64"},
-	[TYPE(UINT32)] = {"LK_FLAG_UINT", "N"},
-	[TYPE(SFIXED32)] = {"LK_FLAG_INT", "N"},
-	[TYPE(SFIXED64)] = {"LK_FLAG_INT", "N"},
-	[TYPE(SINT32)] = {"LK_FLAG_INT", "N"},
-	[TYPE(SINT64)] = {"LK_FLAG_INT", "N"},
+	[TYPE(INT64)] = {"LK_FLAG_INT", "N", false},
+	[TYPE(UINT64)] = {"LK_FLAG_UINT", "N", false},
+	[TYPE(INT32)] = {"LK_FLAG_INT", "N", false},
+	[TYPE(FIXED64)] = {"LK_FLAG_UINT", "N", false},
+	[TYPE(FIXED32)] = {"LK_FLAG_UINT", "N", false},
+	[TYPE(BOOL)] = {"LK_FLAG_BOOL", NULL, false},
+	[TYPE(STRING)] = {"LK_FLAG_STRING", "TEXT", false},
+	[TYPE(BYTES)] = {"LK_FLAG_BYTES", "BASE64", false},
+	[TYPE(UINT32)] = {"LK_FLAG_UINT", "N", false},
+	[TYPE(SFIXED32)] = {"LK_FLAG_INT", "N", false},
+	[TYPE(SFIXED64)] = {"LK_FLAG_INT", "N", false},
+	[TYPE(SINT32)] = {"LK_FLAG_INT", "N", false},
+	[TYPE(SINT64)] = {"LK_FLAG_INT", "N", false},
 };
 
 /* Messages that are one value to people. */
@@ -31,9 +31,9 @@ static const struct {
 	const char *message;
 	struct lk_flag_form form;
 } message_forms[] = {
-	{"google.protobuf.Timestamp", {"LK_FLAG_TIMESTAMP", "TIME"}},
-	{"google.protobuf.Duration", {"LK_FLAG_DURATION", "DURATION"}},
-	{"google.protobuf.FieldMask", {"LK_FLAG_MASK", "FIELD"}},
+	{"google.protobuf.Timestamp", {"LK_FLAG_TIMESTAMP", "TIME", false}},
+	{"google.protobuf.Duration", {"LK_FLAG_DURATION", "DURATION", false}},
+	{"google.protobuf.FieldMask", {"LK_FLAG_MASK", "FIELD", true}},
 };
 
 static struct lk_flag_form map_form(const struct lk_proto_message *entry)
@@ -43,7 +43,7 @@ static struct lk_flag_form map_form(const struct lk_proto_message *entry)
 			return (struct lk_flag_form){0};
 		}
 	}
-	return (struct lk_flag_form){"LK_FLAG_MAP", "KEY=VALUE"};
+	return (struct lk_flag_form){"LK_FLAG_MAP", "KEY=VALUE", true};
 }
 
 static struct lk_flag_form message_form(const struct lk_proto_message *message)
@@ -69,10 +69,10 @@ static struct lk_flag_form enum_form(struct lk_pool *pool, const struct lk_proto
 		}
 		metavar = lk_pool_printf(pool, "%s%s%s", metavar, *metavar ? "|" : "", lk_names_lower(pool, name));
 	}
-	return (struct lk_flag_form){"LK_FLAG_ENUM", metavar};
+	return (struct lk_flag_form){"LK_FLAG_ENUM", metavar, false};
 }
 
-static struct lk_flag_form form_of(struct lk_pool *pool, const struct lk_proto_field *field)
+static struct lk_flag_form single_form(struct lk_pool *pool, const struct lk_proto_field *field)
 {
 	if (field->is_map) {
 		return map_form(field->message);
@@ -87,6 +87,18 @@ static struct lk_flag_form form_of(struct lk_pool *pool, const struct lk_proto_f
 		return scalar_forms[field->type];
 	}
 	return (struct lk_flag_form){0};
+}
+
+static struct lk_flag_form form_of(struct lk_pool *pool, const struct lk_proto_field *field)
+{
+	struct lk_flag_form form = single_form(pool, field);
+
+	if (field->is_repeated && form.repeated && !field->is_map) {
+		/* A list of what is several values already: nobody could say where one ends. */
+		return (struct lk_flag_form){0};
+	}
+	form.repeated |= field->is_repeated;
+	return form;
 }
 
 /* A single message that is no value of its own stands for its fields. */

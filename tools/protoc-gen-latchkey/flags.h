@@ -2,7 +2,7 @@
  * Flags: how a request's fields become flags of the command line.
  *
  * A message in a request is flattened: its fields are flags under their own names. Where that makes two flags of one name, each
- * takes the name of its parent before its own, as far as it has one. A field marked secret has no flag.
+ * takes the name of its parent before its own, as far as it has one. A field marked secret, output_only or no_flag has no flag.
  */
 #ifndef LK_GENERATOR_FLAGS_H
 #define LK_GENERATOR_FLAGS_H
@@ -15,6 +15,8 @@ struct lk_flag_form {
 	const char *kind;
 	/* "TEXT"; NULL where there is none. */
 	const char *metavar;
+	/* It may be given several times. */
+	bool repeated;
 };
 
 struct lk_flag_plan {

@@ -197,7 +197,7 @@ static void test_server_without_handlers_is_unimplemented(void **state)
 
 	(void)state;
 	assert_string_equal(golden_library_v1_book_service.name, "golden.library.v1.BookService");
-	assert_int_equal(golden_library_v1_book_service.n_methods, 3);
+	assert_int_equal(golden_library_v1_book_service.n_methods, 5);
 	assert_int_equal(list->answer(&handlers, NULL, &request.base, &response.base), LK_UNIMPLEMENTED);
 	assert_null(list->build);
 	assert_null(list->reply);
@@ -326,7 +326,9 @@ static void check_flags(const struct lk_cli_method *method)
 		const struct lk_flag *flag = &method->flags[i];
 		const ProtobufCFieldDescriptor *field = follow(method->method->request, flag->path);
 
-		assert_int_equal(flag->repeated, field->label == PROTOBUF_C_LABEL_REPEATED);
+		assert_int_equal(
+			flag->repeated, field->label == PROTOBUF_C_LABEL_REPEATED || flag->kind == LK_FLAG_MASK);
+		assert_true(!flag->ago || flag->kind == LK_FLAG_TIMESTAMP);
 		assert_int_equal(flag->kind == LK_FLAG_ENUM, field->type == PROTOBUF_C_TYPE_ENUM);
 		assert_int_equal(flag->kind == LK_FLAG_BYTES, field->type == PROTOBUF_C_TYPE_BYTES);
 		assert_int_equal(flag->kind == LK_FLAG_STRING, field->type == PROTOBUF_C_TYPE_STRING);
@@ -370,6 +372,22 @@ static void test_flags_lead_to_the_fields(void **state)
 	assert_string_equal(find_flag(list, "except-shelf")->path, "except.shelf");
 }
 
+static void test_flags_obey_their_rules(void **state)
+{
+	const struct lk_cli_service *books = &golden_library_v1_book_cli;
+	const struct lk_cli_method *update = &books->methods[3], *import = &books->methods[4];
+
+	(void)state;
+	assert_int_equal(find_flag(update, "update-mask")->kind, LK_FLAG_MASK);
+	assert_string_equal(find_flag(update, "update-mask")->metavar, "FIELD");
+	assert_non_null(find_flag(update, "reader"));
+	assert_null(find_flag(update, "times"));
+	assert_null(find_flag(import, "books"));
+	assert_true(find_flag(import, "after")->ago);
+	assert_false(find_flag(import, "due")->ago);
+	assert_int_equal(import->method->effect, LK_EFFECT_BULK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_server_trampolines_reach_the_handlers),
 		cmocka_unit_test(test_wire_rules_stand_beside_their_fields),
 		cmocka_unit_test(test_flags_lead_to_the_fields),
+		cmocka_unit_test(test_flags_obey_their_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

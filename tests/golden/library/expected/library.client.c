@@ -121,6 +121,86 @@ enum lk_err golden_library_v1_book_delete_start(struct lk_channel *channel,
 		channel, &golden_library_v1_book_delete_method, &request->base, call, golden_library_v1_book_delete_done, NULL);
 }
 
+const struct lk_method golden_library_v1_book_update_method = {
+	.name = "golden.library.v1.BookService/Update",
+	.access = "books.update",
+	.request = &golden__library__v1__update_book_request__descriptor,
+	.response = &golden__library__v1__create_book_response__descriptor,
+	.effect = LK_EFFECT_WRITE,
+	.large_request = false,
+};
+
+enum lk_err golden_library_v1_book_update(struct lk_channel *channel,
+	const Golden__Library__V1__UpdateBookRequest *request, Golden__Library__V1__CreateBookResponse **ret_response,
+	struct lk_call *call)
+{
+	ProtobufCMessage *response;
+	enum lk_err err = lk_channel_call(channel, &golden_library_v1_book_update_method, &request->base, &response, call);
+
+	if (err == LK_OK)
+		*ret_response = (Golden__Library__V1__CreateBookResponse *)response;
+	return err;
+}
+
+static void golden_library_v1_book_update_done(enum lk_err err, ProtobufCMessage *response,
+	struct lk_call *call, void *context)
+{
+	golden_library_v1_book_update_done_fn done = (golden_library_v1_book_update_done_fn)call->typed_done;
+
+	(void)context;
+	done(err, (Golden__Library__V1__CreateBookResponse *)response, call, call->typed_context);
+}
+
+enum lk_err golden_library_v1_book_update_start(struct lk_channel *channel,
+	const Golden__Library__V1__UpdateBookRequest *request, struct lk_call *call,
+	golden_library_v1_book_update_done_fn done, void *context)
+{
+	call->typed_done = (void (*)(void))done;
+	call->typed_context = context;
+	return lk_channel_start(
+		channel, &golden_library_v1_book_update_method, &request->base, call, golden_library_v1_book_update_done, NULL);
+}
+
+const struct lk_method golden_library_v1_book_import_method = {
+	.name = "golden.library.v1.BookService/Import",
+	.access = "books.import",
+	.request = &golden__library__v1__import_books_request__descriptor,
+	.response = &golden__library__v1__import_books_response__descriptor,
+	.effect = LK_EFFECT_BULK,
+	.large_request = true,
+};
+
+enum lk_err golden_library_v1_book_import(struct lk_channel *channel,
+	const Golden__Library__V1__ImportBooksRequest *request, Golden__Library__V1__ImportBooksResponse **ret_response,
+	struct lk_call *call)
+{
+	ProtobufCMessage *response;
+	enum lk_err err = lk_channel_call(channel, &golden_library_v1_book_import_method, &request->base, &response, call);
+
+	if (err == LK_OK)
+		*ret_response = (Golden__Library__V1__ImportBooksResponse *)response;
+	return err;
+}
+
+static void golden_library_v1_book_import_done(enum lk_err err, ProtobufCMessage *response,
+	struct lk_call *call, void *context)
+{
+	golden_library_v1_book_import_done_fn done = (golden_library_v1_book_import_done_fn)call->typed_done;
+
+	(void)context;
+	done(err, (Golden__Library__V1__ImportBooksResponse *)response, call, call->typed_context);
+}
+
+enum lk_err golden_library_v1_book_import_start(struct lk_channel *channel,
+	const Golden__Library__V1__ImportBooksRequest *request, struct lk_call *call,
+	golden_library_v1_book_import_done_fn done, void *context)
+{
+	call->typed_done = (void (*)(void))done;
+	call->typed_context = context;
+	return lk_channel_start(
+		channel, &golden_library_v1_book_import_method, &request->base, call, golden_library_v1_book_import_done, NULL);
+}
+
 const struct lk_method golden_library_v1_desk_who_am_i_method = {
 	.name = "golden.library.v1.Desk/WhoAmI",
 	.access = "caller",

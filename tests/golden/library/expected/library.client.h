@@ -65,6 +65,38 @@ LK_MUST_CHECK enum lk_err golden_library_v1_book_delete_start(struct lk_channel 
 	const Golden__Library__V1__DeleteBooksRequest *request, struct lk_call *call,
 	golden_library_v1_book_delete_done_fn done, void *context);
 
+extern const struct lk_method golden_library_v1_book_update_method;
+
+/* Changes what update_mask names. */
+LK_MUST_CHECK enum lk_err golden_library_v1_book_update(struct lk_channel *channel,
+	const Golden__Library__V1__UpdateBookRequest *request, Golden__Library__V1__CreateBookResponse **ret_response,
+	struct lk_call *call);
+
+/* Told when a call begun by golden_library_v1_book_update_start() has ended; see lk_done_fn. */
+typedef void (*golden_library_v1_book_update_done_fn)(enum lk_err err,
+	Golden__Library__V1__CreateBookResponse *response, struct lk_call *call, void *context);
+
+/* golden_library_v1_book_update() without waiting for the answer: `done` is told; see lk_channel_start(). */
+LK_MUST_CHECK enum lk_err golden_library_v1_book_update_start(struct lk_channel *channel,
+	const Golden__Library__V1__UpdateBookRequest *request, struct lk_call *call,
+	golden_library_v1_book_update_done_fn done, void *context);
+
+extern const struct lk_method golden_library_v1_book_import_method;
+
+/* Takes over the books of another library. */
+LK_MUST_CHECK enum lk_err golden_library_v1_book_import(struct lk_channel *channel,
+	const Golden__Library__V1__ImportBooksRequest *request, Golden__Library__V1__ImportBooksResponse **ret_response,
+	struct lk_call *call);
+
+/* Told when a call begun by golden_library_v1_book_import_start() has ended; see lk_done_fn. */
+typedef void (*golden_library_v1_book_import_done_fn)(enum lk_err err,
+	Golden__Library__V1__ImportBooksResponse *response, struct lk_call *call, void *context);
+
+/* golden_library_v1_book_import() without waiting for the answer: `done` is told; see lk_channel_start(). */
+LK_MUST_CHECK enum lk_err golden_library_v1_book_import_start(struct lk_channel *channel,
+	const Golden__Library__V1__ImportBooksRequest *request, struct lk_call *call,
+	golden_library_v1_book_import_done_fn done, void *context);
+
 extern const struct lk_method golden_library_v1_desk_who_am_i_method;
 
 /* Says who asks. */

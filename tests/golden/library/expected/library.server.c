@@ -62,6 +62,52 @@ static void golden_library_v1_book_delete_reply(const void *handlers,
 			change, (Golden__Library__V1__DeleteBooksResponse *)response);
 }
 
+static enum lk_err golden_library_v1_book_update_build(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, Latchkey__Store__Change *change,
+	ProtobufCMessage *response)
+{
+	const struct golden_library_v1_book_handlers *typed = handlers;
+
+	if (!typed->update.build)
+		return LK_UNIMPLEMENTED;
+	return typed->update.build(request, (const Golden__Library__V1__UpdateBookRequest *)message,
+		change, (Golden__Library__V1__CreateBookResponse *)response);
+}
+
+static void golden_library_v1_book_update_reply(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, const Latchkey__Store__Change *change,
+	ProtobufCMessage *response)
+{
+	const struct golden_library_v1_book_handlers *typed = handlers;
+
+	if (typed->update.reply)
+		typed->update.reply(request, (const Golden__Library__V1__UpdateBookRequest *)message,
+			change, (Golden__Library__V1__CreateBookResponse *)response);
+}
+
+static enum lk_err golden_library_v1_book_import_build(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, Latchkey__Store__Change *change,
+	ProtobufCMessage *response)
+{
+	const struct golden_library_v1_book_handlers *typed = handlers;
+
+	if (!typed->import.build)
+		return LK_UNIMPLEMENTED;
+	return typed->import.build(request, (const Golden__Library__V1__ImportBooksRequest *)message,
+		change, (Golden__Library__V1__ImportBooksResponse *)response);
+}
+
+static void golden_library_v1_book_import_reply(const void *handlers,
+	struct lk_request *request, const ProtobufCMessage *message, const Latchkey__Store__Change *change,
+	ProtobufCMessage *response)
+{
+	const struct golden_library_v1_book_handlers *typed = handlers;
+
+	if (typed->import.reply)
+		typed->import.reply(request, (const Golden__Library__V1__ImportBooksRequest *)message,
+			change, (Golden__Library__V1__ImportBooksResponse *)response);
+}
+
 static const struct lk_server_method golden_library_v1_book_methods[] = {
 	{
 		.method = &golden_library_v1_book_create_method,
@@ -79,6 +125,18 @@ static const struct lk_server_method golden_library_v1_book_methods[] = {
 		.request = &golden__library__v1__delete_books_request__wire,
 		.build = golden_library_v1_book_delete_build,
 		.reply = golden_library_v1_book_delete_reply,
+	},
+	{
+		.method = &golden_library_v1_book_update_method,
+		.request = &golden__library__v1__update_book_request__wire,
+		.build = golden_library_v1_book_update_build,
+		.reply = golden_library_v1_book_update_reply,
+	},
+	{
+		.method = &golden_library_v1_book_import_method,
+		.request = &golden__library__v1__import_books_request__wire,
+		.build = golden_library_v1_book_import_build,
+		.reply = golden_library_v1_book_import_reply,
 	},
 };
 

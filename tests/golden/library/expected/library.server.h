@@ -37,6 +37,26 @@ struct golden_library_v1_book_handlers {
 			const Golden__Library__V1__DeleteBooksRequest *message, const Latchkey__Store__Change *change,
 			Golden__Library__V1__DeleteBooksResponse *response);
 	} delete_;
+	/* Changes what update_mask names. */
+	struct {
+		enum lk_err (*build)(struct lk_request *request,
+			const Golden__Library__V1__UpdateBookRequest *message, Latchkey__Store__Change *change,
+			Golden__Library__V1__CreateBookResponse *response);
+		/* May be NULL: there is nothing to add. */
+		void (*reply)(struct lk_request *request,
+			const Golden__Library__V1__UpdateBookRequest *message, const Latchkey__Store__Change *change,
+			Golden__Library__V1__CreateBookResponse *response);
+	} update;
+	/* Takes over the books of another library. */
+	struct {
+		enum lk_err (*build)(struct lk_request *request,
+			const Golden__Library__V1__ImportBooksRequest *message, Latchkey__Store__Change *change,
+			Golden__Library__V1__ImportBooksResponse *response);
+		/* May be NULL: there is nothing to add. */
+		void (*reply)(struct lk_request *request,
+			const Golden__Library__V1__ImportBooksRequest *message, const Latchkey__Store__Change *change,
+			Golden__Library__V1__ImportBooksResponse *response);
+	} import;
 };
 
 extern const struct lk_server_service golden_library_v1_book_service;

@@ -3,6 +3,7 @@
 
 #include "google/protobuf/timestamp.pb-c.h"
 #include "book.wire.h"
+#include "google/protobuf/field_mask.pb-c.h"
 
 static const struct lk_wire_field google__protobuf__timestamp__wire_fields[] = {
 	{0}, /* seconds */
@@ -12,6 +13,15 @@ static const struct lk_wire_field google__protobuf__timestamp__wire_fields[] = {
 static const struct lk_wire_message google__protobuf__timestamp__wire = {
 	.descriptor = &google__protobuf__timestamp__descriptor,
 	.fields = google__protobuf__timestamp__wire_fields,
+};
+
+static const struct lk_wire_field google__protobuf__field_mask__wire_fields[] = {
+	{0}, /* paths */
+};
+
+static const struct lk_wire_message google__protobuf__field_mask__wire = {
+	.descriptor = &google__protobuf__field_mask__descriptor,
+	.fields = google__protobuf__field_mask__wire_fields,
 };
 
 static const struct lk_wire_field golden__library__v1__create_book_request__wire_fields[] = {
@@ -112,4 +122,40 @@ const struct lk_wire_message golden__library__v1__delete_books_request__wire = {
 
 const struct lk_wire_message golden__library__v1__delete_books_response__wire = {
 	.descriptor = &golden__library__v1__delete_books_response__descriptor,
+};
+
+static const struct lk_wire_field golden__library__v1__loan__wire_fields[] = {
+	{0}, /* id */
+	{0}, /* reader */
+	{0}, /* times */
+};
+
+const struct lk_wire_message golden__library__v1__loan__wire = {
+	.descriptor = &golden__library__v1__loan__descriptor,
+	.fields = golden__library__v1__loan__wire_fields,
+};
+
+static const struct lk_wire_field golden__library__v1__update_book_request__wire_fields[] = {
+	{.message = &golden__library__v1__loan__wire}, /* loan */
+	{.message = &google__protobuf__field_mask__wire}, /* update_mask */
+};
+
+const struct lk_wire_message golden__library__v1__update_book_request__wire = {
+	.descriptor = &golden__library__v1__update_book_request__descriptor,
+	.fields = golden__library__v1__update_book_request__wire_fields,
+};
+
+static const struct lk_wire_field golden__library__v1__import_books_request__wire_fields[] = {
+	{.message = &golden__library__v1__book__wire}, /* books */
+	{.message = &google__protobuf__timestamp__wire}, /* after */
+	{.message = &google__protobuf__timestamp__wire}, /* due */
+};
+
+const struct lk_wire_message golden__library__v1__import_books_request__wire = {
+	.descriptor = &golden__library__v1__import_books_request__descriptor,
+	.fields = golden__library__v1__import_books_request__wire_fields,
+};
+
+const struct lk_wire_message golden__library__v1__import_books_response__wire = {
+	.descriptor = &golden__library__v1__import_books_response__descriptor,
 };

@@ -19,5 +19,9 @@ extern const struct lk_wire_message golden__library__v1__list_books_request__wir
 extern const struct lk_wire_message golden__library__v1__list_books_response__wire;
 extern const struct lk_wire_message golden__library__v1__delete_books_request__wire;
 extern const struct lk_wire_message golden__library__v1__delete_books_response__wire;
+extern const struct lk_wire_message golden__library__v1__loan__wire;
+extern const struct lk_wire_message golden__library__v1__update_book_request__wire;
+extern const struct lk_wire_message golden__library__v1__import_books_request__wire;
+extern const struct lk_wire_message golden__library__v1__import_books_response__wire;
 
 #endif

@@ -9,6 +9,7 @@ static const struct lk_flag golden_echo_echo_echo_flags[] = {
 		.path = "text",
 		.kind = LK_FLAG_STRING,
 		.repeated = false,
+		.ago = false,
 		.metavar = "TEXT",
 		.enum_prefix = NULL,
 		.help = "What to say.",
