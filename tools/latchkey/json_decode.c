@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tools/latchkey/json.h"
+#include "tools/latchkey/json_mask.h"
 #include "tools/latchkey/json_scalar.h"
 #include "tools/latchkey/json_time.h"
 
@@ -309,6 +310,35 @@ static enum lk_err decode_time(const struct place *place, const uint8_t *data, s
 	return *ret == NULL ? LK_NO_MEMORY : LK_OK;
 }
 
+static enum lk_err decode_mask(const struct place *place, const uint8_t *data, size_t len, json_t **ret)
+{
+	struct lk_bytes text = {0};
+	enum lk_err err = LK_OK;
+	for (const uint8_t *end = data + len; err == LK_OK && data < end;) {
+		uint32_t number = 0;
+		enum lk_wire_type type = LK_WIRE_VARINT;
+		struct value value = {0};
+		if (!lk_varint_get_tag(&data, end, &number, &type) || !get_value(&data, end, type, &value) ||
+			(number == 1 && type != LK_WIRE_BYTES)) {
+			err = refuse(place, "the message is cut off or no mask");
+		} else if (number == 1) {
+			lk_bytes_append(&text, ",", text.len > 0);
+			err = lk_json_mask_to_json((const char *)value.data, value.len, &text)
+				      ? LK_OK
+				      : refuse(place, "a path of the mask has no form in JSON");
+		}
+	}
+	if (err == LK_OK && text.failed) {
+		err = LK_NO_MEMORY;
+	}
+	if (err == LK_OK) {
+		*ret = json_stringn(text.len > 0 ? (const char *)text.data : "", text.len);
+		err = *ret != NULL ? LK_OK : LK_NO_MEMORY;
+	}
+	lk_bytes_done(&text);
+	return err;
+}
+
 static enum lk_err decode_message(const struct place *place, const struct lk_schema_message *message,
 	const uint8_t *data, size_t len, json_t **ret)
 {
@@ -321,6 +351,9 @@ static enum lk_err decode_message(const struct place *place, const struct lk_sch
 	}
 	if (message->form == LK_SCHEMA_DURATION) {
 		return decode_time(place, data, len, lk_json_duration_format, ret);
+	}
+	if (message->form == LK_SCHEMA_MASK) {
+		return decode_mask(place, data, len, ret);
 	}
 	if (message->form == LK_SCHEMA_UNSUPPORTED) {
 		return lk_json_fault(place->ret_fault, LK_PROTOCOL, place->step, "%s is not supported by this program",

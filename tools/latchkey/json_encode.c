@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/latchkey/json.h"
+#include "tools/latchkey/json_mask.h"
 #include "tools/latchkey/json_scalar.h"
 #include "tools/latchkey/json_time.h"
 
@@ -91,6 +92,34 @@ static enum lk_err encode_time(const struct place *place, const json_t *value,
 		put_varint(place->out, (uint64_t)(int64_t)time.nanos);
 	}
 	return LK_OK;
+}
+
+static enum lk_err encode_mask(const struct place *place, const json_t *value)
+{
+	const char *wanted = "the paths of fields in lowerCamelCase, commas between, such as \"name,expireTime\"";
+	const char *path = json_string_value(value), *end;
+	if (path == NULL) {
+		return refuse(place, wanted);
+	}
+	end = path + json_string_length(value);
+	if (path == end) {
+		return LK_OK;
+	}
+	for (const char *comma;; path = comma + 1) {
+		struct lk_bytes name = {0};
+		comma = memchr(path, ',', (size_t)(end - path));
+		bool is_path = lk_json_mask_from_json(path, (size_t)((comma != NULL ? comma : end) - path), &name);
+		if (is_path) {
+			put_run(place->out, 1, &name);
+		}
+		lk_bytes_done(&name);
+		if (!is_path) {
+			return refuse(place, wanted);
+		}
+		if (comma == NULL) {
+			return LK_OK;
+		}
+	}
 }
 
 /* One value with its tag: a singular field, one of a list that is not packed, or half of a map's entry. */
@@ -305,6 +334,9 @@ static enum lk_err encode_message(
 	if (message->form == LK_SCHEMA_DURATION) {
 		return encode_time(
 			place, value, lk_json_duration_parse, "a span in seconds as a text, such as \"3.5s\"");
+	}
+	if (message->form == LK_SCHEMA_MASK) {
+		return encode_mask(place, value);
 	}
 	if (message->form == LK_SCHEMA_UNSUPPORTED) {
 		return lk_json_fault(place->ret_fault, LK_INVALID_ARGUMENT, place->step,

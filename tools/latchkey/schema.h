@@ -51,9 +51,10 @@ enum lk_schema_effect {
 enum lk_schema_form {
 	/* An object with its fields. */
 	LK_SCHEMA_OBJECT,
-	/* A text: google.protobuf.Timestamp and Duration. */
+	/* A text: google.protobuf.Timestamp, Duration and FieldMask. */
 	LK_SCHEMA_TIMESTAMP,
 	LK_SCHEMA_DURATION,
+	LK_SCHEMA_MASK,
 	/* Another well-known type, whose own form is not supported. */
 	LK_SCHEMA_UNSUPPORTED,
 };

@@ -29,8 +29,8 @@ static const struct {
 } forms[] = {
 	{"google.protobuf.Timestamp", LK_SCHEMA_TIMESTAMP},
 	{"google.protobuf.Duration", LK_SCHEMA_DURATION},
+	{"google.protobuf.FieldMask", LK_SCHEMA_MASK},
 	{"google.protobuf.Any", LK_SCHEMA_UNSUPPORTED},
-	{"google.protobuf.FieldMask", LK_SCHEMA_UNSUPPORTED},
 	{"google.protobuf.Struct", LK_SCHEMA_UNSUPPORTED},
 	{"google.protobuf.Value", LK_SCHEMA_UNSUPPORTED},
 	{"google.protobuf.ListValue", LK_SCHEMA_UNSUPPORTED},

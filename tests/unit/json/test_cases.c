@@ -26,6 +26,7 @@ static const struct {
 	{"optional", "Optional"},
 	{"create_key", "latchkey.v1.CreateKeyRequest"},
 	{"list_keys", "latchkey.v1.ListKeysResponse"},
+	{"update_key", "latchkey.v1.UpdateKeyRequest"},
 	{"verdict", "latchkey.v1.VerifyKeyResponse"},
 };
 

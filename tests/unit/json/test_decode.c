@@ -45,6 +45,13 @@ static const struct {
 	/* A time with fields from the future. */
 	{"Times", BYTES("\x0a\x06\x1a\x02xy\x08\x01"), "{\"at\": \"1970-01-01T00:00:01Z\"}"},
 	{"Times", BYTES("\x0a\x00\x12\x00"), "{\"at\": \"1970-01-01T00:00:00Z\", \"span\": \"0s\"}"},
+	/* A mask, with a field from the future between its paths. */
+	{"Hard", BYTES("\x12\x00"), "{\"updateMask\": \"\"}"},
+	{"Hard",
+		BYTES("\x12\x13\x0a\x07"
+		      "max_ttl\x10\x01\x0a\x06"
+		      "a.b_c1"),
+		"{\"updateMask\": \"maxTtl,a.bC1\"}"},
 	{"Empty", BYTES("\x08\x01"), "{}"},
 };
 
@@ -114,6 +121,15 @@ static const struct {
 	{"Times", BYTES("\x0a\x07\x08\x80\x80\xc0\xdd\xb6\x75"), "at: the time is out of range"},
 	{"Times", BYTES("\x12\x0d\x08\x01\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
 		"span: the time is out of range"},
+	{"Hard", BYTES("\x12\x01\x0a"), "updateMask: the message is cut off"},
+	{"Hard", BYTES("\x12\x02\x08\x01"), "updateMask: the message is cut off or no mask"},
+	{"Hard", BYTES("\x12\x02\x0a\x00"), "updateMask: a path of the mask has no form in JSON"},
+	{"Hard", BYTES("\x12\x04\x0a\x02xY"), "updateMask: a path of the mask has no form"},
+	{"Hard", BYTES("\x12\x04\x0a\x02x_"), "updateMask: a path of the mask has no form"},
+	{"Hard", BYTES("\x12\x05\x0a\x03x_1"), "updateMask: a path of the mask has no form"},
+	{"Hard", BYTES("\x12\x06\x0a\x04x__y"), "updateMask: a path of the mask has no form"},
+	{"Hard", BYTES("\x12\x05\x0a\x03x,y"), "updateMask: a path of the mask has no form"},
+	{"Hard", BYTES("\x12\x03\x0a\x01\xff"), "updateMask: a path of the mask has no form"},
 	{"Hard", BYTES("\x0a\x00"), "any: google.protobuf.Any is not supported"},
 };
 

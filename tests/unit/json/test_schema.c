@@ -82,6 +82,7 @@ static void test_schema_tells_the_kinds_of_field(void **state)
 	assert_int_equal(lk_schema_field(message, "number", 6)->oneof, -1);
 	assert_int_equal(fixture_message("google.protobuf.Timestamp")->form, LK_SCHEMA_TIMESTAMP);
 	assert_int_equal(fixture_message("google.protobuf.Duration")->form, LK_SCHEMA_DURATION);
+	assert_int_equal(fixture_message("google.protobuf.FieldMask")->form, LK_SCHEMA_MASK);
 	assert_int_equal(fixture_message("google.protobuf.Any")->form, LK_SCHEMA_UNSUPPORTED);
 	assert_int_equal(fixture_message("Tree")->form, LK_SCHEMA_OBJECT);
 }
