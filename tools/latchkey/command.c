@@ -8,6 +8,13 @@ static const struct {
 	[LK_OWN_LIMIT] = {"limit", "N", "Stop after this many; without it, all pages are asked for."},
 	[LK_OWN_TOKEN_FILE] = {"token-file", "FILE",
 		"Write the token to this new file, which only you can read, and do not print it."},
+	[LK_OWN_FILE] = {"file", "FILE",
+		"Write to this new file, which only you can read, in place of standard output. Until it is whole it "
+		"is called FILE.part."},
+	[LK_OWN_RESUME] = {"resume", NULL, "Go on with FILE.part where an export of the same keys was interrupted."},
+	[LK_OWN_SKIP_EXISTING] = {"skip-existing", NULL,
+		"Count keys whose secret is there already as done: for a second run of what was interrupted."},
+	[LK_OWN_OPERAND] = {"", NULL, NULL},
 };
 
 const char *lk_own_flag_name(enum lk_own_flag flag)

@@ -27,6 +27,11 @@ struct lk_preset {
 enum lk_own_flag {
 	LK_OWN_LIMIT,
 	LK_OWN_TOKEN_FILE,
+	LK_OWN_FILE,
+	LK_OWN_RESUME,
+	LK_OWN_SKIP_EXISTING,
+	/* No flag, but the one word that a command may take without one; see lk_command.operand. */
+	LK_OWN_OPERAND,
 	LK_OWN_FLAGS,
 };
 
@@ -40,7 +45,7 @@ struct lk_run {
 	struct lk_session *session;
 	/* The request, by the names of the .proto files. */
 	json_t *request;
-	/* The values of the own flags, NULL where not given. */
+	/* The values of the own flags, NULL where not given; of one for yes or no, "" where it was. */
 	const char *own[LK_OWN_FLAGS];
 	/* From LK_OWN_LIMIT. 0: none. */
 	size_t limit;
@@ -62,13 +67,17 @@ struct lk_command {
 	const char *const *hidden;
 	/* Which of the own flags it takes. */
 	unsigned own_flags;
+	/* What the one word stands for that is given without a flag, and must be: "FILE|-". NULL: there is none. */
+	const char *operand;
+	/* Does all that follows on the reading of the flags, in place of one call and its answer. NULL: calls and shows. */
+	enum lk_exit (*run)(struct lk_run *run);
 	/* Of a list: the response's field with the items, whose pages are followed to the end; else NULL. */
 	const char *items;
 	/* Done before the call. NULL: nothing. */
 	enum lk_exit (*prepare)(struct lk_run *run);
 	/* Done after the call, with NULL where it came to nothing. NULL: nothing. */
 	enum lk_exit (*deliver)(struct lk_run *run, json_t *response);
-	/* Prints the answer for people. */
+	/* Prints the answer for people. NULL where `run` does. */
 	enum lk_err (*show)(const struct lk_run *run, const json_t *response);
 	/* The exit code that the answer means. NULL: LK_EXIT_OK. */
 	enum lk_exit (*judge)(const json_t *response);
@@ -100,7 +109,7 @@ const struct lk_cli_method *lk_command_method(const struct lk_command *command);
 /* Whether a flag of the method is one of the command's, that is neither preset nor hidden. */
 bool lk_command_has_flag(const struct lk_command *command, const struct lk_flag *flag);
 
-/* The name, value and help of an own flag. */
+/* The name, value and help of an own flag. One for yes or no has no value: NULL. */
 const char *lk_own_flag_name(enum lk_own_flag flag);
 const char *lk_own_flag_metavar(enum lk_own_flag flag);
 const char *lk_own_flag_help(enum lk_own_flag flag);

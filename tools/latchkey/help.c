@@ -153,8 +153,9 @@ void lk_help_print_command(FILE *file, const struct lk_noun *noun, const struct 
 	for (size_t i = 0; i < method->n_flags; i++) {
 		any |= lk_command_has_flag(command, &method->flags[i]);
 	}
-	fprintf(file, "Usage: latchkey %s%s%s%s\n\n%s\n\n", noun->name, command->verb ? " " : "",
-		command->verb ? command->verb : "", any ? " [flags]" : "", help_of(command));
+	fprintf(file, "Usage: latchkey %s%s%s%s%s%s\n\n%s\n\n", noun->name, command->verb ? " " : "",
+		command->verb ? command->verb : "", command->operand ? " " : "",
+		command->operand ? command->operand : "", any ? " [flags]" : "", help_of(command));
 	if (any) {
 		fputs("Flags:\n", file);
 		print_flags(file, command, method);

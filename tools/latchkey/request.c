@@ -193,6 +193,14 @@ static enum lk_exit read_own_flag(struct reader *reader, enum lk_own_flag flag, 
 		lk_say("--%s was given twice, and takes one value", lk_own_flag_name(flag));
 		return LK_EXIT_USAGE;
 	}
+	if (!lk_own_flag_metavar(flag) && equals) {
+		lk_say("--%s takes no value", lk_own_flag_name(flag));
+		return LK_EXIT_USAGE;
+	}
+	if (!lk_own_flag_metavar(flag)) {
+		reader->own[flag] = "";
+		return LK_EXIT_OK;
+	}
 	return take_value(reader, lk_own_flag_name(flag), lk_own_flag_metavar(flag), equals, &reader->own[flag]);
 }
 
@@ -210,6 +218,22 @@ static enum lk_exit unknown_flag(const struct reader *reader, const char *name, 
 	return LK_EXIT_USAGE;
 }
 
+/* Reads a word that is no flag. */
+static enum lk_exit read_operand(struct reader *reader, const char *word)
+{
+	if (!reader->command->operand) {
+		lk_say("\"%s\" is not a flag: values are given behind theirs, as in --tenant acme", word);
+		return LK_EXIT_USAGE;
+	}
+	if (reader->own[LK_OWN_OPERAND]) {
+		lk_say("\"%s\" is one too many beside \"%s\": give one %s", word, reader->own[LK_OWN_OPERAND],
+			reader->command->operand);
+		return LK_EXIT_USAGE;
+	}
+	reader->own[LK_OWN_OPERAND] = word;
+	return LK_EXIT_OK;
+}
+
 static enum lk_exit read_word(struct reader *reader)
 {
 	const char *word = reader->words[reader->at++], *name = word + 2, *equals = strchr(word, '=');
@@ -218,8 +242,7 @@ static enum lk_exit read_word(struct reader *reader)
 	enum lk_own_flag own;
 
 	if (strncmp(word, "--", 2) != 0) {
-		lk_say("\"%s\" is not a flag: values are given behind theirs, as in --tenant acme", word);
-		return LK_EXIT_USAGE;
+		return read_operand(reader, word);
 	}
 	len -= 2;
 	flag = flag_of(reader, name, len);
@@ -263,6 +286,10 @@ enum lk_exit lk_request_read(const struct lk_command *command, char **words, siz
 
 	while (code == LK_EXIT_OK && reader.at < n) {
 		code = read_word(&reader);
+	}
+	if (code == LK_EXIT_OK && command->operand && !own[LK_OWN_OPERAND]) {
+		lk_say("\"%s\" needs %s", command->verb, command->operand);
+		code = LK_EXIT_USAGE;
 	}
 	if (code != LK_EXIT_OK) {
 		json_decref(reader.request);

@@ -169,7 +169,9 @@ enum lk_exit lk_command_run(const struct lk_command *command, const struct lk_op
 	if (code == LK_EXIT_OK && command->prepare) {
 		code = command->prepare(&run);
 	}
-	if (code == LK_EXIT_OK) {
+	if (code == LK_EXIT_OK && command->run) {
+		code = command->run(&run);
+	} else if (code == LK_EXIT_OK) {
 		code = call(&run, &response);
 		delivered = command->deliver ? command->deliver(&run, response) : LK_EXIT_OK;
 		if (code == LK_EXIT_OK) {

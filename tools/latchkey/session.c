@@ -1,6 +1,5 @@
 #include "tools/latchkey/session.h"
 
-#include <latchkey/channel.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +161,16 @@ static enum lk_exit call_raw(struct lk_session *session, const char *method, con
 static const char *name_of(const struct lk_schema_method *method)
 {
 	return strchr(method->access, '.') ? method->access : method->name;
+}
+
+struct lk_channel *lk_session_channel(const struct lk_session *session)
+{
+	return session->channel;
+}
+
+enum lk_exit lk_session_refused(const struct lk_schema_method *method, enum lk_err err, const struct lk_call *call)
+{
+	return refused(name_of(method), err, call);
 }
 
 /* What is not known may change something, and a request_id does a read no harm. */

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <latchkey/channel.h>
+
 #include "tools/latchkey/options.h"
 #include "tools/latchkey/say.h"
 #include "tools/latchkey/schema.h"
@@ -32,6 +34,12 @@ void lk_session_close(struct lk_session *session);
  */
 enum lk_exit lk_session_call(struct lk_session *session, const struct lk_schema *schema,
 	const struct lk_schema_method *method, const json_t *request, json_t **ret_response);
+
+/* The channel, for calls that are made from several threads; `timeout_ms` of each is the caller's to set. */
+struct lk_channel *lk_session_channel(const struct lk_session *session);
+
+/* Says why a call of `method` came to nothing, and gives the exit code for it. */
+enum lk_exit lk_session_refused(const struct lk_schema_method *method, enum lk_err err, const struct lk_call *call);
 
 /* The description of the API that the daemon has, by reflection. To be lk_schema_free()d. */
 enum lk_exit lk_session_reflect(struct lk_session *session, struct lk_schema **ret);
