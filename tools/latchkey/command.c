@@ -8,6 +8,9 @@ static const struct {
 	[LK_OWN_LIMIT] = {"limit", "N", "Stop after this many; without it, all pages are asked for."},
 	[LK_OWN_TOKEN_FILE] = {"token-file", "FILE",
 		"Write the token to this new file, which only you can read, and do not print it."},
+	[LK_OWN_CLEAR] = {"clear", "FLAG",
+		"Clear the field of this flag: \"--clear owner\". May be given several times."},
+	[LK_OWN_YES] = {"yes", NULL, "Do not ask whether it is meant."},
 	[LK_OWN_FILE] = {"file", "FILE",
 		"Write to this new file, which only you can read, in place of standard output. Until it is whole it "
 		"is called FILE.part."},
@@ -44,6 +47,10 @@ const struct lk_cli_method *lk_command_method(const struct lk_command *command)
 
 bool lk_command_has_flag(const struct lk_command *command, const struct lk_flag *flag)
 {
+	/* An update's mask follows from the other flags. */
+	if (flag->kind == LK_FLAG_MASK && command->update) {
+		return false;
+	}
 	for (const struct lk_preset *preset = command->presets; preset && preset->path; preset++) {
 		if (strcmp(preset->path, flag->path) == 0) {
 			return false;
@@ -55,4 +62,55 @@ bool lk_command_has_flag(const struct lk_command *command, const struct lk_flag 
 		}
 	}
 	return true;
+}
+
+static const struct lk_rename *rename_of(const struct lk_command *command, const struct lk_flag *flag)
+{
+	const struct lk_rename *rename = command->renames;
+
+	while (rename && rename->path && strcmp(rename->path, flag->path) != 0) {
+		rename++;
+	}
+	return rename && rename->path ? rename : NULL;
+}
+
+const char *lk_command_flag_name(const struct lk_command *command, const struct lk_flag *flag)
+{
+	const struct lk_rename *rename = rename_of(command, flag);
+
+	return rename ? rename->name : flag->name;
+}
+
+const char *lk_command_flag_help(const struct lk_command *command, const struct lk_flag *flag)
+{
+	const struct lk_rename *rename = rename_of(command, flag);
+
+	return rename && rename->help ? rename->help : flag->help;
+}
+
+const struct lk_flag *lk_command_flag_at(const struct lk_command *command, const char *path)
+{
+	const struct lk_cli_method *method = lk_command_method(command);
+
+	for (size_t i = 0; i < method->n_flags; i++) {
+		if (strcmp(method->flags[i].path, path) == 0 && lk_command_has_flag(command, &method->flags[i])) {
+			return &method->flags[i];
+		}
+	}
+	return NULL;
+}
+
+const struct lk_flag *lk_command_flag(const struct lk_command *command, const char *name, size_t len)
+{
+	const struct lk_cli_method *method = lk_command_method(command);
+
+	for (size_t i = 0; i < method->n_flags; i++) {
+		const struct lk_flag *flag = &method->flags[i];
+		const char *own = lk_command_flag_name(command, flag);
+
+		if (strlen(own) == len && memcmp(own, name, len) == 0 && lk_command_has_flag(command, flag)) {
+			return flag;
+		}
+	}
+	return NULL;
 }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <latchkey/error.h>
+
 #include "tools/latchkey/flags.h"
 #include "tools/latchkey/options.h"
 #include "tools/latchkey/say.h"
@@ -23,10 +25,32 @@ struct lk_preset {
 	const char *value;
 };
 
+/* A field whose flag has another name here than the generated one. */
+struct lk_rename {
+	/* NULL ends an array of them. */
+	const char *path;
+	/* Without its dashes. */
+	const char *name;
+	/* NULL: the field's own comment. */
+	const char *help;
+};
+
+/* What an update changes: its mask (AIP-134) has the fields whose flags were given, or that LK_OWN_CLEAR names. */
+struct lk_update {
+	/* The request's field that holds the new values: "key". */
+	const char *message;
+	/* The field in it that names what is to be changed: "key.id". */
+	const char *id;
+	/* A field in it that is replaced as a whole: all flags below it go together. NULL: none. */
+	const char *whole;
+};
+
 /* The flags that are the command line's own and not a request's. */
 enum lk_own_flag {
 	LK_OWN_LIMIT,
 	LK_OWN_TOKEN_FILE,
+	LK_OWN_CLEAR,
+	LK_OWN_YES,
 	LK_OWN_FILE,
 	LK_OWN_RESUME,
 	LK_OWN_SKIP_EXISTING,
@@ -45,13 +69,18 @@ struct lk_run {
 	struct lk_session *session;
 	/* The request, by the names of the .proto files. */
 	json_t *request;
-	/* The values of the own flags, NULL where not given; of one for yes or no, "" where it was. */
+	/*
+	 * The values of the own flags, NULL where not given; of one for yes or no, "" where it was. LK_OWN_CLEAR is in the
+	 * request's mask alone.
+	 */
 	const char *own[LK_OWN_FLAGS];
 	/* From LK_OWN_LIMIT. 0: none. */
 	size_t limit;
 	struct lk_page page;
 	/* The file of LK_OWN_TOKEN_FILE, once it was made. */
 	int token_fd;
+	/* What the messages look like, for lk_run_call(); NULL until then. */
+	struct lk_schema *schema;
 };
 
 struct lk_command {
@@ -65,6 +94,12 @@ struct lk_command {
 	const struct lk_preset *presets;
 	/* Fields without a flag here: their paths, or the beginnings of them such as "grant.". NULL: none; NULL ends it. */
 	const char *const *hidden;
+	/* Fields with a flag of another name. NULL: none. */
+	const struct lk_rename *renames;
+	/* The field whose value may be given as a word, without its flag; of a repeated one, several. NULL: none. */
+	const char *word;
+	/* Set where it is an update. */
+	const struct lk_update *update;
 	/* Which of the own flags it takes. */
 	unsigned own_flags;
 	/* What the one word stands for that is given without a flag, and must be: "FILE|-". NULL: there is none. */
@@ -77,7 +112,7 @@ struct lk_command {
 	enum lk_exit (*prepare)(struct lk_run *run);
 	/* Done after the call, with NULL where it came to nothing. NULL: nothing. */
 	enum lk_exit (*deliver)(struct lk_run *run, json_t *response);
-	/* Prints the answer for people. NULL where `run` does. */
+	/* Prints the answer for people. NULL where `run` does without lk_run_print(). */
 	enum lk_err (*show)(const struct lk_run *run, const json_t *response);
 	/* The exit code that the answer means. NULL: LK_EXIT_OK. */
 	enum lk_exit (*judge)(const json_t *response);
@@ -99,6 +134,7 @@ extern const struct lk_noun lk_noun_tenant;
 extern const struct lk_noun lk_noun_keyspace;
 extern const struct lk_noun lk_noun_key;
 extern const struct lk_noun lk_noun_root_key;
+extern const struct lk_noun lk_noun_audit;
 extern const struct lk_noun lk_noun_health;
 extern const struct lk_noun lk_noun_whoami;
 extern const struct lk_noun lk_noun_call;
@@ -109,10 +145,28 @@ const struct lk_cli_method *lk_command_method(const struct lk_command *command);
 /* Whether a flag of the method is one of the command's, that is neither preset nor hidden. */
 bool lk_command_has_flag(const struct lk_command *command, const struct lk_flag *flag);
 
+/* What the flag is called here, and what is said of it. */
+const char *lk_command_flag_name(const struct lk_command *command, const struct lk_flag *flag);
+const char *lk_command_flag_help(const struct lk_command *command, const struct lk_flag *flag);
+
+/* The flag of the command with this path, or with this name of `len` bytes; NULL: it has none. */
+const struct lk_flag *lk_command_flag_at(const struct lk_command *command, const char *path);
+const struct lk_flag *lk_command_flag(const struct lk_command *command, const char *name, size_t len);
+
 /* The name, value and help of an own flag. One for yes or no has no value: NULL. */
 const char *lk_own_flag_name(enum lk_own_flag flag);
 const char *lk_own_flag_metavar(enum lk_own_flag flag);
 const char *lk_own_flag_help(enum lk_own_flag flag);
+
+/*
+ * For commands that run by themselves. One call of the command's method with `request`, whose answer is to be json_decref()ed; what
+ * goes wrong is said. And the command's answer, as it was asked for, with the exit code that it means.
+ */
+enum lk_exit lk_run_call(struct lk_run *run, const json_t *request, json_t **ret_response);
+enum lk_exit lk_run_print(const struct lk_run *run, const json_t *response);
+
+/* Shows the empty answer to a Delete. */
+LK_MUST_CHECK enum lk_err lk_run_show_deleted(const struct lk_run *run, const json_t *response);
 
 /* Runs a command: reads `words`, its flags, calls, and prints. */
 enum lk_exit lk_command_run(const struct lk_command *command, const struct lk_options *options, char **words, size_t n);

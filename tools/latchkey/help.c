@@ -1,5 +1,6 @@
 #include "tools/latchkey/help.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ static const struct lk_noun *const nouns[] = {
 	&lk_noun_keyspace,
 	&lk_noun_key,
 	&lk_noun_root_key,
+	&lk_noun_audit,
 	&lk_noun_health,
 	&lk_noun_whoami,
 	&lk_noun_call,
@@ -30,17 +32,13 @@ const struct lk_noun *const *lk_help_nouns(size_t *ret_n)
 /* The most columns that a name on the left takes; a longer one has a line of its own. */
 #define LEFT_MAX 30
 
-/* Prints "  left  text", the text wrapped between words behind column `left_width`. */
-static void print_entry(FILE *file, const char *left, size_t left_width, const char *text)
+/* Prints text wrapped between words, from column `indent` on, where the line stands already. */
+static void print_wrapped(FILE *file, size_t indent, const char *text)
 {
-	size_t columns = lk_text_columns(file), room, indent = left_width + 4;
+	size_t columns = lk_text_columns(file), room;
 
 	columns = columns > 0 ? columns : WIDTH;
 	room = columns > indent + 20 ? columns - indent : 20;
-	fprintf(file, "  %-*s  ", (int)left_width, left);
-	if (strlen(left) > left_width) {
-		fprintf(file, "\n%*s", (int)indent, "");
-	}
 	while (strlen(text) > room) {
 		size_t len = room;
 
@@ -52,6 +50,19 @@ static void print_entry(FILE *file, const char *left, size_t left_width, const c
 		text += len + strspn(text + len, " ");
 	}
 	fprintf(file, "%s\n", text);
+}
+
+/* Prints "  left  text", the text wrapped between words behind column `left_width`. */
+static void print_entry(FILE *file, const char *left, size_t left_width, const char *text)
+{
+	size_t indent = left_width + 4;
+
+	if (strlen(left) > left_width) {
+		fprintf(file, "  %s\n%*s", left, (int)indent, "");
+	} else {
+		fprintf(file, "  %-*s  ", (int)left_width, left);
+	}
+	print_wrapped(file, indent, text);
 }
 
 static const char *help_of(const struct lk_command *command)
@@ -71,7 +82,9 @@ void lk_help_print(FILE *file)
 	fputs("\n", file);
 	lk_options_print_help(file);
 	fputs("\n\"latchkey NOUN --help\" shows a noun's verbs, \"latchkey NOUN VERB --help\" a verb's flags.\n\n"
-	      "Exit codes: 0 done; 1 a verdict other than VALID; 2 wrong usage; 3 the daemon refused; 4 no answer.\n",
+	      "Exit codes: 0 done; 1 a verdict other than VALID; 2 wrong usage; 3 the daemon refused; 4 no answer; 5 "
+	      "the audit\n"
+	      "chain is broken.\n",
 		file);
 }
 
@@ -94,15 +107,24 @@ void lk_help_print_noun(FILE *file, const struct lk_noun *noun)
 	lk_options_print_help(file);
 }
 
-static void print_flag(FILE *file, size_t width, const char *name, const char *metavar, bool repeated, const char *help)
+static void print_flag(
+	FILE *file, size_t width, const char *name, const char *metavar, const char *help, const char *more)
 {
 	char left[128], text[1024];
 
 	snprintf(left, sizeof(left), "--%s%s%s", name, metavar ? " " : "", metavar ? metavar : "");
-	snprintf(text, sizeof(text), "%s%s", help, repeated ? " May be given several times." : "");
-	if (file) {
-		print_entry(file, left, width, text);
+	snprintf(text, sizeof(text), "%s%s", help, more);
+	print_entry(file, left, width, text);
+}
+
+/* What the kind of a flag adds to its help. */
+static const char *more_help(const struct lk_flag *flag)
+{
+	if (flag->kind == LK_FLAG_TIMESTAMP) {
+		return flag->ago ? " A span such as 90d counts back from now."
+				 : " A span such as 14d counts forward from now.";
 	}
+	return flag->repeated ? " May be given several times." : "";
 }
 
 /* Prints every flag of a command. */
@@ -112,7 +134,8 @@ static void print_flags(FILE *file, const struct lk_command *command, const stru
 
 	for (size_t i = 0; i < method->n_flags; i++) {
 		const struct lk_flag *flag = &method->flags[i];
-		size_t len = strlen(flag->name) + 2 + (flag->metavar ? strlen(flag->metavar) + 1 : 0);
+		size_t len = strlen(lk_command_flag_name(command, flag)) + 2 +
+			     (flag->metavar ? strlen(flag->metavar) + 1 : 0);
 
 		if (lk_command_has_flag(command, flag) && len > width && len <= LEFT_MAX) {
 			width = len;
@@ -122,13 +145,13 @@ static void print_flags(FILE *file, const struct lk_command *command, const stru
 		const struct lk_flag *flag = &method->flags[i];
 
 		if (lk_command_has_flag(command, flag)) {
-			print_flag(file, width, flag->name, flag->metavar, flag->repeated, flag->help);
+			print_flag(file, width, lk_command_flag_name(command, flag), flag->metavar,
+				lk_command_flag_help(command, flag), more_help(flag));
 		}
 	}
 	for (unsigned i = 0; i < LK_OWN_FLAGS; i++) {
 		if (command->own_flags & LK_OWN(i)) {
-			print_flag(
-				file, width, lk_own_flag_name(i), lk_own_flag_metavar(i), false, lk_own_flag_help(i));
+			print_flag(file, width, lk_own_flag_name(i), lk_own_flag_metavar(i), lk_own_flag_help(i), "");
 		}
 	}
 }
@@ -145,6 +168,32 @@ static bool takes_times(const struct lk_command *command, const struct lk_cli_me
 	return false;
 }
 
+static void print_usage(FILE *file, const struct lk_noun *noun, const struct lk_command *command, bool has_flags)
+{
+	const struct lk_flag *flag = command->word ? lk_command_flag_at(command, command->word) : NULL;
+
+	fprintf(file, "Usage: latchkey %s", noun->name);
+	if (command->verb) {
+		fprintf(file, " %s", command->verb);
+	}
+	if (command->operand) {
+		fprintf(file, " %s", command->operand);
+	}
+	if (flag) {
+		fputs(flag->repeated ? " [" : " ", file);
+		for (const char *letter = lk_command_flag_name(command, flag); *letter != '\0'; letter++) {
+			fputc(toupper((unsigned char)*letter), file);
+		}
+		fputs(flag->repeated ? "...]" : "", file);
+	}
+	fprintf(file, "%s\n\n", has_flags ? " [flags]" : "");
+	print_wrapped(file, 0, help_of(command));
+	fputs("\n", file);
+	if (flag) {
+		fprintf(file, "The word without a flag is that of --%s.\n\n", lk_command_flag_name(command, flag));
+	}
+}
+
 void lk_help_print_command(FILE *file, const struct lk_noun *noun, const struct lk_command *command)
 {
 	const struct lk_cli_method *method = lk_command_method(command);
@@ -153,17 +202,16 @@ void lk_help_print_command(FILE *file, const struct lk_noun *noun, const struct 
 	for (size_t i = 0; i < method->n_flags; i++) {
 		any |= lk_command_has_flag(command, &method->flags[i]);
 	}
-	fprintf(file, "Usage: latchkey %s%s%s%s%s%s\n\n%s\n\n", noun->name, command->verb ? " " : "",
-		command->verb ? command->verb : "", command->operand ? " " : "",
-		command->operand ? command->operand : "", any ? " [flags]" : "", help_of(command));
+	print_usage(file, noun, command, any);
 	if (any) {
 		fputs("Flags:\n", file);
 		print_flags(file, command, method);
 		fputs("\n", file);
 	}
 	if (takes_times(command, method)) {
-		fputs("A DURATION is 30d, 12h, 90m or 1d12h; a TIME is RFC 3339, such as 2026-02-01T12:00:00Z, or a\n"
-		      "duration from now, \"-30d\" being 30 days ago.\n\n",
+		fputs("A DURATION is a span: 30d, 12h, 90m or 1d12h. A TIME is RFC 3339, such as "
+		      "2026-02-01T12:00:00Z,\n"
+		      "or a span from now; \"-30d\" is always 30 days ago.\n\n",
 			file);
 	}
 	lk_options_print_help(file);

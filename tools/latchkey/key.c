@@ -14,19 +14,19 @@
 static const struct lk_show_field list_fields[] = {
 	{.column = {.header = "ID"}, .path = "id"},
 	{.column = {.header = "NAME", .least = 8}, .path = "name"},
-	{.column = {.header = "KEYSPACE", .dispensable = 3, .least = 8}, .path = "keyspace"},
-	{.column = {.header = "OWNER", .dispensable = 5, .least = 6}, .path = "owner"},
-	{.column = {.header = "PREFIX", .dispensable = 2}, .path = "displayPrefix"},
+	{.column = {.header = "KEYSPACE", .dispensable = 5, .least = 8}, .path = "keyspace"},
+	{.column = {.header = "OWNER", .dispensable = 4, .least = 6}, .path = "owner"},
+	{.column = {.header = "PREFIX", .dispensable = 6}, .path = "displayPrefix"},
 	{.column = {.header = "STATE"}, .path = "state", .prefix = "KEY_STATE_"},
 	{.column = {.header = "EXPIRES", .dispensable = 1},
 		.path = "expireTime",
 		.kind = LK_SHOW_TIME,
 		.absent = "Never"},
-	{.column = {.header = "LAST USED", .dispensable = 4},
+	{.column = {.header = "LAST USED", .dispensable = 3},
 		.path = "lastUsedTime",
 		.kind = LK_SHOW_TIME,
 		.absent = "Never"},
-	{.column = {.header = "USES", .dispensable = 4}, .path = "usageCount"},
+	{.column = {.header = "USES", .dispensable = 2}, .path = "usageCount"},
 };
 
 /* Of a verdict: what it is, and, behind N_VERDICT_ALONE fields, who the token stands for. */
@@ -40,15 +40,20 @@ static const struct lk_show_field verdict_fields[] = {
 	{.column = {.header = "Name"}, .path = "key.name"},
 	{.column = {.header = "Owner"}, .path = "key.owner"},
 	{.column = {.header = "Metadata"}, .path = "key.metadata"},
+	{.column = {.header = "Permissions"}, .path = "key.permissions"},
 	{.column = {.header = "Expires"}, .path = "key.expireTime", .kind = LK_SHOW_TIME, .absent = "Never"},
+	{.column = {.header = "Secret ends"}, .path = "secretExpireTime", .kind = LK_SHOW_TIME},
 };
 
 #define N_VERDICT_ALONE 1
 
 static enum lk_err show_list(const struct lk_run *run, const json_t *response)
 {
-	return lk_show_rows(list_fields, sizeof(list_fields) / sizeof(list_fields[0]),
+	enum lk_err err = lk_show_rows(list_fields, sizeof(list_fields) / sizeof(list_fields[0]),
 		json_object_get(response, "keys"), "no keys", &run->page);
+
+	lk_key_say_total(response);
+	return err;
 }
 
 static enum lk_err show_verdict(const struct lk_run *run, const json_t *response)
@@ -90,6 +95,19 @@ static enum lk_exit read_token(struct lk_run *run)
 
 /* A grant is for root keys, which have a noun of their own. */
 static const char *const grant[] = {"grant.", NULL};
+static const char *const grant_in_key[] = {"key.grant.", NULL};
+/* The pages of a bulk revocation are turned here. */
+static const char *const pages[] = {"page_token", NULL};
+
+static const struct lk_rename created[] = {{"permissions", "permission", NULL}, {0}};
+static const struct lk_rename filtered[] = {{"filter.states", "state", NULL}, {0}};
+static const struct lk_rename revoked[] = {{"keys", "key", NULL}, {"filter.states", "state", NULL}, {0}};
+static const struct lk_rename updated[] = {
+	{"key.id", "key", "The key's id or number."},
+	{"key.permissions", "permission", NULL},
+	{0},
+};
+static const struct lk_update update = {.message = "key", .id = "key.id"};
 
 static const struct lk_command commands[] = {
 	{
@@ -97,22 +115,73 @@ static const struct lk_command commands[] = {
 		.service = &latchkey_v1_key_cli,
 		.rpc_verb = "create",
 		.hidden = grant,
+		.renames = created,
 		.own_flags = LK_OWN(LK_OWN_TOKEN_FILE),
 		.prepare = lk_key_open_token_file,
 		.deliver = lk_key_fill_token_file,
 		.show = lk_key_show_created,
 	},
-	{.verb = "get", .service = &latchkey_v1_key_cli, .rpc_verb = "get", .show = lk_key_show},
+	{.verb = "get", .service = &latchkey_v1_key_cli, .rpc_verb = "get", .word = "key", .show = lk_key_show},
 	{
 		.verb = "list",
 		.service = &latchkey_v1_key_cli,
 		.rpc_verb = "list",
+		.help = "Lists keys: all, or those that pass every flag that is given.",
+		.renames = filtered,
 		.own_flags = LK_OWN(LK_OWN_LIMIT),
 		.items = "keys",
 		.show = show_list,
 	},
-	{.verb = "revoke", .service = &latchkey_v1_key_cli, .rpc_verb = "revoke", .show = lk_key_show},
-	{.verb = "delete", .service = &latchkey_v1_key_cli, .rpc_verb = "delete", .show = lk_key_show_deleted},
+	{
+		.verb = "update",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "update",
+		.help = "Changes what flags are given for, and nothing else. Metadata and permissions are replaced as "
+			"a whole. A "
+			"key that has expired is revived by an --expire-time in the future.",
+		.hidden = grant_in_key,
+		.renames = updated,
+		.word = "key.id",
+		.update = &update,
+		.own_flags = LK_OWN(LK_OWN_CLEAR),
+		.show = lk_key_show,
+	},
+	{.verb = "activate",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "activate",
+		.word = "key",
+		.show = lk_key_show},
+	{.verb = "suspend", .service = &latchkey_v1_key_cli, .rpc_verb = "suspend", .word = "key", .show = lk_key_show},
+	{
+		.verb = "rotate",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "rotate",
+		.word = "key",
+		.own_flags = LK_OWN(LK_OWN_TOKEN_FILE),
+		.prepare = lk_key_open_token_file,
+		.deliver = lk_key_fill_token_file,
+		.show = lk_key_show_rotated,
+	},
+	{.verb = "revoke", .service = &latchkey_v1_key_cli, .rpc_verb = "revoke", .word = "key", .show = lk_key_show},
+	{
+		.verb = "bulk-revoke",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "bulk-revoke",
+		.help = "Revokes the keys that are named, or all that pass every flag that is given. Which keys that "
+			"are is fixed "
+			"when it begins; what is broken off the daemon finishes by itself.",
+		.hidden = pages,
+		.renames = revoked,
+		.word = "keys",
+		.own_flags = LK_OWN(LK_OWN_YES),
+		.run = lk_key_run_bulk_revoke,
+		.show = lk_key_show_bulk_revoke,
+	},
+	{.verb = "delete",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "delete",
+		.word = "key",
+		.show = lk_run_show_deleted},
 	{
 		.verb = "verify",
 		.service = &latchkey_v1_key_cli,
@@ -127,7 +196,7 @@ static const struct lk_command commands[] = {
 
 const struct lk_noun lk_noun_key = {
 	.name = "key",
-	.help = "Keys: made, listed, verified and ended.",
+	.help = "Keys: made, listed, changed, verified and ended.",
 	.commands = commands,
 	.n_commands = sizeof(commands) / sizeof(commands[0]),
 };

@@ -12,8 +12,15 @@ LK_MUST_CHECK enum lk_err lk_key_show(const struct lk_run *run, const json_t *ke
 /* Shows a CreateKeyResponse: the key, and below it the token, alone on the last line. */
 LK_MUST_CHECK enum lk_err lk_key_show_created(const struct lk_run *run, const json_t *response);
 
-/* Shows the empty answer to a Delete. */
-LK_MUST_CHECK enum lk_err lk_key_show_deleted(const struct lk_run *run, const json_t *response);
+/* Shows a RotateKeyResponse in the same way, and says until when the old token is good. */
+LK_MUST_CHECK enum lk_err lk_key_show_rotated(const struct lk_run *run, const json_t *response);
+
+/* Says how many keys a list's filter matches, where the daemon knows. */
+void lk_key_say_total(const json_t *response);
+
+/* Runs `key bulk-revoke`, and shows what came of it. */
+enum lk_exit lk_key_run_bulk_revoke(struct lk_run *run);
+LK_MUST_CHECK enum lk_err lk_key_show_bulk_revoke(const struct lk_run *run, const json_t *response);
 
 /*
  * For LK_OWN_TOKEN_FILE: makes the file before the key is made, so that no secret is lost for want of a place, and afterwards

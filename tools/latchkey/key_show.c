@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "tools/latchkey/key.h"
+#include "tools/latchkey/times.h"
 
 static const struct lk_show_field fields[] = {
 	{.column = {.header = "ID"}, .path = "id"},
@@ -16,10 +17,13 @@ static const struct lk_show_field fields[] = {
 	{.column = {.header = "Owner"}, .path = "owner"},
 	{.column = {.header = "Prefix"}, .path = "displayPrefix"},
 	{.column = {.header = "State"}, .path = "state", .prefix = "KEY_STATE_"},
+	{.column = {.header = "Suspend reason"}, .path = "suspendReason"},
 	{.column = {.header = "Revoke reason"}, .path = "revokeReason"},
+	{.column = {.header = "Permissions"}, .path = "permissions"},
 	{.column = {.header = "Metadata"}, .path = "metadata"},
 	{.column = {.header = "Not before"}, .path = "notBeforeTime", .kind = LK_SHOW_TIME},
 	{.column = {.header = "Expires"}, .path = "expireTime", .kind = LK_SHOW_TIME, .absent = "Never"},
+	{.column = {.header = "Old secret ends"}, .path = "previousSecretExpireTime", .kind = LK_SHOW_TIME},
 	{.column = {.header = "Last used"}, .path = "lastUsedTime", .kind = LK_SHOW_TIME, .absent = "Never"},
 	{.column = {.header = "Uses"}, .path = "usageCount"},
 	{.column = {.header = "Methods"}, .path = "grant.methods"},
@@ -37,7 +41,8 @@ enum lk_err lk_key_show(const struct lk_run *run, const json_t *key)
 	return lk_show_record(fields, sizeof(fields) / sizeof(fields[0]), key, &run->page);
 }
 
-enum lk_err lk_key_show_created(const struct lk_run *run, const json_t *response)
+/* Shows the key, and behind it its token, where that goes into no file. */
+static enum lk_err show_with_token(const struct lk_run *run, const json_t *response)
 {
 	const json_t *token = json_object_get(response, "token");
 	enum lk_err err = lk_key_show(run, json_object_get(response, "key"));
@@ -47,16 +52,49 @@ enum lk_err lk_key_show_created(const struct lk_run *run, const json_t *response
 	}
 	/* A token is printable ASCII by its making, and printed as it stands: the last line, for a script as for an eye. */
 	fprintf(run->page.file, "\n%s\n", json_string_value(token));
-	lk_say_line("This is the key's token. It is shown this once and can never be shown again.");
 	return ferror(run->page.file) ? LK_IO : LK_OK;
 }
 
-enum lk_err lk_key_show_deleted(const struct lk_run *run, const json_t *response)
+enum lk_err lk_key_show_created(const struct lk_run *run, const json_t *response)
 {
-	(void)run;
-	(void)response;
-	lk_say_line("deleted");
+	enum lk_err err = show_with_token(run, response);
+
+	if (err == LK_OK && json_string_length(json_object_get(response, "token")) > 0) {
+		lk_say_line("This is the key's token. It is shown this once and can never be shown again.");
+	}
+	return err;
+}
+
+enum lk_err lk_key_show_rotated(const struct lk_run *run, const json_t *response)
+{
+	const json_t *key = json_object_get(response, "key");
+	const char *until = json_string_value(json_object_get(key, "previousSecretExpireTime"));
+	char shown[LK_TIMES_TEXT_MAX];
+	enum lk_err err = show_with_token(run, response);
+
+	if (err != LK_OK) {
+		return err;
+	}
+	if (json_string_length(json_object_get(response, "token")) > 0) {
+		lk_say_line("This is the key's new token. It is shown this once and can never be shown again.");
+	}
+	if (until) {
+		lk_times_shown(until, shown);
+		lk_say_line("The old token is good until %s.", shown);
+	} else {
+		lk_say_line("The old token is good no more.");
+	}
 	return LK_OK;
+}
+
+void lk_key_say_total(const json_t *response)
+{
+	const char *total = json_string_value(json_object_get(response, "totalSize"));
+
+	/* Without keys it was said that there are none. */
+	if (total && *total != '-' && json_array_size(json_object_get(response, "keys")) > 0) {
+		lk_say_line("(%s in all)", total);
+	}
 }
 
 enum lk_exit lk_key_open_token_file(struct lk_run *run)

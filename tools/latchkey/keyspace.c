@@ -21,11 +21,15 @@ static const struct lk_show_field fields[] = {
 	{.column = {.header = "Token format"}, .path = "policy.tokenFormat", .prefix = "TOKEN_FORMAT_"},
 	{.column = {.header = "Display length"}, .path = "policy.displayLength"},
 	{.column = {.header = "Name required"}, .path = "policy.nameRequired"},
+	{.column = {.header = "Shortest name"}, .path = "policy.nameMinLength"},
+	{.column = {.header = "Longest name"}, .path = "policy.nameMaxLength"},
 	{.column = {.header = "Name unique"}, .path = "policy.nameUnique"},
+	{.column = {.header = "Owner required"}, .path = "policy.ownerRequired"},
 	{.column = {.header = "Expiry required"}, .path = "policy.expiryRequired"},
 	{.column = {.header = "Default TTL"}, .path = "policy.defaultTtl", .kind = LK_SHOW_SPAN, .absent = "none"},
 	{.column = {.header = "Maximum TTL"}, .path = "policy.maxTtl", .kind = LK_SHOW_SPAN, .absent = "none"},
 	{.column = {.header = "Revoke deletes"}, .path = "policy.revokeDeletes"},
+	{.column = {.header = "Permissions"}, .path = "policy.defaultPermissions"},
 	{.column = {.header = "Created"}, .path = "createTime", .kind = LK_SHOW_TIME},
 	{.column = {.header = "Updated"}, .path = "updateTime", .kind = LK_SHOW_TIME},
 	{.column = {.header = "Etag"}, .path = "etag"},
@@ -42,9 +46,24 @@ static enum lk_err show_list(const struct lk_run *run, const json_t *response)
 		json_object_get(response, "keyspaces"), "no keyspaces", &run->page);
 }
 
+static const struct lk_rename created[] = {{"policy.default_permissions", "default-permission", NULL}, {0}};
+static const struct lk_rename updated[] = {
+	{"keyspace.id", "keyspace", "The keyspace's id."},
+	{"keyspace.policy.default_permissions", "default-permission", NULL},
+	{0},
+};
+static const struct lk_update update = {.message = "keyspace", .id = "keyspace.id"};
+
 static const struct lk_command commands[] = {
-	{.verb = "create", .service = &latchkey_v1_keyspace_cli, .rpc_verb = "create", .show = show},
-	{.verb = "get", .service = &latchkey_v1_keyspace_cli, .rpc_verb = "get", .show = show},
+	{
+		.verb = "create",
+		.service = &latchkey_v1_keyspace_cli,
+		.rpc_verb = "create",
+		.renames = created,
+		.word = "keyspace",
+		.show = show,
+	},
+	{.verb = "get", .service = &latchkey_v1_keyspace_cli, .rpc_verb = "get", .word = "keyspace", .show = show},
 	{
 		.verb = "list",
 		.service = &latchkey_v1_keyspace_cli,
@@ -52,6 +71,26 @@ static const struct lk_command commands[] = {
 		.own_flags = LK_OWN(LK_OWN_LIMIT),
 		.items = "keyspaces",
 		.show = show_list,
+	},
+	{
+		.verb = "update",
+		.service = &latchkey_v1_keyspace_cli,
+		.rpc_verb = "update",
+		.help = "Changes what flags are given for, and nothing else. A new policy means nothing for keys that "
+			"exist, "
+			"until they are next changed.",
+		.renames = updated,
+		.word = "keyspace.id",
+		.update = &update,
+		.own_flags = LK_OWN(LK_OWN_CLEAR),
+		.show = show,
+	},
+	{
+		.verb = "delete",
+		.service = &latchkey_v1_keyspace_cli,
+		.rpc_verb = "delete",
+		.word = "keyspace",
+		.show = lk_run_show_deleted,
 	},
 };
 

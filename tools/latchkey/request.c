@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/latchkey/suggest.h"
+#include "tools/latchkey/update.h"
 #include "tools/latchkey/value.h"
 
 /* The words, and how far they have been read. */
@@ -15,6 +16,8 @@ struct reader {
 	time_t now;
 	json_t *request;
 	const char **own;
+	/* Of an update. */
+	struct lk_changes changes;
 };
 
 /* The `i`th name that a flag of this command may have. For lk_suggest(). */
@@ -24,7 +27,7 @@ static const char *flag_name(const void *words, size_t i)
 
 	for (size_t j = 0; j < reader->method->n_flags; j++) {
 		if (lk_command_has_flag(reader->command, &reader->method->flags[j]) && i-- == 0) {
-			return reader->method->flags[j].name;
+			return lk_command_flag_name(reader->command, &reader->method->flags[j]);
 		}
 	}
 	for (unsigned j = 0; j < LK_OWN_FLAGS; j++) {
@@ -34,19 +37,6 @@ static const char *flag_name(const void *words, size_t i)
 	}
 	/* The flags of every command, without their dashes. */
 	return lk_options_name(NULL, i) ? lk_options_name(NULL, i) + 2 : NULL;
-}
-
-static const struct lk_flag *flag_of(const struct reader *reader, const char *name, size_t len)
-{
-	for (size_t i = 0; i < reader->method->n_flags; i++) {
-		const struct lk_flag *flag = &reader->method->flags[i];
-
-		if (strlen(flag->name) == len && memcmp(flag->name, name, len) == 0 &&
-			lk_command_has_flag(reader->command, flag)) {
-			return flag;
-		}
-	}
-	return NULL;
 }
 
 /* The own flag of this name; LK_OWN_FLAGS: none of the command's. */
@@ -144,6 +134,17 @@ static enum lk_exit set_entry(
 	return LK_EXIT_USAGE;
 }
 
+/* Puts one more path into a mask, which is one text, and takes it over. */
+static enum lk_exit add_path(json_t *holder, const char *name, json_t *path)
+{
+	const json_t *mask = json_object_get(holder, name);
+	json_t *longer = mask ? json_sprintf("%s,%s", json_string_value(mask), json_string_value(path))
+			      : json_incref(path);
+
+	json_decref(path);
+	return longer && json_object_set_new(holder, name, longer) == 0 ? LK_EXIT_OK : lk_say_no_memory();
+}
+
 static enum lk_exit set_value(
 	const struct reader *reader, const struct lk_flag *flag, json_t *holder, const char *name, const char *text)
 {
@@ -157,6 +158,9 @@ static enum lk_exit set_value(
 	if (code != LK_EXIT_OK) {
 		return code;
 	}
+	if (flag->kind == LK_FLAG_MASK) {
+		return add_path(holder, name, value);
+	}
 	if (!flag->repeated) {
 		return json_object_set_new(holder, name, value) == 0 ? LK_EXIT_OK : lk_say_no_memory();
 	}
@@ -166,29 +170,49 @@ static enum lk_exit set_value(
 	return json_array_append_new(list, value) == 0 ? LK_EXIT_OK : lk_say_no_memory();
 }
 
-static enum lk_exit read_flag(struct reader *reader, const struct lk_flag *flag, const char *equals)
+/* Puts the value of a flag, `text`, where its field is. */
+static enum lk_exit read_text(struct reader *reader, const struct lk_flag *flag, const char *text)
 {
-	const char *text = "true", *name;
+	struct lk_flag named = *flag;
+	const char *name;
 	json_t *holder = holder_of(reader->request, flag->path, &name);
-	enum lk_exit code = LK_EXIT_OK;
+	enum lk_exit code;
 
 	if (!holder) {
 		return lk_say_no_memory();
 	}
-	if (flag->kind != LK_FLAG_BOOL || equals) {
-		code = take_value(reader, flag->name, flag->metavar, equals, &text);
-	}
-	if (code != LK_EXIT_OK) {
-		return code;
-	}
+	named.name = lk_command_flag_name(reader->command, flag);
 	if (flag->kind == LK_FLAG_MAP) {
-		return set_entry(reader, flag, holder, name, text);
+		code = set_entry(reader, &named, holder, name, text);
+	} else {
+		code = set_value(reader, &named, holder, name, text);
 	}
-	return set_value(reader, flag, holder, name, text);
+	if (code == LK_EXIT_OK && reader->command->update) {
+		code = lk_changes_set(&reader->changes, reader->command, flag);
+	}
+	return code;
+}
+
+static enum lk_exit read_flag(struct reader *reader, const struct lk_flag *flag, const char *equals)
+{
+	const char *text = "true";
+	enum lk_exit code = LK_EXIT_OK;
+
+	if (flag->kind != LK_FLAG_BOOL || equals) {
+		code = take_value(reader, lk_command_flag_name(reader->command, flag), flag->metavar, equals, &text);
+	}
+	return code == LK_EXIT_OK ? read_text(reader, flag, text) : code;
 }
 
 static enum lk_exit read_own_flag(struct reader *reader, enum lk_own_flag flag, const char *equals)
 {
+	if (flag == LK_OWN_CLEAR) {
+		const char *cleared = NULL;
+		enum lk_exit code = take_value(
+			reader, lk_own_flag_name(flag), lk_own_flag_metavar(flag), equals, &cleared);
+
+		return code == LK_EXIT_OK ? lk_changes_clear(&reader->changes, reader->command, cleared) : code;
+	}
 	if (reader->own[flag]) {
 		lk_say("--%s was given twice, and takes one value", lk_own_flag_name(flag));
 		return LK_EXIT_USAGE;
@@ -221,6 +245,9 @@ static enum lk_exit unknown_flag(const struct reader *reader, const char *name, 
 /* Reads a word that is no flag. */
 static enum lk_exit read_operand(struct reader *reader, const char *word)
 {
+	if (reader->command->word && *word != '-') {
+		return read_text(reader, lk_command_flag_at(reader->command, reader->command->word), word);
+	}
 	if (!reader->command->operand) {
 		lk_say("\"%s\" is not a flag: values are given behind theirs, as in --tenant acme", word);
 		return LK_EXIT_USAGE;
@@ -245,7 +272,7 @@ static enum lk_exit read_word(struct reader *reader)
 		return read_operand(reader, word);
 	}
 	len -= 2;
-	flag = flag_of(reader, name, len);
+	flag = lk_command_flag(reader->command, name, len);
 	if (flag) {
 		return read_flag(reader, flag, equals);
 	}
@@ -291,6 +318,10 @@ enum lk_exit lk_request_read(const struct lk_command *command, char **words, siz
 		lk_say("\"%s\" needs %s", command->verb, command->operand);
 		code = LK_EXIT_USAGE;
 	}
+	if (code == LK_EXIT_OK && command->update) {
+		code = lk_changes_end(&reader.changes, command, reader.request);
+	}
+	lk_changes_done(&reader.changes);
 	if (code != LK_EXIT_OK) {
 		json_decref(reader.request);
 		return code;

@@ -22,12 +22,20 @@ static const struct lk_show_field list_fields[] = {
 static const struct lk_preset of_system[] = {{"tenant", "system"}, {0}};
 static const struct lk_preset in_root[] = {{"tenant", "system"}, {"keyspace", "root"}, {0}};
 static const struct lk_preset among_root[] = {{"tenant", "system"}, {"filter.keyspace", "root"}, {0}};
-static const char *const fixed[] = {"scope", NULL};
+static const char *const fixed[] = {"scope", "permissions", NULL};
+static const char *const fixed_in_key[] = {"key.scope", "key.permissions", NULL};
+static const char *const unfiltered[] = {"filter.permission", NULL};
+static const struct lk_rename filtered[] = {{"filter.states", "state", NULL}, {0}};
+static const struct lk_rename updated[] = {{"key.id", "key", "The key's id or number."}, {0}};
+static const struct lk_update update = {.message = "key", .id = "key.id", .whole = "key.grant"};
 
 static enum lk_err show_list(const struct lk_run *run, const json_t *response)
 {
-	return lk_show_rows(list_fields, sizeof(list_fields) / sizeof(list_fields[0]),
+	enum lk_err err = lk_show_rows(list_fields, sizeof(list_fields) / sizeof(list_fields[0]),
 		json_object_get(response, "keys"), "no root keys", &run->page);
+
+	lk_key_say_total(response);
+	return err;
 }
 
 static const struct lk_command commands[] = {
@@ -50,17 +58,65 @@ static const struct lk_command commands[] = {
 		.rpc_verb = "get",
 		.help = "Shows one root key.",
 		.presets = of_system,
+		.word = "key",
 		.show = lk_key_show,
 	},
 	{
 		.verb = "list",
 		.service = &latchkey_v1_key_cli,
 		.rpc_verb = "list",
-		.help = "Lists the root keys by their time of creation, oldest first.",
+		.help = "Lists the root keys.",
 		.presets = among_root,
+		.hidden = unfiltered,
+		.renames = filtered,
 		.own_flags = LK_OWN(LK_OWN_LIMIT),
 		.items = "keys",
 		.show = show_list,
+	},
+	{
+		.verb = "update",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "update",
+		.help = "Changes what flags are given for, and nothing else. Metadata and the grant are replaced as a "
+			"whole.",
+		.presets = of_system,
+		.hidden = fixed_in_key,
+		.renames = updated,
+		.word = "key.id",
+		.update = &update,
+		.own_flags = LK_OWN(LK_OWN_CLEAR),
+		.show = lk_key_show,
+	},
+	{
+		.verb = "activate",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "activate",
+		.help = "Lets the holder of a suspended root key call again.",
+		.presets = of_system,
+		.word = "key",
+		.show = lk_key_show,
+	},
+	{
+		.verb = "suspend",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "suspend",
+		.help = "Stops a root key until it is activated.",
+		.presets = of_system,
+		.word = "key",
+		.show = lk_key_show,
+	},
+	{
+		.verb = "rotate",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "rotate",
+		.help = "Gives a root key a new secret and returns its token, once. The old one stays good for "
+			"--overlap.",
+		.presets = of_system,
+		.word = "key",
+		.own_flags = LK_OWN(LK_OWN_TOKEN_FILE),
+		.prepare = lk_key_open_token_file,
+		.deliver = lk_key_fill_token_file,
+		.show = lk_key_show_rotated,
 	},
 	{
 		.verb = "revoke",
@@ -68,6 +124,7 @@ static const struct lk_command commands[] = {
 		.rpc_verb = "revoke",
 		.help = "Revokes a root key for good.",
 		.presets = of_system,
+		.word = "key",
 		.show = lk_key_show,
 	},
 	{
@@ -76,7 +133,8 @@ static const struct lk_command commands[] = {
 		.rpc_verb = "delete",
 		.help = "Deletes a root key and what is known of it, but for its audit records.",
 		.presets = of_system,
-		.show = lk_key_show_deleted,
+		.word = "key",
+		.show = lk_run_show_deleted,
 	},
 };
 

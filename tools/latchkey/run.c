@@ -67,11 +67,21 @@ static bool gather(const struct lk_run *run, const json_t *page, json_t *all)
 	return true;
 }
 
-/* Asks for page after page, and puts their items into the first one, which is the answer. */
-static enum lk_exit call_all_pages(struct lk_run *run, const struct lk_schema *schema,
-	const struct lk_schema_method *method, json_t **ret_response)
+enum lk_exit lk_run_call(struct lk_run *run, const json_t *request, json_t **ret_response)
 {
-	json_t *all = json_array(), *page = NULL;
+	const char *name = lk_command_method(run->command)->method->name;
+
+	if (!run->schema &&
+		lk_schema_open(latchkey_v1_descriptor_set, latchkey_v1_descriptor_set_len, &run->schema) != LK_OK) {
+		return lk_say_no_memory();
+	}
+	return lk_session_call(run->session, run->schema, lk_schema_method(run->schema, name), request, ret_response);
+}
+
+/* Asks for page after page, and puts their items into the last one, which is the answer. */
+static enum lk_exit call_all_pages(struct lk_run *run, json_t **ret_response)
+{
+	json_t *all = json_array(), *page = NULL, *total = NULL;
 	enum lk_exit code = LK_EXIT_OK;
 	bool more = all && set_page_size(run);
 
@@ -80,20 +90,25 @@ static enum lk_exit call_all_pages(struct lk_run *run, const struct lk_schema *s
 
 		json_decref(page);
 		page = NULL;
-		code = lk_session_call(run->session, schema, method, run->request, &page);
+		code = lk_run_call(run, run->request, &page);
 		if (code != LK_EXIT_OK) {
 			break;
 		}
+		total = total ? total : json_incref(json_object_get(page, "totalSize"));
 		next = json_object_get(page, "nextPageToken");
 		more = gather(run, page, all) && json_string_length(next) > 0;
 		if (more && json_object_set(run->request, "page_token", (json_t *)next) != 0) {
 			code = lk_say_no_memory();
 		}
+		/* Once is enough: it may mean to look at everything. */
+		json_object_del(run->request, "count_total");
 	}
 	if (code == LK_EXIT_OK && (!page || json_object_set(page, run->command->items, all) != 0 ||
+					  (total && json_object_set(page, "totalSize", total) != 0) ||
 					  json_object_set_new(page, "nextPageToken", json_string("")) != 0)) {
 		code = lk_say_no_memory();
 	}
+	json_decref(total);
 	json_decref(all);
 	if (code == LK_EXIT_OK) {
 		*ret_response = page;
@@ -105,22 +120,10 @@ static enum lk_exit call_all_pages(struct lk_run *run, const struct lk_schema *s
 
 static enum lk_exit call(struct lk_run *run, json_t **ret_response)
 {
-	const struct lk_cli_method *method = lk_command_method(run->command);
-	const struct lk_schema_method *described;
-	struct lk_schema *schema = NULL;
-	enum lk_exit code;
-
-	if (lk_schema_open(latchkey_v1_descriptor_set, latchkey_v1_descriptor_set_len, &schema) != LK_OK) {
-		return lk_say_no_memory();
-	}
-	described = lk_schema_method(schema, method->method->name);
 	if (run->command->items && !is_paged_by_hand(run)) {
-		code = call_all_pages(run, schema, described, ret_response);
-	} else {
-		code = lk_session_call(run->session, schema, described, run->request, ret_response);
+		return call_all_pages(run, ret_response);
 	}
-	lk_schema_free(schema);
-	return code;
+	return lk_run_call(run, run->request, ret_response);
 }
 
 /* Where the user turns the pages, says how to ask for the next. */
@@ -133,7 +136,15 @@ static void say_next_page(const struct lk_run *run, const json_t *response)
 	}
 }
 
-static enum lk_exit print(const struct lk_run *run, const json_t *response)
+enum lk_err lk_run_show_deleted(const struct lk_run *run, const json_t *response)
+{
+	(void)run;
+	(void)response;
+	lk_say_line("deleted");
+	return LK_OK;
+}
+
+enum lk_exit lk_run_print(const struct lk_run *run, const json_t *response)
 {
 	enum lk_err err;
 	enum lk_exit code;
@@ -175,7 +186,7 @@ enum lk_exit lk_command_run(const struct lk_command *command, const struct lk_op
 		code = call(&run, &response);
 		delivered = command->deliver ? command->deliver(&run, response) : LK_EXIT_OK;
 		if (code == LK_EXIT_OK) {
-			code = print(&run, response);
+			code = lk_run_print(&run, response);
 		}
 		if (code == LK_EXIT_OK) {
 			code = delivered;
@@ -183,6 +194,7 @@ enum lk_exit lk_command_run(const struct lk_command *command, const struct lk_op
 	}
 	json_decref(response);
 	json_decref(run.request);
+	lk_schema_free(run.schema);
 	lk_session_close(run.session);
 	return code;
 }

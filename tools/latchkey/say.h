@@ -17,6 +17,8 @@ enum lk_exit {
 	LK_EXIT_REFUSED = 3,
 	/* No daemon answered. */
 	LK_EXIT_UNREACHABLE = 4,
+	/* An audit record is not as it was written. */
+	LK_EXIT_BROKEN = 5,
 };
 
 /* Says "latchkey: ..." and ends the line. */

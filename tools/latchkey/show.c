@@ -15,6 +15,7 @@ static const struct {
 	{"ACTIVE", LK_TINT_GOOD},
 	{"SERVING", LK_TINT_GOOD},
 	{"REVOKED", LK_TINT_BAD},
+	{"SUSPENDED", LK_TINT_BAD},
 	{"EXPIRED", LK_TINT_BAD},
 	{"Never", LK_TINT_DIM},
 };
@@ -84,6 +85,8 @@ static void write_scalar(FILE *out, const struct lk_show_field *field, const jso
 		write_string(out, field, json_string_value(value));
 	} else if (json_is_boolean(value)) {
 		fputs(json_is_true(value) ? "yes" : "no", out);
+	} else if (json_is_integer(value) && field->kind == LK_SHOW_STATUS) {
+		fputs(lk_err_name(lk_err_from_wire((uint32_t)json_integer_value(value))), out);
 	} else if (json_is_integer(value)) {
 		fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 	} else if (json_is_real(value)) {

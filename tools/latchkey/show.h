@@ -18,6 +18,8 @@ enum lk_show_kind {
 	LK_SHOW_TIME,
 	/* A Duration in days, hours, minutes and seconds: "30d". */
 	LK_SHOW_SPAN,
+	/* The number of a status, by its name: "OK", "PERMISSION_DENIED". */
+	LK_SHOW_STATUS,
 };
 
 /* One field of an object. */

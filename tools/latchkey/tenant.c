@@ -27,9 +27,12 @@ static enum lk_err show_list(const struct lk_run *run, const json_t *response)
 		json_object_get(response, "tenants"), "no tenants", &run->page);
 }
 
+static const struct lk_rename updated[] = {{"tenant.id", "tenant", "The tenant's id."}, {0}};
+static const struct lk_update update = {.message = "tenant", .id = "tenant.id"};
+
 static const struct lk_command commands[] = {
-	{.verb = "create", .service = &latchkey_v1_tenant_cli, .rpc_verb = "create", .show = show},
-	{.verb = "get", .service = &latchkey_v1_tenant_cli, .rpc_verb = "get", .show = show},
+	{.verb = "create", .service = &latchkey_v1_tenant_cli, .rpc_verb = "create", .word = "tenant", .show = show},
+	{.verb = "get", .service = &latchkey_v1_tenant_cli, .rpc_verb = "get", .word = "tenant", .show = show},
 	{
 		.verb = "list",
 		.service = &latchkey_v1_tenant_cli,
@@ -37,6 +40,24 @@ static const struct lk_command commands[] = {
 		.own_flags = LK_OWN(LK_OWN_LIMIT),
 		.items = "tenants",
 		.show = show_list,
+	},
+	{
+		.verb = "update",
+		.service = &latchkey_v1_tenant_cli,
+		.rpc_verb = "update",
+		.help = "Changes what flags are given for, and nothing else.",
+		.renames = updated,
+		.word = "tenant.id",
+		.update = &update,
+		.own_flags = LK_OWN(LK_OWN_CLEAR),
+		.show = show,
+	},
+	{
+		.verb = "delete",
+		.service = &latchkey_v1_tenant_cli,
+		.rpc_verb = "delete",
+		.word = "tenant",
+		.show = lk_run_show_deleted,
 	},
 };
 

@@ -12,6 +12,7 @@
 #define SPAN_FAULT    "a span is a number with w, d, h, m, s or ms, largest first, such as 30d or 1d12h"
 #define TOO_LONG      "a span is at most 10,000 years"
 #define INSTANT_FAULT "a time is RFC 3339, such as 2026-02-01T12:00:00Z, or a span from now, such as 30d"
+#define AGO_FAULT     "a time is RFC 3339, such as 2026-02-01T12:00:00Z, or how long ago that was, such as 30d"
 #define YEAR_FAULT    "a time lies in the years 0001 to 9999"
 
 static const struct {
@@ -126,7 +127,7 @@ static bool format_instant(int64_t seconds, const char *fraction, char ret_json[
 }
 
 static enum lk_err relative_instant(
-	const char *text, time_t now, char ret_json[static LK_TIMES_TEXT_MAX], const char **ret_fault)
+	const char *text, time_t now, bool ago, char ret_json[static LK_TIMES_TEXT_MAX], const char **ret_fault)
 {
 	bool before = *text == '-';
 	char fraction[8] = "";
@@ -136,7 +137,7 @@ static enum lk_err relative_instant(
 	if (err != LK_OK) {
 		return err;
 	}
-	ms = before ? -ms : ms;
+	ms = before || ago ? -ms : ms;
 	/* The second below, so that the fraction counts upwards before 1970 too. */
 	seconds = ms / 1000 - (ms % 1000 < 0);
 	ms -= seconds * 1000;
@@ -240,21 +241,22 @@ static enum lk_err absolute_instant(const char *text, char ret_json[static LK_TI
 }
 
 enum lk_err lk_times_instant(
-	const char *text, time_t now, char ret_json[static LK_TIMES_TEXT_MAX], const char **ret_fault)
+	const char *text, time_t now, bool ago, char ret_json[static LK_TIMES_TEXT_MAX], const char **ret_fault)
 {
 	size_t digits = strspn(text, "0123456789");
+	enum lk_err err;
 
 	/* "2026-02-01..." has its first '-' behind four digits, a span has none but in front. */
 	if (digits > 0 && text[digits] == '-') {
-		return absolute_instant(text, ret_json, ret_fault);
+		err = absolute_instant(text, ret_json, ret_fault);
+	} else {
+		err = relative_instant(text, now, ago, ret_json, ret_fault);
 	}
-	if (relative_instant(text, now, ret_json, ret_fault) == LK_OK) {
-		return LK_OK;
+	if (err == LK_INVALID_ARGUMENT &&
+		(strcmp(*ret_fault, SPAN_FAULT) == 0 || strcmp(*ret_fault, INSTANT_FAULT) == 0)) {
+		*ret_fault = ago ? AGO_FAULT : INSTANT_FAULT;
 	}
-	if (strcmp(*ret_fault, SPAN_FAULT) == 0) {
-		*ret_fault = INSTANT_FAULT;
-	}
-	return LK_INVALID_ARGUMENT;
+	return err;
 }
 
 void lk_times_shown(const char *json, char ret_text[static LK_TIMES_TEXT_MAX])

@@ -8,6 +8,7 @@
 #ifndef LK_CLI_TIMES_H
 #define LK_CLI_TIMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -26,10 +27,10 @@ LK_MUST_CHECK enum lk_err lk_times_duration(
 
 /*
  * An instant as a Timestamp: "2026-02-01T12:00:00Z". It is given as RFC 3339 says, with any offset and up to nine digits of a
- * second, or as a span from `now`, "-30d" being 30 days before. LK_INVALID_ARGUMENT as above.
+ * second, or as a span from `now`: forward, or back with `ago`; "-30d" is always 30 days before. LK_INVALID_ARGUMENT as above.
  */
 LK_MUST_CHECK enum lk_err lk_times_instant(
-	const char *text, time_t now, char ret_json[static LK_TIMES_TEXT_MAX], const char **ret_fault);
+	const char *text, time_t now, bool ago, char ret_json[static LK_TIMES_TEXT_MAX], const char **ret_fault);
 
 /* A Timestamp of ours as a table shows it, "2026-02-01 12:00:00"; anything else is copied as it stands. */
 void lk_times_shown(const char *json, char ret_text[static LK_TIMES_TEXT_MAX]);

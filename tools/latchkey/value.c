@@ -100,7 +100,7 @@ static enum lk_exit read_timestamp(const struct lk_flag *flag, const char *text,
 	char json[LK_TIMES_TEXT_MAX];
 	const char *fault;
 
-	if (lk_times_instant(text, now, json, &fault) != LK_OK) {
+	if (lk_times_instant(text, now, flag->ago, json, &fault) != LK_OK) {
 		return wrong(flag, text, fault);
 	}
 	*ret = json_string(json);

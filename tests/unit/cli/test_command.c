@@ -60,9 +60,20 @@ static void names_fields_that_are(const struct lk_noun *noun, const struct lk_co
 	for (const char *const *hidden = command->hidden; hidden && *hidden; hidden++) {
 		assert_true(has_field(method, *hidden));
 	}
+	for (const struct lk_rename *rename = command->renames; rename && rename->path; rename++) {
+		assert_non_null(lk_command_flag_at(command, rename->path));
+	}
+	if (command->word) {
+		assert_non_null(lk_command_flag_at(command, command->word));
+	}
+	if (command->update) {
+		assert_non_null(lk_command_flag_at(command, command->update->id));
+		assert_true(has_field(method, command->update->message));
+		assert_true(!command->update->whole || has_field(method, command->update->whole));
+	}
 }
 
-static void test_command_presets_name_fields_that_are(void **state)
+static void test_command_tables_name_fields_that_are(void **state)
 {
 	(void)state;
 	each_command(names_fields_that_are);
@@ -74,8 +85,12 @@ static void has_no_flag_twice(const struct lk_noun *noun, const struct lk_comman
 
 	(void)noun;
 	for (size_t i = 0; i < method->n_flags; i++) {
-		const char *name = method->flags[i].name, *global;
+		const char *name = lk_command_flag_name(command, &method->flags[i]), *global;
 
+		if (!lk_command_has_flag(command, &method->flags[i])) {
+			continue;
+		}
+		assert_ptr_equal(lk_command_flag(command, name, strlen(name)), &method->flags[i]);
 		for (size_t j = 0; (global = lk_options_name(NULL, j)); j++) {
 			assert_string_not_equal(name, global + 2);
 		}
@@ -146,6 +161,42 @@ static void test_command_help_shows_what_there_is(void **state)
 	free(of_create);
 }
 
+/* Whether `text` has `part`, with a line's end and what follows it for a space. */
+static bool says(const char *text, const char *part)
+{
+	for (; *text != '\0'; text++) {
+		const char *at = text, *wanted = part;
+
+		while (*wanted != '\0' && (*at == *wanted || (*at == '\n' && *wanted == ' '))) {
+			wanted++;
+			at += *at == '\n' ? strspn(at, "\n ") : 1;
+		}
+		if (*wanted == '\0') {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void test_command_help_says_which_way_a_span_counts(void **state)
+{
+	const struct lk_noun *key = lk_help_find_noun("key");
+	char *of_list = help_of(key, lk_help_find_verb(key, "list"));
+	char *of_update = help_of(key, lk_help_find_verb(key, "update"));
+
+	(void)state;
+	assert_true(says(of_list, "such as 90d counts back from now."));
+	assert_true(says(of_list, "such as 14d counts forward from now."));
+	assert_non_null(strstr(of_list, "--state active|suspended|revoked|expired"));
+	assert_non_null(strstr(of_update, "Usage: latchkey key update KEY [flags]"));
+	assert_non_null(strstr(of_update, "--clear FLAG"));
+	assert_false(says(of_update, "counts back from now"));
+	assert_null(strstr(of_update, "--update-mask"));
+	assert_null(strstr(of_update, "--methods"));
+	free(of_list);
+	free(of_update);
+}
+
 static int choose_utf8(void **state)
 {
 	(void)state;
@@ -157,10 +208,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_command_each_has_what_it_needs),
-		cmocka_unit_test(test_command_presets_name_fields_that_are),
+		cmocka_unit_test(test_command_tables_name_fields_that_are),
 		cmocka_unit_test(test_command_flags_do_not_clash),
 		cmocka_unit_test(test_command_help_fits),
 		cmocka_unit_test(test_command_help_shows_what_there_is),
+		cmocka_unit_test(test_command_help_says_which_way_a_span_counts),
 	};
 
 	return cmocka_run_group_tests(tests, choose_utf8, NULL);

@@ -100,6 +100,81 @@ static void test_request_reads_times_spans_and_enums(void **state)
 		"{\"expire_time\": \"2026-01-31T00:00:00Z\", \"not_before_time\": \"2025-12-31T23:00:00Z\", "
 		"\"scope\": \"KEY_SCOPE_TENANT\"}");
 	assert_request("key", "create", "--ttl 2w", "{\"ttl\": \"1209600s\"}");
+	assert_request("key", "list", "--state active --state EXPIRED",
+		"{\"filter\": {\"states\": [\"KEY_STATE_ACTIVE\", \"KEY_STATE_EXPIRED\"]}}");
+}
+
+static void test_request_counts_spans_back_where_the_field_is_past(void **state)
+{
+	(void)state;
+	assert_request("key", "list", "--created-before 90d --last-used-before 30d --expires-before 14d",
+		"{\"filter\": {\"created_before\": \"2025-10-03T00:00:00Z\", \"last_used_before\": "
+		"\"2025-12-02T00:00:00Z\", \"expires_before\": \"2026-01-15T00:00:00Z\"}}");
+	assert_request("audit", "list", "--start-time 1d", "{\"start_time\": \"2025-12-31T00:00:00Z\"}");
+	assert_refused("key", "list", "--created-before soon",
+		"latchkey: --created-before \"soon\": a time is RFC 3339, such as 2026-02-01T12:00:00Z, or how long "
+		"ago "
+		"that was, such as 30d\n");
+}
+
+static void test_request_takes_words_for_the_flag_that_they_stand_for(void **state)
+{
+	(void)state;
+	assert_request("key", "get", "7 --tenant acme", "{\"key\": \"7\", \"tenant\": \"acme\"}");
+	assert_request("key", "revoke", "--reason lost key_x", "{\"key\": \"key_x\", \"reason\": \"lost\"}");
+	assert_request("tenant", "create", "acme", "{\"tenant\": \"acme\"}");
+	assert_request("key", "bulk-revoke", "7 --key 8 9", "{\"keys\": [\"7\", \"8\", \"9\"]}");
+	assert_refused("key", "get", "7 8", "latchkey: --key was given twice, and takes one value\n");
+	assert_refused("key", "get", "7 --key 8", "latchkey: --key was given twice, and takes one value\n");
+	assert_refused("key", "get", "-v",
+		"latchkey: \"-v\" is not a flag: values are given behind theirs, as in --tenant acme\n");
+}
+
+static void test_request_makes_the_mask_of_the_flags_that_were_given(void **state)
+{
+	(void)state;
+	assert_request("key", "update", "7 --tenant acme --name ci --expire-time 30d --etag 5",
+		"{\"tenant\": \"acme\", \"key\": {\"id\": \"7\", \"name\": \"ci\", \"expire_time\": "
+		"\"2026-01-31T00:00:00Z\"}, \"etag\": \"5\", \"update_mask\": \"name,expireTime\"}");
+	assert_request("key", "update", "--key 7 --metadata a=1 --metadata b=2 --permission x --permission y:*",
+		"{\"key\": {\"id\": \"7\", \"metadata\": {\"a\": \"1\", \"b\": \"2\"}, \"permissions\": [\"x\", "
+		"\"y:*\"]}, \"update_mask\": \"metadata,permissions\"}");
+	assert_request("key", "update", "7 --owner alice --clear name --clear=expire-time",
+		"{\"key\": {\"id\": \"7\", \"owner\": \"alice\"}, \"update_mask\": \"owner,name,expireTime\"}");
+	assert_request("key", "update", "7 --clear name", "{\"key\": {\"id\": \"7\"}, \"update_mask\": \"name\"}");
+	assert_request("keyspace", "update", "prod --max-ttl 90d --name-required=false --display-name x",
+		"{\"keyspace\": {\"id\": \"prod\", \"display_name\": \"x\", \"policy\": {\"max_ttl\": \"7776000s\", "
+		"\"name_required\": false}}, \"update_mask\": \"policy.maxTtl,policy.nameRequired,displayName\"}");
+	assert_request("tenant", "update", "acme --display-name x",
+		"{\"tenant\": {\"id\": \"acme\", \"display_name\": \"x\"}, \"update_mask\": \"displayName\"}");
+	assert_request("root-key", "update", "7 --methods keys.* --tenants * --keyspaces *",
+		"{\"tenant\": \"system\", \"key\": {\"id\": \"7\", \"grant\": {\"methods\": [\"keys.*\"], \"tenants\": "
+		"[\"*\"], \"keyspaces\": [\"*\"]}}, \"update_mask\": \"grant\"}");
+}
+
+static void test_request_refuses_an_update_that_is_none(void **state)
+{
+	static const char nothing[] =
+		"latchkey: nothing is to be changed: give a field's flag with its new value, or --clear FLAG\n";
+
+	(void)state;
+	assert_refused("key", "update", "7", nothing);
+	assert_refused("key", "update", "7 --etag 5 --tenant acme", nothing);
+	assert_refused(
+		"key", "update", "7 --name x --clear name", "latchkey: --name is given and cleared: do one of them\n");
+	assert_refused("key", "update", "7 --clear nmae",
+		"latchkey: --clear nmae: there is no such flag to clear; did you mean --clear name?\n");
+	assert_refused("key", "update", "7 --clear key",
+		"latchkey: --clear key: there is no such flag to clear; --help shows those that there are\n");
+	assert_refused("key", "update", "7 --clear etag",
+		"latchkey: --clear etag: there is no such flag to clear; --help shows those that there are\n");
+	assert_refused("key", "update", "7 --clear", "latchkey: --clear needs a value: --clear FLAG\n");
+	assert_refused("key", "update", "7 --update-mask name",
+		"latchkey: there is no flag --update-mask here; --help shows those that there are\n");
+	assert_refused("key", "update", "7 --usage-count 5",
+		"latchkey: there is no flag --usage-count here; --help shows those that there are\n");
+	assert_refused("root-key", "update", "7 --methods keys.*",
+		"latchkey: --tenants is missing: the grant is replaced as a whole, so give all of its flags\n");
 }
 
 static void test_request_collects_maps_and_lists(void **state)
@@ -142,7 +217,7 @@ static void test_request_refuses_a_wrong_flag_and_says_what_was_meant(void **sta
 		"latchkey: there is no flag --expiretime here; did you mean --expire-time?\n");
 	assert_refused(
 		"key", "create", "--", "latchkey: there is no flag -- here; --help shows those that there are\n");
-	assert_refused("tenant", "create", "acme",
+	assert_refused("tenant", "list", "acme",
 		"latchkey: \"acme\" is not a flag: values are given behind theirs, as in --tenant acme\n");
 	assert_refused("key", "verify", "--token sk-x",
 		"latchkey: there is no flag --token here; --help shows those that there are\n");
@@ -201,6 +276,10 @@ static void test_request_hands_out_own_flags(void **state)
 	assert_null(own[LK_OWN_LIMIT]);
 	assert_int_equal(json_object_size(request), 0);
 	json_decref(request);
+	assert_int_equal(read_line("key", "bulk-revoke", "--yes", &request, own, buffer), LK_EXIT_OK);
+	assert_string_equal(own[LK_OWN_YES], "");
+	json_decref(request);
+	assert_refused("key", "bulk-revoke", "--yes=no", "latchkey: --yes takes no value\n");
 	assert_refused("key", "get", "--token-file x",
 		"latchkey: there is no flag --token-file here; --help shows those that there are\n");
 }
@@ -217,6 +296,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_request_puts_flags_where_their_fields_are),
 		cmocka_unit_test(test_request_reads_times_spans_and_enums),
+		cmocka_unit_test(test_request_counts_spans_back_where_the_field_is_past),
+		cmocka_unit_test(test_request_takes_words_for_the_flag_that_they_stand_for),
+		cmocka_unit_test(test_request_makes_the_mask_of_the_flags_that_were_given),
+		cmocka_unit_test(test_request_refuses_an_update_that_is_none),
 		cmocka_unit_test(test_request_collects_maps_and_lists),
 		cmocka_unit_test(test_request_sets_what_a_command_presets),
 		cmocka_unit_test(test_request_keeps_values_as_they_are),

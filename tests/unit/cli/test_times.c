@@ -16,7 +16,7 @@ static void assert_instant(const char *text, const char *expected)
 	char json[LK_TIMES_TEXT_MAX];
 	const char *fault = NULL;
 
-	assert_int_equal(lk_times_instant(text, NOW, json, &fault), LK_OK);
+	assert_int_equal(lk_times_instant(text, NOW, false, json, &fault), LK_OK);
 	assert_string_equal(json, expected);
 }
 
@@ -25,7 +25,7 @@ static void assert_no_instant(const char *text, const char *word)
 	char json[LK_TIMES_TEXT_MAX] = "untouched";
 	const char *fault = "";
 
-	if (lk_times_instant(text, NOW, json, &fault) == LK_OK) {
+	if (lk_times_instant(text, NOW, false, json, &fault) == LK_OK) {
 		fail_msg("\"%s\" was read as %s", text, json);
 	}
 	assert_non_null(strstr(fault, word));
@@ -62,6 +62,37 @@ static void test_times_instant_counts_a_span_from_now(void **state)
 	assert_instant("0s", "2026-01-01T00:00:00Z");
 	assert_instant("1500ms", "2026-01-01T00:00:01.500Z");
 	assert_instant("-1500ms", "2025-12-31T23:59:58.500Z");
+}
+
+static void assert_ago(const char *text, const char *expected)
+{
+	char json[LK_TIMES_TEXT_MAX];
+	const char *fault = NULL;
+
+	assert_int_equal(lk_times_instant(text, NOW, true, json, &fault), LK_OK);
+	assert_string_equal(json, expected);
+}
+
+static void test_times_instant_counts_back_where_it_is_ago(void **state)
+{
+	char json[LK_TIMES_TEXT_MAX];
+	const char *fault = NULL;
+
+	(void)state;
+	assert_ago("90d", "2025-10-03T00:00:00Z");
+	assert_ago("1d12h", "2025-12-30T12:00:00Z");
+	assert_ago("1500ms", "2025-12-31T23:59:58.500Z");
+	assert_ago("0s", "2026-01-01T00:00:00Z");
+	/* As people write it elsewhere. */
+	assert_ago("-90d", "2025-10-03T00:00:00Z");
+	/* An instant is one, whichever way spans count. */
+	assert_ago("2026-02-01T12:00:00Z", "2026-02-01T12:00:00Z");
+	assert_int_equal(lk_times_instant("lately", NOW, true, json, &fault), LK_INVALID_ARGUMENT);
+	assert_non_null(strstr(fault, "how long ago"));
+	assert_int_equal(lk_times_instant("2026-02-01", NOW, true, json, &fault), LK_INVALID_ARGUMENT);
+	assert_non_null(strstr(fault, "how long ago"));
+	assert_int_equal(lk_times_instant("2026-02-30T00:00:00Z", NOW, true, json, &fault), LK_INVALID_ARGUMENT);
+	assert_non_null(strstr(fault, "no such day"));
 }
 
 static void test_times_instant_refuses_what_is_none(void **state)
@@ -152,6 +183,7 @@ int main(void)
 		cmocka_unit_test(test_times_instant_reads_rfc3339),
 		cmocka_unit_test(test_times_instant_moves_an_offset_to_utc),
 		cmocka_unit_test(test_times_instant_counts_a_span_from_now),
+		cmocka_unit_test(test_times_instant_counts_back_where_it_is_ago),
 		cmocka_unit_test(test_times_instant_refuses_what_is_none),
 		cmocka_unit_test(test_times_instant_knows_the_calendar),
 		cmocka_unit_test(test_times_duration_writes_seconds),
