@@ -101,7 +101,7 @@ void lk_help_print_noun(FILE *file, const struct lk_noun *noun)
 	}
 	fprintf(file, "Usage: latchkey %s VERB [flags]\n\n%s\n\nVerbs:\n", noun->name, noun->help);
 	for (size_t i = 0; i < noun->n_commands; i++) {
-		print_entry(file, noun->commands[i].verb, 10, help_of(&noun->commands[i]));
+		print_entry(file, noun->commands[i].verb, 11, help_of(&noun->commands[i]));
 	}
 	fputs("\n", file);
 	lk_options_print_help(file);
