@@ -10,7 +10,8 @@ const struct latchkey_v1_key_handlers lk_key_handlers = {
 	.suspend = {lk_key_suspend_build, lk_key_suspend_reply},
 	.rotate = {lk_key_rotate_build, lk_key_rotate_reply},
 	.revoke = {lk_key_revoke_build, lk_key_revoke_reply},
-	/* What a Delete answers is known before it is done. */
+	/* What an Import answers, and a Delete, is known before it is done. */
+	.import = {lk_key_import_build, NULL},
 	.delete_ = {lk_key_delete_build, NULL},
 	.verify = lk_key_verify,
 	.export_ = lk_key_export,

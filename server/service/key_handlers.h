@@ -60,6 +60,10 @@ enum lk_err lk_key_bulk_revoke_build(struct lk_request *request, const Latchkey_
 void lk_key_bulk_revoke_reply(struct lk_request *request, const Latchkey__V1__BulkRevokeKeysRequest *message,
 	const Latchkey__Store__Change *change, Latchkey__V1__BulkRevokeKeysResponse *response);
 
+/* key_import.c */
+enum lk_err lk_key_import_build(struct lk_request *request, const Latchkey__V1__ImportKeysRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__ImportKeysResponse *response);
+
 /* verify.c */
 enum lk_err lk_key_verify(struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message,
 	Latchkey__V1__VerifyKeyResponse *response);
