@@ -6,6 +6,8 @@
 #include <latchkey/token.h>
 
 #include "latchkey/v1/key.flags.h"
+#include "tools/latchkey/export.h"
+#include "tools/latchkey/import.h"
 #include "tools/latchkey/input.h"
 
 /* The longest that is sent as a token. One over LK_TOKEN_MAX the daemon calls MALFORMED; what is longer was never meant as one. */
@@ -98,6 +100,8 @@ static const char *const grant[] = {"grant.", NULL};
 static const char *const grant_in_key[] = {"key.grant.", NULL};
 /* The pages of a bulk revocation are turned here. */
 static const char *const pages[] = {"page_token", NULL};
+/* As are those of an export, which are as large as they may be. */
+static const char *const all_pages[] = {"page_", NULL};
 
 static const struct lk_rename created[] = {{"permissions", "permission", NULL}, {0}};
 static const struct lk_rename filtered[] = {{"filter.states", "state", NULL}, {0}};
@@ -182,6 +186,28 @@ static const struct lk_command commands[] = {
 		.rpc_verb = "delete",
 		.word = "key",
 		.show = lk_run_show_deleted},
+	{
+		.verb = "import",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "import",
+		.help = "Takes over keys that were issued elsewhere, or exported: a file of JSON, a key a line; see "
+			"latchkey(1). Their tokens go on verifying. Without --skip-faulty it stops at the first line "
+			"that is "
+			"wrong.",
+		.own_flags = LK_OWN(LK_OWN_SKIP_EXISTING),
+		.operand = "FILE|-",
+		.run = lk_import_run,
+	},
+	{
+		.verb = "export",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "export",
+		.help = "Writes all that is known of keys, but no secret, as JSON, a key a line, in order of creation.",
+		.hidden = all_pages,
+		.renames = filtered,
+		.own_flags = LK_OWN(LK_OWN_FILE) | LK_OWN(LK_OWN_RESUME),
+		.run = lk_export_run,
+	},
 	{
 		.verb = "verify",
 		.service = &latchkey_v1_key_cli,
