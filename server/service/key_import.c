@@ -149,6 +149,7 @@ static enum lk_err start(struct lk_import *import)
 	import->keyspaces = lk_arena_array(arena, count, sizeof *import->keyspaces);
 	if (import->keyspace_of == NULL || import->keyspaces == NULL ||
 		!lk_import_seen_init(&import->digests, arena, count) ||
+		!lk_import_seen_init(&import->other_digests, arena, count) ||
 		!lk_import_seen_init(&import->ids, arena, count) ||
 		!lk_import_seen_init(&import->names, arena, count)) {
 		return LK_NO_MEMORY;
@@ -197,6 +198,9 @@ static void put(struct lk_import *import, Latchkey__Store__Change *change)
 			request, change, import->tenant->number, keyspace->id, keyspace->record->revision);
 	}
 	lk_build_expect_digest_free(request, change, record->digest.data);
+	if (import->other_digest != NULL) {
+		lk_build_expect_digest_free(request, change, import->other_digest);
+	}
 	if (import->given->id[0] != '\0') {
 		lk_build_expect_id_free(request, change, record->id);
 	}

@@ -58,6 +58,8 @@ struct lk_import {
 	struct lk_import_keyspace *keyspaces;
 	size_t n_keyspaces;
 	struct lk_import_seen digests, ids, names;
+	/* Of keys whose token was given: what their token would be known by had it been given as SHA-256. */
+	struct lk_import_seen other_digests;
 
 	/* Of the key that is being checked. */
 
@@ -70,6 +72,8 @@ struct lk_import {
 	const Latchkey__V1__ImportedKey *given;
 	const Latchkey__Store__KeyspaceRecord *keyspace;
 	Latchkey__Store__KeyRecord *record;
+	/* See `other_digests`; NULL where the token was not given. */
+	const uint8_t *other_digest;
 };
 
 /* Adds a fault of a field of the key, of the whole key where `field` is "". */

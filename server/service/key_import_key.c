@@ -14,6 +14,9 @@
 #define REASON_MAX 256
 
 static void add_fault(struct lk_import *import, const char *field, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
+static void add_fault(struct lk_import *import, const char *field, const char *format, va_list args)
 {
 	struct lk_arena *arena = import->request->arena;
 	char full[LK_IMPORT_PREFIX_LEN + 32];
@@ -174,16 +177,31 @@ static void check_fields(struct lk_import *import)
 	}
 }
 
-/* Says no more than that the secret is in use: the key that has it may be another tenant's. */
+static bool is_seen(const struct lk_import_seen *seen, const uint8_t *digest, size_t *ret_index)
+{
+	return digest != NULL && lk_import_seen_find(seen, 0, digest, LK_DIGEST_LEN, ret_index);
+}
+
+static bool is_stored(struct lk_import *import, const uint8_t *digest)
+{
+	struct lk_verdict verdict;
+
+	return digest != NULL && lk_verdict_find(import->request->txn, digest, &verdict);
+}
+
+/*
+ * Finds a token also where no more than its SHA-256 was given, before or in the store; in the store the other way round nobody
+ * can tell. Says no more than that the secret is in use: the key that has it may be another tenant's.
+ */
 static void check_secret_is_new(struct lk_import *import, const char *field)
 {
 	const uint8_t *digest = import->record->digest.data;
-	struct lk_verdict verdict;
 	size_t first = 0;
 
-	if (lk_import_seen_find(&import->digests, 0, digest, LK_DIGEST_LEN, &first)) {
+	if (is_seen(&import->digests, digest, &first) || is_seen(&import->digests, import->other_digest, &first) ||
+		is_seen(&import->other_digests, digest, &first)) {
 		lk_import_duplicate(import, field, "is the secret of keys[%zu] too: give each key once", first);
-	} else if (lk_verdict_find(import->request->txn, digest, &verdict)) {
+	} else if (is_stored(import, digest) || is_stored(import, import->other_digest)) {
 		lk_import_duplicate(import, field, "is the secret of a key that is there already: leave this one out");
 	}
 }
@@ -260,6 +278,7 @@ static void note_key(struct lk_import *import)
 	const Latchkey__Store__KeyRecord *record = import->record;
 
 	note(import, &import->digests, 0, record->digest.data, record->digest.len);
+	note(import, &import->other_digests, 0, import->other_digest, LK_DIGEST_LEN);
 	if (import->given->id[0] != '\0') {
 		note(import, &import->ids, 0, record->id, strlen(record->id));
 	}

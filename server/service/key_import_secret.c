@@ -50,6 +50,20 @@ static bool is_printable(const char *token)
 	return true;
 }
 
+/* What the token would be known by, had no more than its SHA-256 been given. */
+static void note_other_digest(struct lk_import *import, const char *token, size_t len)
+{
+	uint8_t sha256[LK_SHA256_LEN] = {0};
+	uint8_t *digest = lk_arena_alloc(import->request->arena, LK_DIGEST_LEN);
+
+	if (digest != NULL) {
+		lk_token_sha256(token, len, sha256);
+		lk_token_digest_sha256(lk_store_keyring(import->request->store), sha256, digest);
+		sodium_memzero(sha256, sizeof sha256);
+	}
+	import->other_digest = digest;
+}
+
 static bool read_token(struct lk_import *import, uint8_t *digest)
 {
 	const char *token = import->given->token, *prefix = NULL;
@@ -70,6 +84,7 @@ static bool read_token(struct lk_import *import, uint8_t *digest)
 		return false;
 	}
 	lk_token_digest(lk_store_keyring(import->request->store), token, len, digest);
+	note_other_digest(import, token, len);
 	if (import->keyspace != NULL) {
 		prefix = import->keyspace->policy->token_prefix;
 	}
@@ -110,6 +125,7 @@ bool lk_import_read_secret(struct lk_import *import, const char **ret_field)
 	bool is_read = false;
 
 	*ret_field = NULL;
+	import->other_digest = NULL;
 	if (digest == NULL) {
 		return false;
 	}

@@ -510,6 +510,26 @@ static void test_import_finds_duplicates(void **state)
 	assert_int_equal(fixture_verify("abc", ""), VERDICT(VALID));
 }
 
+/* The same token, once as such and once by its SHA-256. */
+static void test_import_finds_a_token_known_by_its_sha256(void **state)
+{
+	(void)state;
+	begin();
+	add_sha256(ABC_HEX);
+	add_token("abc");
+	assert_fault("keys[1].token: is the secret of keys[0] too");
+	begin();
+	add_token("abc");
+	add_sha256(ABC_HEX);
+	assert_fault("keys[1].sha256: is the secret of keys[0] too");
+	begin();
+	add_sha256(ABC_HEX);
+	import_all();
+	begin();
+	add_token("abc");
+	assert_fault("keys[0].token: is the secret of a key that is there already");
+}
+
 /* What is said is the same, whoever's key it is. */
 static void test_import_says_nothing_of_other_tenants(void **state)
 {
@@ -725,6 +745,7 @@ int main(void)
 		TEST(test_import_obeys_the_policy),
 		TEST(test_import_keeps_the_past),
 		TEST(test_import_finds_duplicates),
+		TEST(test_import_finds_a_token_known_by_its_sha256),
 		TEST(test_import_says_nothing_of_other_tenants),
 		TEST(test_import_is_all_or_nothing),
 		TEST(test_import_tells_what_it_left_out),
