@@ -273,18 +273,18 @@ static enum lk_exit conclude(const struct export *export, uint64_t resumed_at)
 {
 	int64_t ms = lk_progress_elapsed_ms(&export->progress);
 	uint64_t keys = export->file.keys - resumed_at, rate = ms > 0 ? keys * 1000 / (uint64_t)ms : keys;
-	char number[LK_PROGRESS_NUMBER_MAX], per_second[LK_PROGRESS_NUMBER_MAX], seconds[32];
+	char number[LK_PROGRESS_NUMBER_MAX], per_second[LK_PROGRESS_NUMBER_MAX], elapsed[32];
 	enum lk_err err;
 
-	snprintf(seconds, sizeof(seconds), "%lld.%03lld", (long long)ms / 1000, (long long)ms % 1000);
+	snprintf(elapsed, sizeof(elapsed), "%lld.%03llds", (long long)ms / 1000, (long long)ms % 1000);
 	if (!export->run->options->json || !export->file.path) {
 		lk_progress_number(export->file.keys, number);
 		lk_progress_number(rate, per_second);
-		lk_say_line("%s keys exported in %s s, %s/s", number, seconds, per_second);
+		lk_say_line("%s keys exported in %s, %s/s", number, elapsed, per_second);
 		return LK_EXIT_OK;
 	}
 	json_t *summary = json_pack("{s:I, s:I, s:s, s:I}", "exported", (json_int_t) export->file.keys, "resumedAt",
-		(json_int_t)resumed_at, "seconds", seconds, "keysPerSecond", (json_int_t)rate);
+		(json_int_t)resumed_at, "elapsed", elapsed, "keysPerSecond", (json_int_t)rate);
 	if (!summary) {
 		return lk_say_no_memory();
 	}

@@ -204,7 +204,7 @@ static const struct lk_show_field summary_fields[] = {
 	{.column = {.header = "Existing"}, .path = "existing"},
 	{.column = {.header = "Faulty"}, .path = "faulty"},
 	{.column = {.header = "Lines"}, .path = "lines"},
-	{.column = {.header = "Seconds"}, .path = "seconds"},
+	{.column = {.header = "Elapsed"}, .path = "elapsed"},
 	{.column = {.header = "Keys/s"}, .path = "keysPerSecond"},
 };
 
@@ -213,13 +213,13 @@ static enum lk_exit print_summary(const struct import *import)
 	const struct lk_import_tally *tally = &import->tally;
 	int64_t ms = lk_progress_elapsed_ms(&import->progress);
 	uint64_t keys = tally->imported + tally->existing + tally->faulty;
-	char seconds[32];
+	char elapsed[32];
 	enum lk_err err;
 
-	snprintf(seconds, sizeof(seconds), "%lld.%03lld", (long long)ms / 1000, (long long)ms % 1000);
+	snprintf(elapsed, sizeof(elapsed), "%lld.%03llds", (long long)ms / 1000, (long long)ms % 1000);
 	json_t *summary = json_pack("{s:I, s:I, s:I, s:I, s:s, s:I}", import->validate_only ? "good" : "imported",
 		(json_int_t)tally->imported, "existing", (json_int_t)tally->existing, "faulty",
-		(json_int_t)tally->faulty, "lines", (json_int_t)import->lines.number, "seconds", seconds,
+		(json_int_t)tally->faulty, "lines", (json_int_t)import->lines.number, "elapsed", elapsed,
 		"keysPerSecond", (json_int_t)(ms > 0 ? keys * 1000 / (uint64_t)ms : keys));
 
 	if (!summary) {

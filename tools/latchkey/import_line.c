@@ -53,8 +53,8 @@ static size_t behind_text(const struct reader *reader, size_t at)
 }
 
 /*
- * Where the member of this name stands, `depth` objects deep, from 1; 0 where it is not found, as one whose name has escapes in it
- * is not. jansson keeps no positions, so that the text is looked at again, once something is wrong with it.
+ * Where the member of this name stands, `depth` objects deep, from 1; 0 where it is not found, as one whose name has escapes in
+ * it is not. jansson keeps no positions, so that the text is looked at again, once something is wrong with it.
  */
 static size_t column_of(const struct reader *reader, const char *name, size_t name_len, unsigned depth)
 {
