@@ -57,6 +57,14 @@ start_daemon() {
 	tcp_url=$(grep -om 1 'tcp://127\.0\.0\.1:[0-9]*' "$dir/log") || fail "the daemon listens at no tcp port"
 }
 
+# Stops the daemon, so that it can be started again on the same data.
+stop_daemon() {
+	kill -TERM "$daemon"
+	wait "$daemon" || fail "the daemon exited with $? on SIGTERM"
+	daemon=
+	rm "$dir/ready" "$dir/log"
+}
+
 lk() {
 	"$LATCHKEY" "$@"
 }
