@@ -16,7 +16,7 @@ static const struct lk_show_field list_fields[] = {
 	{.column = {.header = "TENANT", .dispensable = 1, .least = 8}, .path = "tenant"},
 	{.column = {.header = "RESOURCE"}, .path = "resource"},
 	{.column = {.header = "CODE"}, .path = "code", .kind = LK_SHOW_STATUS},
-	{.column = {.header = "LEFT OUT", .dispensable = 2}, .path = "leftOutCount"},
+	{.column = {.header = "LEFT OUT", .dispensable = 2}, .path = "leftOutCount", .kind = LK_SHOW_COUNT},
 	{.column = {.header = "FROM", .dispensable = 3, .least = 6}, .path = "peer"},
 };
 

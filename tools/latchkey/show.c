@@ -1,6 +1,7 @@
 #include "tools/latchkey/show.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,17 @@ static void write_value(FILE *out, const struct lk_show_field *field, const json
 	}
 }
 
+static bool is_there(const struct lk_show_field *field, const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	if (!value || json_is_null(value)) {
+		return false;
+	}
+	/* JSON has numbers of 64 bits as texts. */
+	return field->kind != LK_SHOW_COUNT || (text ? strcmp(text, "0") != 0 : json_integer_value(value) != 0);
+}
+
 char *lk_show_text(const struct lk_show_field *field, const json_t *object, enum lk_tint *ret_tint)
 {
 	const json_t *value = value_at(object, field->path);
@@ -130,7 +142,7 @@ char *lk_show_text(const struct lk_show_field *field, const json_t *object, enum
 	if (!out) {
 		return NULL;
 	}
-	if (value && !json_is_null(value)) {
+	if (is_there(field, value)) {
 		write_value(out, field, value);
 	} else if (field->absent) {
 		fputs(field->absent, out);

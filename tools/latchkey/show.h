@@ -20,6 +20,8 @@ enum lk_show_kind {
 	LK_SHOW_SPAN,
 	/* The number of a status, by its name: "OK", "PERMISSION_DENIED". */
 	LK_SHOW_STATUS,
+	/* A number; 0 is as if it were not there. */
+	LK_SHOW_COUNT,
 };
 
 /* One field of an object. */

@@ -13,6 +13,7 @@ expect 0 lk audit list --tenant acme
 out_has '^NUMBER +TIME +ACTOR +ACTION +TENANT +RESOURCE +CODE'
 out_has "^[0-9]+ +20[0-9-]+ [0-9:]+ +uid:$(id -u) +KeyService/Revoke +acme +keys/$key +OK"
 out_lacks "$(cat "$dir/token")"
+out_lacks '  0 '
 expect 0 lk audit list --key "$key" --tenant acme --output json
 json '[.records[].method] | join(" ")' "latchkey.v1.KeyService/Revoke latchkey.v1.KeyService/Create"
 json '.records[0].keyAfter.state' KEY_STATE_REVOKED

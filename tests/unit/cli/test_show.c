@@ -30,6 +30,8 @@ static void test_show_text_of_each_kind(void **state)
 	const struct lk_show_field plain = {.path = "a"}, inner = {.path = "a.b"};
 	const struct lk_show_field time = {.path = "a", .kind = LK_SHOW_TIME, .absent = "Never"};
 	const struct lk_show_field span = {.path = "a", .kind = LK_SHOW_SPAN, .absent = "any"};
+	const struct lk_show_field status = {.path = "a", .kind = LK_SHOW_STATUS};
+	const struct lk_show_field count = {.path = "a", .kind = LK_SHOW_COUNT};
 	const struct lk_show_field state_of = {.path = "a", .prefix = "KEY_STATE_"};
 
 	(void)state;
@@ -52,6 +54,13 @@ static void test_show_text_of_each_kind(void **state)
 	assert_text(state_of, "{\"a\": \"KEY_STATE_ACTIVE\"}", "ACTIVE", LK_TINT_GOOD);
 	assert_text(state_of, "{\"a\": \"KEY_STATE_REVOKED\"}", "REVOKED", LK_TINT_BAD);
 	assert_text(state_of, "{\"a\": 77}", "77", LK_TINT_NONE);
+	assert_text(state_of, "{\"a\": \"KEY_STATE_SUSPENDED\"}", "SUSPENDED", LK_TINT_BAD);
+	assert_text(status, "{\"a\": 0}", "OK", LK_TINT_NONE);
+	assert_text(status, "{\"a\": 7}", "PERMISSION_DENIED", LK_TINT_NONE);
+	assert_text(count, "{\"a\": \"12\"}", "12", LK_TINT_NONE);
+	assert_text(count, "{\"a\": \"0\"}", "", LK_TINT_NONE);
+	assert_text(count, "{\"a\": 3}", "3", LK_TINT_NONE);
+	assert_text(count, "{\"a\": 0}", "", LK_TINT_NONE);
 }
 
 static void test_show_text_colours_no_name(void **state)
