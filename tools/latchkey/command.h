@@ -165,6 +165,9 @@ const char *lk_own_flag_help(enum lk_own_flag flag);
 enum lk_exit lk_run_call(struct lk_run *run, const json_t *request, json_t **ret_response);
 enum lk_exit lk_run_print(const struct lk_run *run, const json_t *response);
 
+/* Brings what was shown out before something is said of it, on the terminal that has both. LK_IO. */
+LK_MUST_CHECK enum lk_err lk_run_flush(const struct lk_run *run);
+
 /* Shows the empty answer to a Delete. */
 LK_MUST_CHECK enum lk_err lk_run_show_deleted(const struct lk_run *run, const json_t *response);
 

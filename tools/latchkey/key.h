@@ -16,7 +16,7 @@ LK_MUST_CHECK enum lk_err lk_key_show_created(const struct lk_run *run, const js
 LK_MUST_CHECK enum lk_err lk_key_show_rotated(const struct lk_run *run, const json_t *response);
 
 /* Says how many keys a list's filter matches, where the daemon knows. */
-void lk_key_say_total(const json_t *response);
+LK_MUST_CHECK enum lk_err lk_key_say_total(const struct lk_run *run, const json_t *response);
 
 /* Runs `key bulk-revoke`, and shows what came of it. */
 enum lk_exit lk_key_run_bulk_revoke(struct lk_run *run);

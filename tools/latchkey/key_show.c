@@ -47,12 +47,15 @@ static enum lk_err show_with_token(const struct lk_run *run, const json_t *respo
 	const json_t *token = json_object_get(response, "token");
 	enum lk_err err = lk_key_show(run, json_object_get(response, "key"));
 
-	if (err != LK_OK || json_string_length(token) == 0) {
+	if (err != LK_OK) {
 		return err;
+	}
+	if (json_string_length(token) == 0) {
+		return lk_run_flush(run);
 	}
 	/* A token is printable ASCII by its making, and printed as it stands: the last line, for a script as for an eye. */
 	fprintf(run->page.file, "\n%s\n", json_string_value(token));
-	return ferror(run->page.file) ? LK_IO : LK_OK;
+	return lk_run_flush(run);
 }
 
 enum lk_err lk_key_show_created(const struct lk_run *run, const json_t *response)
@@ -87,14 +90,16 @@ enum lk_err lk_key_show_rotated(const struct lk_run *run, const json_t *response
 	return LK_OK;
 }
 
-void lk_key_say_total(const json_t *response)
+enum lk_err lk_key_say_total(const struct lk_run *run, const json_t *response)
 {
 	const char *total = json_string_value(json_object_get(response, "totalSize"));
+	enum lk_err err = lk_run_flush(run);
 
 	/* Without keys it was said that there are none. */
-	if (total && *total != '-' && json_array_size(json_object_get(response, "keys")) > 0) {
+	if (err == LK_OK && total && *total != '-' && json_array_size(json_object_get(response, "keys")) > 0) {
 		lk_say_line("(%s in all)", total);
 	}
+	return err;
 }
 
 enum lk_exit lk_key_open_token_file(struct lk_run *run)

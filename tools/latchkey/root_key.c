@@ -34,8 +34,7 @@ static enum lk_err show_list(const struct lk_run *run, const json_t *response)
 	enum lk_err err = lk_show_rows(list_fields, sizeof(list_fields) / sizeof(list_fields[0]),
 		json_object_get(response, "keys"), "no root keys", &run->page);
 
-	lk_key_say_total(response);
-	return err;
+	return err == LK_OK ? lk_key_say_total(run, response) : err;
 }
 
 static const struct lk_command commands[] = {

@@ -136,6 +136,11 @@ static void say_next_page(const struct lk_run *run, const json_t *response)
 	}
 }
 
+enum lk_err lk_run_flush(const struct lk_run *run)
+{
+	return fflush(run->page.file) == 0 ? LK_OK : LK_IO;
+}
+
 enum lk_err lk_run_show_deleted(const struct lk_run *run, const json_t *response)
 {
 	(void)run;

@@ -49,6 +49,9 @@ json .totalSize 2
 expect 0 lk key list --tenant acme --expires-before 1m
 err_has '^no keys$'
 
+expect 0 lk key list --tenant acme --unused-only --count-total --page-size 1 --limit 5 --output json
+json '[.totalSize, (.keys | length)] | join(" ")' "2 2"
+
 # What is wrong is said by flag, or by field.
 expect 2 lk key list --tenant acme --created-before soon
 err_has '--created-before "soon": .* how long ago'
