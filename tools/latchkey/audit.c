@@ -56,12 +56,15 @@ static enum lk_exit judge(const json_t *response)
 	return is_broken(response) ? LK_EXIT_BROKEN : LK_EXIT_OK;
 }
 
-/* The table shows methods as "KeyService/Revoke": whoever types that means the whole name. */
+/*
+ * The table shows methods as "KeyService/Revoke": whoever types that means the whole name. The daemon's own doings, "latchkeyd/reap",
+ * have no other.
+ */
 static enum lk_exit complete_action(struct lk_run *run)
 {
 	const char *action = json_string_value(json_object_get(run->request, "action"));
 
-	if (!action || !strchr(action, '/') || strchr(action, '.')) {
+	if (!action || !strchr(action, '/') || strchr(action, '.') || *action < 'A' || *action > 'Z') {
 		return LK_EXIT_OK;
 	}
 	return json_object_set_new(run->request, "action", json_sprintf(PACKAGE "%s", action)) == 0

@@ -21,6 +21,10 @@ for action in keys.revoke KeyService/Revoke latchkey.v1.KeyService/Revoke; do
 	expect 0 lk audit list --action "$action" --output json
 	json '.records | length' 1
 done
+expect 0 lk audit list --action latchkeyd/reap
+err_has '^no records$'
+expect 3 lk audit list --action KeyService/Revoek
+err_has 'action: '
 expect 0 lk audit list --actor "uid:$(id -u)" --start-time 1h --limit 2 --output json
 json '.records | length' 2
 expect 0 lk audit list --end-time 1h
@@ -32,6 +36,17 @@ out_has '^Its hash +[0-9a-f]{64}$'
 expect 0 lk audit verify --output json
 json .brokenNumber 0
 json '.verifiedNumber == .headNumber' true
+
+# What is refused is noted too, soon: the call that asks may be the first that can see it.
+lk root-key create --name gateway --methods keys.verify --tenants acme --keyspaces '*' --token-file "$dir/root" >/dev/null
+expect 3 lk tenant list --credential-file "$dir/root"
+tries=2000
+until lk audit list --refused-only --output json >"$dir/out" && jq -e '.records | length > 0' <"$dir/out" >/dev/null; do
+	tries=$((tries - 1))
+	[ $tries -gt 0 ] || fail "the refusal is not in the chain"
+done
+expect 0 lk audit list --refused-only
+out_has '^[0-9]+ .* key:key_[^ ]+ +TenantService/List .* PERMISSION_DENIED'
 
 # A byte of a record that is another one: it is found, and which record it is.
 broken=$(lk audit list --action keys.revoke --output json | jq -r '.records[0].number')
