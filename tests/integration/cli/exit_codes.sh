@@ -25,6 +25,10 @@ expect 2 lk key list --output yaml
 err_has 'table or json'
 expect 2 lk key list --timeout never
 err_has '--timeout never'
+expect 2 lk key update 1
+err_has 'nothing is to be changed'
+expect 2 lk key bulk-revoke --owner alice </dev/null
+err_has 'give --yes'
 expect 2 lk key list --limit 0
 err_has '--limit "0"'
 LATCHKEY_CREDENTIAL=$(head -c 5000 /dev/zero | tr '\0' a) expect 2 lk whoami
@@ -57,8 +61,8 @@ expect 2 lk call KeyService/Get "@$dir/absent"
 quiet
 
 # 0: help at every level.
-for words in "" tenant "tenant create" keyspace "keyspace create" key "key create" "key verify" root-key \
-	"root-key create" health "health check" whoami call; do
+for words in "" tenant "tenant create" "tenant delete" keyspace "keyspace create" "keyspace update" key "key create" \
+	"key update" "key bulk-revoke" "key rotate" "key verify" root-key "root-key create" audit "audit list" "audit verify" health "health check" whoami call; do
 	# shellcheck disable=SC2086 # words are words
 	expect 0 lk $words --help
 	out_has '^Usage: latchkey'
