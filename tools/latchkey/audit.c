@@ -1,9 +1,9 @@
 /* latchkey audit: who did what, and the proof that it was not changed afterwards. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "latchkey/v1/audit.flags.h"
 #include "tools/latchkey/command.h"
+#include "tools/latchkey/progress.h"
 
 /* What the names of our own methods begin with, which a table leaves out and --action may. */
 #define PACKAGE "latchkey.v1."
@@ -75,12 +75,17 @@ static enum lk_exit complete_action(struct lk_run *run)
 /* Asks for part after part, up to the end of the chain or to what is broken. */
 static enum lk_exit verify(struct lk_run *run)
 {
+	struct lk_progress progress;
 	json_t *response = NULL;
 	enum lk_exit code = lk_run_call(run, run->request, &response);
 
+	lk_progress_start(&progress, lk_run_count(response, "headNumber"));
+	progress.unit = "records";
 	while (code == LK_EXIT_OK && json_string_length(json_object_get(response, "nextPageToken")) > 0) {
+		uint64_t verified = lk_run_count(response, "verifiedNumber");
 		json_t *next = NULL;
 
+		lk_progress_tell(&progress, verified, verified);
 		if (json_object_set(run->request, "page_token", json_object_get(response, "nextPageToken")) != 0) {
 			code = lk_say_no_memory();
 			break;
@@ -89,6 +94,7 @@ static enum lk_exit verify(struct lk_run *run)
 		json_decref(response);
 		response = next;
 	}
+	lk_progress_hide(&progress);
 	if (code == LK_EXIT_OK) {
 		code = lk_run_print(run, response);
 	}

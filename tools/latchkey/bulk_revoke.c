@@ -1,8 +1,9 @@
 /* latchkey key bulk-revoke: shows what it would do, asks, and calls until all is done; see key.h. */
-#include <stdlib.h>
+#include <inttypes.h>
 
 #include "tools/latchkey/confirm.h"
 #include "tools/latchkey/key.h"
+#include "tools/latchkey/progress.h"
 #include "tools/latchkey/text.h"
 
 static const struct lk_show_field fields[] = {
@@ -23,14 +24,6 @@ static const struct lk_show_field sample_fields[] = {
 		.absent = "Never"},
 };
 
-/* A count of the response, which JSON has as text. */
-static unsigned long long count_of(const json_t *response, const char *name)
-{
-	const char *text = json_string_value(json_object_get(response, name));
-
-	return text ? strtoull(text, NULL, 10) : 0;
-}
-
 static bool is_rehearsal(const struct lk_run *run)
 {
 	return json_is_true(json_object_get(run->request, "validate_only"));
@@ -48,7 +41,7 @@ static enum lk_err show_sample(const json_t *response, const struct lk_page *pag
 
 enum lk_err lk_key_show_bulk_revoke(const struct lk_run *run, const json_t *response)
 {
-	unsigned long long total = count_of(response, "totalSize");
+	uint64_t total = lk_run_count(response, "totalSize");
 
 	if (!is_rehearsal(run)) {
 		return lk_show_record(fields, sizeof(fields) / sizeof(fields[0]), response, &run->page);
@@ -56,7 +49,7 @@ enum lk_err lk_key_show_bulk_revoke(const struct lk_run *run, const json_t *resp
 	if (total == 0) {
 		lk_say_line("no keys would be revoked");
 	} else {
-		lk_say_line("%llu would be revoked%s", total,
+		lk_say_line("%" PRIu64 " would be revoked%s", total,
 			json_array_size(json_object_get(response, "sample")) < total ? ", among them:" : ":");
 	}
 	return show_sample(response, &run->page);
@@ -76,12 +69,12 @@ static enum lk_exit ask(struct lk_run *run, bool *ret_go_on)
 	}
 	code = lk_run_call(run, rehearsal, &response);
 	if (code == LK_EXIT_OK) {
-		unsigned long long total = count_of(response, "totalSize");
+		uint64_t total = lk_run_count(response, "totalSize");
 
 		if (total > 0 && show_sample(response, &page) != LK_OK) {
 			code = lk_say_no_memory();
 		} else if (total > 0) {
-			*ret_go_on = lk_confirm("Revoke %llu %s for good?", total, total == 1 ? "key" : "keys");
+			*ret_go_on = lk_confirm("Revoke %" PRIu64 " %s for good?", total, total == 1 ? "key" : "keys");
 		} else {
 			lk_say_line("no keys would be revoked");
 		}
@@ -105,22 +98,28 @@ static bool turn_page(struct lk_run *run, const json_t *response)
 
 static enum lk_exit revoke(struct lk_run *run, json_t **ret_response)
 {
+	struct lk_progress progress;
 	json_t *response = NULL;
 	enum lk_exit code = lk_run_call(run, run->request, &response);
 
+	lk_progress_start(&progress, lk_run_count(response, "totalSize"));
 	while (code == LK_EXIT_OK && json_string_length(json_object_get(response, "nextPageToken")) > 0) {
+		uint64_t revoked = lk_run_count(response, "revokedCount");
 		json_t *next = NULL;
 
+		lk_progress_tell(&progress, revoked, revoked);
 		code = turn_page(run, response) ? lk_run_call(run, run->request, &next) : lk_say_no_memory();
 		if (code == LK_EXIT_OK) {
 			json_decref(response);
 			response = next;
 		} else {
+			lk_progress_hide(&progress);
 			lk_say_line("%s of %s keys are revoked; the others the daemon revokes by itself",
 				json_string_value(json_object_get(response, "revokedCount")),
 				json_string_value(json_object_get(response, "totalSize")));
 		}
 	}
+	lk_progress_hide(&progress);
 	if (code == LK_EXIT_OK) {
 		*ret_response = response;
 	} else {

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <latchkey/error.h>
 
@@ -167,6 +168,9 @@ enum lk_exit lk_run_print(const struct lk_run *run, const json_t *response);
 
 /* Brings what was shown out before something is said of it, on the terminal that has both. LK_IO. */
 LK_MUST_CHECK enum lk_err lk_run_flush(const struct lk_run *run);
+
+/* A count in a response, which JSON has as a text; 0 where there is none. */
+uint64_t lk_run_count(const json_t *response, const char *name);
 
 /* Shows the empty answer to a Delete. */
 LK_MUST_CHECK enum lk_err lk_run_show_deleted(const struct lk_run *run, const json_t *response);

@@ -30,6 +30,7 @@ void lk_progress_start(struct lk_progress *progress, uint64_t total)
 {
 	*progress = (struct lk_progress){
 		.total = total,
+		.unit = "keys",
 		.is_terminal = isatty(STDERR_FILENO) == 1,
 		.started_ms = now_ms(),
 	};
@@ -86,6 +87,12 @@ static void put_bar(unsigned percent, size_t room, char *ret_bar)
 void lk_progress_format(uint64_t keys, uint64_t done, uint64_t total, int64_t elapsed_ms, size_t columns,
 	char ret_text[static LK_PROGRESS_TEXT_MAX])
 {
+	lk_progress_format_unit("keys", keys, done, total, elapsed_ms, columns, ret_text);
+}
+
+void lk_progress_format_unit(const char *unit, uint64_t count, uint64_t done, uint64_t total, int64_t elapsed_ms,
+	size_t columns, char ret_text[static LK_PROGRESS_TEXT_MAX])
+{
 	char number[LK_PROGRESS_NUMBER_MAX], rate[LK_PROGRESS_NUMBER_MAX + 4] = "", left[48] = "", share[8] = "";
 	char words[LK_PROGRESS_TEXT_MAX - BAR_MAX - 4], bar[BAR_MAX + 3] = "";
 	unsigned percent = 0;
@@ -94,17 +101,17 @@ void lk_progress_format(uint64_t keys, uint64_t done, uint64_t total, int64_t el
 		percent = done >= total ? 100 : (unsigned)((double)done * 100 / (double)total);
 		snprintf(share, sizeof(share), "%3u%%  ", percent);
 	}
-	lk_progress_number(keys, number);
+	lk_progress_number(count, number);
 	if (elapsed_ms >= GUESS_FROM_MS) {
 		char per_second[LK_PROGRESS_NUMBER_MAX];
-		lk_progress_number(keys * 1000 / (uint64_t)elapsed_ms, per_second);
+		lk_progress_number(count * 1000 / (uint64_t)elapsed_ms, per_second);
 		snprintf(rate, sizeof(rate), "  %s/s", per_second);
 	}
 	if (elapsed_ms >= GUESS_FROM_MS && done > 0 && total >= done) {
 		double left_ms = (double)elapsed_ms * (double)(total - done) / (double)done;
 		format_left((uint64_t)(left_ms / 1000 + 0.5), sizeof(left), left);
 	}
-	snprintf(words, sizeof(words), "%s%s keys%s%s", share, number, rate, left);
+	snprintf(words, sizeof(words), "%s%s %s%s%s", share, number, unit, rate, left);
 	/* The brackets, a blank, and the last column, in which some terminals wrap. */
 	if (total > 0 && columns > strlen(words) + 4) {
 		put_bar(percent, columns - strlen(words) - 4, bar);
@@ -127,13 +134,15 @@ void lk_progress_tell(struct lk_progress *progress, uint64_t keys, uint64_t done
 	if (progress->is_terminal) {
 		size_t columns = lk_text_columns(stderr);
 
-		lk_progress_format(keys, done, progress->total, now - progress->started_ms,
+		lk_progress_format_unit(progress->unit, keys, done, progress->total, now - progress->started_ms,
 			columns > 0 && columns < LK_PROGRESS_TEXT_MAX ? columns : 80, text);
 		fprintf(stderr, "\r\x1b[K%s", text);
 		fflush(stderr);
 		progress->is_drawn = true;
+		lk_say_line_taken(true);
 	} else {
-		lk_progress_format(keys, done, progress->total, now - progress->started_ms, 0, text);
+		lk_progress_format_unit(
+			progress->unit, keys, done, progress->total, now - progress->started_ms, 0, text);
 		lk_say("%s", text);
 	}
 }
@@ -144,5 +153,6 @@ void lk_progress_hide(struct lk_progress *progress)
 		fputs("\r\x1b[K", stderr);
 		fflush(stderr);
 		progress->is_drawn = false;
+		lk_say_line_taken(false);
 	}
 }

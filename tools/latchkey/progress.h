@@ -16,6 +16,8 @@
 struct lk_progress {
 	/* What the whole work is, in the parts that are told; 0: nobody knows. */
 	uint64_t total;
+	/* What is counted, in the plural: "keys" from the start. */
+	const char *unit;
 	bool is_terminal;
 	/* The bar stands on the terminal. */
 	bool is_drawn;
@@ -41,6 +43,10 @@ int64_t lk_progress_elapsed_ms(const struct lk_progress *progress);
  */
 void lk_progress_format(uint64_t keys, uint64_t done, uint64_t total, int64_t elapsed_ms, size_t columns,
 	char ret_text[static LK_PROGRESS_TEXT_MAX]);
+
+/* The same of other things than keys. */
+void lk_progress_format_unit(const char *unit, uint64_t count, uint64_t done, uint64_t total, int64_t elapsed_ms,
+	size_t columns, char ret_text[static LK_PROGRESS_TEXT_MAX]);
 
 /* Writes a number with its thousands apart, "1,234,567". */
 #define LK_PROGRESS_NUMBER_MAX 32

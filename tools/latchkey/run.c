@@ -141,6 +141,13 @@ enum lk_err lk_run_flush(const struct lk_run *run)
 	return fflush(run->page.file) == 0 ? LK_OK : LK_IO;
 }
 
+uint64_t lk_run_count(const json_t *response, const char *name)
+{
+	const char *text = json_string_value(json_object_get(response, name));
+
+	return text ? strtoull(text, NULL, 10) : 0;
+}
+
 enum lk_err lk_run_show_deleted(const struct lk_run *run, const json_t *response)
 {
 	(void)run;

@@ -6,6 +6,13 @@
 
 #include "tools/latchkey/text.h"
 
+static bool is_line_taken;
+
+void lk_say_line_taken(bool taken)
+{
+	is_line_taken = taken;
+}
+
 __attribute__((format(printf, 2, 0))) static void say(const char *before, const char *format, va_list arguments)
 {
 	char *text = NULL, *harmless = NULL;
@@ -14,6 +21,11 @@ __attribute__((format(printf, 2, 0))) static void say(const char *before, const 
 		harmless = lk_text_harmless(text);
 	} else {
 		text = NULL;
+	}
+	if (is_line_taken) {
+		/* To its beginning, and wiped. */
+		fputs("\r\x1b[K", stderr);
+		is_line_taken = false;
 	}
 	fprintf(stderr, "%s%s\n", before, harmless ? harmless : "out of memory");
 	free(harmless);

@@ -6,6 +6,8 @@
 #ifndef LK_CLI_SAY_H
 #define LK_CLI_SAY_H
 
+#include <stdbool.h>
+
 /* The exit codes, which scripts rely on. */
 enum lk_exit {
 	LK_EXIT_OK = 0,
@@ -26,6 +28,9 @@ void lk_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Says a line as it is given, without a name before it. */
 void lk_say_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Tells whether something stands on the terminal's line that has to go before anything is said: a bar that is drawn over and over. */
+void lk_say_line_taken(bool taken);
 
 /* Says that memory ran out, and returns the exit code for that. */
 enum lk_exit lk_say_no_memory(void);

@@ -41,6 +41,15 @@ static void test_progress_of_no_known_end_has_no_bar(void **state)
 	assert_shown(1234567, 1234567, 0, 1000, 80, "1,234,567 keys  1,234,567/s");
 }
 
+static void test_progress_counts_other_things_than_keys(void **state)
+{
+	char text[LK_PROGRESS_TEXT_MAX];
+
+	(void)state;
+	lk_progress_format_unit("records", 1500, 1500, 3000, 1000, 0, text);
+	assert_string_equal(text, " 50%  1,500 records  1,500/s  0:01 left");
+}
+
 static void test_progress_draws_a_bar_that_fits(void **state)
 {
 	char text[LK_PROGRESS_TEXT_MAX];
@@ -79,6 +88,7 @@ int main(void)
 		cmocka_unit_test(test_progress_shows_share_rate_and_rest),
 		cmocka_unit_test(test_progress_guesses_nothing_at_first),
 		cmocka_unit_test(test_progress_of_no_known_end_has_no_bar),
+		cmocka_unit_test(test_progress_counts_other_things_than_keys),
 		cmocka_unit_test(test_progress_draws_a_bar_that_fits),
 		cmocka_unit_test(test_progress_numbers_have_their_thousands_apart),
 	};
