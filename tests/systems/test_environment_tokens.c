@@ -1,0 +1,259 @@
+/*
+ * C. Account and environment tokens: an account is a tenant, and an environment a keyspace of it. An environment token has the
+ * scope KEYSPACE, an account token the scope TENANT; one that is made without an environment lives in the keyspace "account".
+ *
+ * The tokens are opaque here; what this plays is the details, the status and the actions.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/systems/stage.h"
+
+#define ACCOUNT     "account-1"
+#define PRODUCTION  "production"
+#define DEVELOPMENT "development"
+#define HOME        "account"
+
+static struct caller *open_account(struct stage *stage)
+{
+	static const char *const environments[] = {PRODUCTION, DEVELOPMENT, HOME};
+	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
+
+	policy.token_prefix = TEXT("env_");
+	(void)say_create_tenant(&stage->operator, ACCOUNT);
+	assert_answered(&stage->operator);
+	for (size_t i = 0; i < sizeof environments / sizeof environments[0]; i++) {
+		(void)say_create_keyspace(&stage->operator, ACCOUNT, environments[i], &policy);
+		assert_answered(&stage->operator);
+	}
+	return stage_tenant_caller(stage, ACCOUNT);
+}
+
+static const Latchkey__V1__CreateKeyResponse *create(
+	struct caller *caller, const char *environment, Latchkey__V1__KeyScope scope)
+{
+	const Latchkey__V1__CreateKeyResponse *made = say_create(
+		caller, &(struct new_key){.keyspace = environment, .name = "token", .scope = scope});
+
+	assert_answered(caller);
+	return made;
+}
+
+static void test_environment_token_is_good_in_its_own_alone(void **state)
+{
+	struct stage *stage = *state;
+	struct caller *caller = open_account(stage);
+	const Latchkey__V1__CreateKeyResponse *made = create(caller, PRODUCTION, KEY_SCOPE(KEYSPACE));
+
+	assert_int_equal(verdict_in(caller, ACCOUNT, PRODUCTION, made->token), VERDICT(VALID));
+	assert_int_equal(verdict_in(caller, ACCOUNT, DEVELOPMENT, made->token), VERDICT(WRONG_KEYSPACE));
+	assert_int_equal(verdict_in(caller, ACCOUNT, HOME, made->token), VERDICT(WRONG_KEYSPACE));
+}
+
+static void test_account_token_is_good_in_each(void **state)
+{
+	static const char *const environments[] = {PRODUCTION, DEVELOPMENT, HOME};
+	struct stage *stage = *state;
+	struct caller *caller = open_account(stage);
+	const Latchkey__V1__CreateKeyResponse *made = create(caller, HOME, KEY_SCOPE(TENANT));
+
+	assert_int_equal(made->key->scope, KEY_SCOPE(TENANT));
+	for (size_t i = 0; i < sizeof environments / sizeof environments[0]; i++) {
+		assert_int_equal(verdict_in(caller, ACCOUNT, environments[i], made->token), VERDICT(VALID));
+	}
+	assert_int_equal(verdict_in(caller, ACCOUNT, "no-environment", made->token), VERDICT(WRONG_KEYSPACE));
+	(void)say_suspend(caller, NULL, made->key->id, NULL);
+	assert_answered(caller);
+	for (size_t i = 0; i < sizeof environments / sizeof environments[0]; i++) {
+		assert_int_equal(verdict_in(caller, ACCOUNT, environments[i], made->token), VERDICT(SUSPENDED));
+	}
+}
+
+/* The account may be left out, where there is only one that the caller can mean. */
+static void test_account_is_the_callers_own(void **state)
+{
+	static const char *const accounts[] = {NULL, "active", ACCOUNT};
+	struct stage *stage = *state;
+	struct caller *caller = open_account(stage);
+
+	for (size_t i = 0; i < sizeof accounts / sizeof accounts[0]; i++) {
+		const Latchkey__V1__CreateKeyResponse *made = say_create(
+			caller, &(struct new_key){.tenant = accounts[i], .keyspace = PRODUCTION});
+		assert_answered(caller);
+		assert_string_equal(made->key->tenant, ACCOUNT);
+	}
+	/* The operator may mean any. */
+	(void)say_create(&stage->operator, &(struct new_key){.keyspace = PRODUCTION});
+	assert_refused(&stage->operator, LK_INVALID_ARGUMENT, "tenant");
+}
+
+static void test_environment_token_details(void **state)
+{
+	static const int actions[] = {
+		KEY_ACTION(SUSPEND), KEY_ACTION(ROTATE), KEY_ACTION(UPDATE), KEY_ACTION(REVOKE), KEY_ACTION(DELETE), 0};
+	static const char *const methods[] = {"keys.*", NULL};
+	static const char *const tenants[] = {ACCOUNT, NULL};
+	struct stage *stage = *state;
+	struct caller *caller = open_account(stage);
+	int64_t before_us = now_us();
+	int64_t expire_us = before_us + US_PER_DAY;
+	char admin_name[64] = "";
+
+	const Latchkey__V1__CreateKeyResponse *root = say_create_root_key(&stage->operator, "admin", methods, tenants);
+	assert_answered(&stage->operator);
+	struct caller *admin = stage_caller(stage, root->token);
+	(void)snprintf(admin_name, sizeof admin_name, "key:%s", root->key->id);
+	const Latchkey__V1__CreateKeyResponse *made = say_create(admin,
+		&(struct new_key){.keyspace = PRODUCTION, .name = "token", .owner = "user-7", .expire_us = expire_us});
+	assert_answered(admin);
+	assert_verdict(caller, made->token, VERDICT(VALID));
+
+	/* Id, account, environment, scope, status, expires_at, inserted_at, updated_at, last_used_at, created by whom. */
+	const Latchkey__V1__Key *key = say_get(caller, NULL, made->key->id);
+	assert_answered(caller);
+	assert_int_equal(strncmp(key->id, "key_", 4), 0);
+	assert_string_equal(key->tenant, ACCOUNT);
+	assert_string_equal(key->keyspace, PRODUCTION);
+	assert_int_equal(key->scope, KEY_SCOPE(KEYSPACE));
+	assert_int_equal(key->state, KEY_STATE(ACTIVE));
+	assert_int_equal(us_of(key->expire_time), expire_us);
+	assert_in_range(us_of(key->create_time), before_us, now_us());
+	assert_int_equal(us_of(key->update_time), us_of(key->create_time));
+	assert_in_range(us_of(key->last_used_time), us_of(key->create_time), now_us());
+	assert_string_equal(key->created_by, admin_name);
+	assert_string_equal(key->owner, "user-7");
+	assert_actions(key, actions);
+	assert_hides(key, made->token);
+}
+
+/* Brings a new token into a state. */
+static const char *token_in(struct caller *caller, Latchkey__V1__KeyState wanted)
+{
+	const Latchkey__V1__CreateKeyResponse *made = NULL;
+
+	if (wanted == KEY_STATE(EXPIRED)) {
+		made = say_create(caller, &(struct new_key){.keyspace = PRODUCTION, .ttl_us = US_PER_SECOND / 20});
+		assert_answered(caller);
+		(void)await_expiry(caller, NULL, made->key->id);
+		return made->key->id;
+	}
+	made = create(caller, PRODUCTION, KEY_SCOPE(KEYSPACE));
+	if (wanted == KEY_STATE(SUSPENDED)) {
+		(void)say_suspend(caller, NULL, made->key->id, NULL);
+	} else if (wanted == KEY_STATE(REVOKED)) {
+		(void)say_revoke(caller, NULL, made->key->id, NULL);
+	}
+	assert_answered(caller);
+	return made->key->id;
+}
+
+enum {
+	NO_OP = -1,
+	REFUSED = -2,
+	GONE = -3,
+	ACTIVE = KEY_STATE(ACTIVE),
+	SUSPENDED = KEY_STATE(SUSPENDED),
+	REVOKED = KEY_STATE(REVOKED),
+	EXPIRED = KEY_STATE(EXPIRED),
+};
+
+static bool lists(const Latchkey__V1__Key *key, int action)
+{
+	bool listed = false;
+
+	for (size_t i = 0; i < key->n_available_actions; i++) {
+		listed = listed || (int)key->available_actions[i] == action;
+	}
+	return listed;
+}
+
+/* One action on a new token in the state `from`, which brings it to `to`. */
+static void play_action(struct caller *caller, int from, int action, int to)
+{
+	const char *id = token_in(caller, (Latchkey__V1__KeyState)from);
+	const Latchkey__V1__Key *before = say_get(caller, NULL, id);
+	bool changes = to != NO_OP && to != REFUSED;
+
+	assert_answered(caller);
+	assert_int_equal(before->state, from);
+	assert_int_equal(lists(before, action), changes);
+	(void)say_act(caller, (Latchkey__V1__KeyAction)action, NULL, id);
+	if (to == REFUSED) {
+		assert_refused(caller, LK_FAILED_PRECONDITION, NULL);
+		/* It says which key. */
+		assert_non_null(strstr(caller->call.message, id));
+	} else {
+		assert_answered(caller);
+	}
+	const Latchkey__V1__Key *after = say_get(caller, NULL, id);
+	if (to == GONE) {
+		assert_refused(caller, LK_NOT_FOUND, NULL);
+		return;
+	}
+	assert_answered(caller);
+	assert_int_equal(after->state, to < 0 ? from : to);
+	/* A refusal and a no-op leave no trace. */
+	assert_int_equal(strcmp(after->etag, before->etag) != 0, changes);
+}
+
+/* The actions that a status shows are those that change the token, and each does what it says. */
+static void test_environment_token_actions_follow_the_status(void **state)
+{
+	static const struct {
+		int from;
+		/* By action, from ACTIVATE to DELETE. */
+		int to[6];
+	} table[] = {
+		{ACTIVE, {NO_OP, SUSPENDED, ACTIVE, ACTIVE, REVOKED, GONE}},
+		{SUSPENDED, {ACTIVE, NO_OP, SUSPENDED, SUSPENDED, REVOKED, GONE}},
+		{EXPIRED, {REFUSED, REFUSED, REFUSED, EXPIRED, REVOKED, GONE}},
+		{REVOKED, {REFUSED, REFUSED, REFUSED, REFUSED, NO_OP, GONE}},
+	};
+	struct stage *stage = *state;
+	struct caller *caller = open_account(stage);
+
+	for (size_t row = 0; row < sizeof table / sizeof table[0]; row++) {
+		for (int action = KEY_ACTION(ACTIVATE); action <= KEY_ACTION(DELETE); action++) {
+			play_action(caller, table[row].from, action, table[row].to[action - KEY_ACTION(ACTIVATE)]);
+		}
+	}
+}
+
+/* `validation_errors`: the faults by field, all of them at once. */
+static void test_environment_token_faults_by_field(void **state)
+{
+	struct stage *stage = *state;
+	struct caller *caller = open_account(stage);
+	char name[102] = "";
+
+	memset(name, 'n', sizeof name - 1);
+	(void)say_create(caller, &(struct new_key){.keyspace = "Production!",
+					 .name = name,
+					 .expire_us = now_us() - US_PER_DAY,
+					 .scope = KEY_SCOPE(KEYSPACE)});
+	assert_refused(caller, LK_INVALID_ARGUMENT, "keyspace");
+	assert_true(caller_was_told_of(caller, "name"));
+	assert_true(caller_was_told_of(caller, "expire_time"));
+	assert_int_equal(caller->call.n_violations, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PLAY(test_environment_token_is_good_in_its_own_alone),
+		PLAY(test_account_token_is_good_in_each),
+		PLAY(test_account_is_the_callers_own),
+		PLAY(test_environment_token_details),
+		PLAY(test_environment_token_actions_follow_the_status),
+		PLAY(test_environment_token_faults_by_field),
+	};
+
+	return cmocka_run_group_tests_name("environment tokens", tests, NULL, NULL);
+}
