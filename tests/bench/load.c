@@ -18,6 +18,9 @@
 #include "tests/lib/check.h"
 
 #define BATCH 10000
+/* So many users own the keys, and one key of so many expires in ten days, not in a year. */
+#define OWNERS  1000
+#define SOON_OF 100
 
 /* Texts of records are not const in protobuf-c's types; nothing writes to them. */
 #define TEXT(text) ((char *)(uintptr_t)(text))
@@ -85,6 +88,7 @@ static void put_key(struct lk_store *store, struct lk_txn *txn, struct lk_arena 
 	char token[LK_TOKEN_MINTED_MAX] = "";
 	char id[LK_KEY_ID_LEN] = "";
 	char name[32] = "";
+	char owner[40] = "";
 	char prefix[10] = "";
 	int64_t now = now_us();
 
@@ -93,16 +97,17 @@ static void put_key(struct lk_store *store, struct lk_txn *txn, struct lk_arena 
 	randombytes_buf(random, sizeof random);
 	lk_key_id_make(now, random, id);
 	(void)snprintf(name, sizeof name, "service-%" PRIu64, number);
+	(void)snprintf(owner, sizeof owner, "user-%" PRIu64 "@example.org", number % OWNERS);
 	(void)snprintf(prefix, sizeof prefix, "%.9s", token);
 	key.id = id;
 	key.tenant = tenant;
 	key.keyspace = keyspace;
 	key.name = name;
-	key.owner = TEXT("bench@example.org");
+	key.owner = owner;
 	key.display_prefix = prefix;
 	key.state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE;
 	key.create_us = key.update_us = now;
-	key.expire_us = now + INT64_C(365) * 86400 * 1000000;
+	key.expire_us = now + (number % SOON_OF == 0 ? INT64_C(10) : INT64_C(365)) * 86400 * 1000000;
 	key.created_by = TEXT("uid:0");
 	key.digest = (ProtobufCBinaryData){sizeof digest, digest};
 	mutation.what_case = LATCHKEY__STORE__MUTATION__WHAT_PUT_KEY;

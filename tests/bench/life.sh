@@ -1,0 +1,78 @@
+# What happens to keys beside Verify, and Create beside PostgreSQL. Sourced by tools/bench.
+# shellcheck shell=bash disable=SC2154 # the variables are tools/bench's
+
+# used_bytes DATA: what LMDB's pages hold, without those that are free.
+used_bytes() {
+	mdb_stat -e -ff "$1" | awk '
+		/Page size:/ { size = $3 }
+		/Number of pages used:/ { used = $5 }
+		/Free pages:/ { free = $3 }
+		END { print (used - free) * size }'
+}
+
+measure_life() {
+	local i postgres=tests/bench/peers/postgres bytes
+	start_daemon life
+	bytes=$(used_bytes "$dir/life")
+	say "life: PostgreSQL makes its $keys keys"
+	$postgres start "$dir/postgres" "$keys"
+	peers+=("$postgres stop $dir/postgres")
+
+	say "life: pages, filters, counts"
+	$bin/bench_life "$url" pages >>"$dir/life.runs"
+	$bin/bench_life "$url" filters >>"$dir/life.runs"
+	$bin/bench_life "$url" counts >>"$dir/life.runs"
+	for ((i = 1; i <= pairs; i++)); do
+		for clients in 32 1; do
+			say "life: Create with $clients clients, pair $i of $pairs"
+			$bin/bench_life "$url" create "$clients" "$seconds" | jq -c '.what = "latchkey"' >>"$dir/life.runs"
+			$postgres run "$dir/postgres" "$clients" "$seconds" |
+				jq -c --argjson clients "$clients" '{what: "postgres", clients: $clients} + .' >>"$dir/life.runs"
+		done
+	done
+	say "life: BulkRevoke, Import"
+	# Names are service-N: a ninth of them all begin with any one digit.
+	$bin/bench_life "$url" bulk-revoke service-9 >>"$dir/life.runs"
+	$bin/bench_life "$url" import $((keys / 10)) >>"$dir/life.runs"
+	stop_daemon
+	rm -rf "$dir/life"
+	jq -s --argjson bytes "$bytes" --argjson keys "$keys" --argjson peer_bytes "$($postgres size "$dir/postgres")" '
+		def median: sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
+		def spread: {median: median, least: min, most: max};
+		def one($what): map(select(.what == $what))[0];
+		def pair($clients): {clients: $clients,
+			latchkey: map(select(.what == "latchkey" and .clients == $clients)),
+			postgres: map(select(.what == "postgres" and .clients == $clients))}
+			| .ratio = ([.latchkey, .postgres] | transpose | map(.[0].rate / .[1].rate) | spread);
+		{bytes_a_key: ($bytes / $keys), pages: one("pages").walks, filters: one("filters").filters,
+		 counts: one("counts").filters, create: [pair(32), pair(1)], bulk_revoke: one("bulk-revoke"),
+		 import: one("import"), postgres_bytes: $peer_bytes}
+		' "$dir/life.runs" >"$dir/life.json"
+	$postgres stop "$dir/postgres"
+	peers=()
+}
+
+report_life() {
+	jq -r '
+		def median: sort | .[length / 2 | floor];
+		def figure: . * 1000 | round / 1000;
+		def spread: "\(.median | figure) (\(.least | figure) to \(.most | figure))";
+		(["Create, durable", "latchkeyd/s", "p50 us", "p99 us", "PostgreSQL/s", "ratio"] | @tsv),
+		(.create[] | ["\(.clients) clients", (.latchkey | map(.rate) | median), (.latchkey | map(.p50_us) | median),
+			(.latchkey | map(.p99_us) | median), (.postgres | map(.rate) | median), (.ratio | spread)] | @tsv)
+		' "$1" | column -t -s "$(printf '\t')"
+	echo
+	jq -r '
+		(["List, pages of 1,000", "p50 us", "first pages", "last pages", "keys"] | @tsv),
+		(.pages[] | ["by \(.order_by)", .p50_us, .first_p50_us, .last_p50_us, .keys] | @tsv)
+		' "$1" | column -t -s "$(printf '\t')"
+	echo
+	jq -r '
+		(["filter", "page, p50 us", "keys in it", "count_total, p50 us", "total"] | @tsv),
+		([.filters, .counts] | transpose[] | [.[0].filter, .[0].p50_us, .[0].keys, .[1].p50_us, .[1].total] | @tsv)
+		' "$1" | column -t -s "$(printf '\t')"
+	jq -r '
+		"\nBulkRevoke: \(.bulk_revoke.keys) keys in \(.bulk_revoke.seconds) s, \(.bulk_revoke.rate) a second",
+		"Import: \(.import.keys) keys in \(.import.seconds) s, \(.import.rate) a second",
+		"data.mdb: \(.bytes_a_key | round) bytes a key with its audit record, free pages left out"' "$1"
+}
