@@ -85,7 +85,7 @@ void lk_import_duplicate(struct lk_import *import, const char *field, const char
 
 /*
  * Checks the key at import->index, all of it, and makes its record; what is wrong is added to import->faults. True where nothing
- * was. A key that is good, or any where none is left out, is noted, so that a later one that is like it is found.
+ * is in there, of this key or of those before. A key that is good, or any where none is left out, is noted, so that a later one that is like it is found.
  * LK_NO_MEMORY and what sticks to the transaction are not told here.
  */
 LK_MUST_CHECK bool lk_import_check_key(struct lk_import *import);

@@ -277,6 +277,23 @@ static void test_import_is_all_or_nothing(void **state)
 	import_assert_unknown("good-0");
 }
 
+/* Once so many faults were found that no more are named, those of further keys are no less faults. */
+static void test_import_outlives_more_faults_than_it_names(void **state)
+{
+	(void)state;
+	for (int nowhere = 0; nowhere < 2; nowhere++) {
+		import_begin();
+		for (int i = 0; i < 200; i++) {
+			Latchkey__V1__ImportedKey *key = import_add();
+			key->keyspace = nowhere == 0 ? TEXT("No Id") : TEXT("nowhere");
+		}
+		struct loop_answer answer = import_run(LK_INVALID_ARGUMENT);
+		assert_non_null(strstr(answer.violations, "there are further faults"));
+		loop_answer_done(&answer);
+		assert_int_equal(import_count_keys(), 0);
+	}
+}
+
 static void test_import_tells_what_it_left_out(void **state)
 {
 	(void)state;
@@ -326,6 +343,7 @@ int main(void)
 		TEST(test_import_finds_a_token_known_by_its_sha256),
 		TEST(test_import_says_nothing_of_other_tenants),
 		TEST(test_import_is_all_or_nothing),
+		TEST(test_import_outlives_more_faults_than_it_names),
 		TEST(test_import_tells_what_it_left_out),
 		TEST(test_import_refuses_no_keys_at_all),
 	};
