@@ -36,17 +36,17 @@ static enum lk_err refuse(struct lk_request *request)
 }
 
 /* The root key that `credential` is, good at this moment. */
-static bool find_root_key(struct lk_request *request, struct lk_span credential, struct lk_verdict *ret_verdict)
+static bool find_root_key(struct lk_request *request, struct lk_span credential, struct lk_verdict *ret_verdict,
+	uint8_t ret_digest[static LK_DIGEST_LEN])
 {
 	const char *token = (const char *)credential.data;
-	uint8_t digest[LK_DIGEST_LEN];
 	struct lk_gate gate;
 
 	if (!lk_verdict_can_look_up(token, credential.len)) {
 		return false;
 	}
-	lk_token_digest(lk_store_keyring(request->store), token, credential.len, digest);
-	if (!lk_verdict_find(request->txn, digest, ret_verdict) ||
+	lk_token_digest(lk_store_keyring(request->store), token, credential.len, ret_digest);
+	if (!lk_verdict_find(request->txn, ret_digest, ret_verdict) ||
 		!lk_gate_get(request->txn, ret_verdict->head.keyspace, &gate) ||
 		strcmp(gate.tenant_id, LK_TENANT_SYSTEM) != 0 || gate.closed != 0) {
 		return false;
@@ -58,9 +58,10 @@ static bool find_root_key(struct lk_request *request, struct lk_span credential,
 
 static enum lk_err identify_root_key(struct lk_request *request, struct lk_span credential)
 {
+	uint8_t digest[LK_DIGEST_LEN];
 	struct lk_verdict verdict;
 
-	if (!find_root_key(request, credential, &verdict)) {
+	if (!find_root_key(request, credential, &verdict, digest)) {
 		return lk_txn_err(request->txn) == LK_OK ? refuse(request) : lk_request_check(request);
 	}
 	size_t identity_len = 0;
@@ -80,6 +81,7 @@ static enum lk_err identify_root_key(struct lk_request *request, struct lk_span 
 		.slot = verdict.head.slot,
 		.grant = grant,
 	};
+	memcpy(request->caller.digest, digest, sizeof digest);
 	lk_slots_use(lk_store_slots(request->store), verdict.head.slot, request->now_us);
 	return LK_OK;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "client/uuid7.h"
+#include "server/core/grant.h"
 #include "server/core/secret.h"
 #include "server/core/time.h"
 #include "server/log.h"
@@ -19,9 +20,21 @@ static char *borrow(const char *text)
 	return (char *)(uintptr_t)text;
 }
 
+/* Whether the secret that the caller gave is one of the key still. */
+static bool is_good_secret(const struct lk_request *request, const Latchkey__Store__KeyRecord *key)
+{
+	const uint8_t *given = request->caller.digest;
+
+	if (memcmp(given, key->digest.data, LK_DIGEST_LEN) == 0) {
+		return true;
+	}
+	return key->previous_digest.len == LK_DIGEST_LEN && request->now_us < key->previous_until_us &&
+	       memcmp(given, key->previous_digest.data, LK_DIGEST_LEN) == 0;
+}
+
 /*
  * Lets the Change depend on the root key that asks for it, like on all else that was read: a write waits for its turn, and what
- * a key asked for is not done any more once the key's own Revoke has returned.
+ * a key asked for is not done any more once the key's own Revoke, Suspend or Rotate has returned, nor what an Update took from it.
  */
 static enum lk_err expect_caller(struct lk_job *job)
 {
@@ -36,9 +49,15 @@ static enum lk_err expect_caller(struct lk_job *job)
 	if (err != LK_OK) {
 		return err;
 	}
-	if (key == NULL || key->state != LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE) {
+	if (key == NULL || key->state != LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE ||
+		!is_good_secret(request, key)) {
 		return lk_request_fail(
 			request, LK_UNAUTHENTICATED, "the credential was revoked while the change waited for its turn");
+	}
+	/* The access was checked against what it might do then: a retry is checked against what it may do now. */
+	if (key->grant == NULL || !lk_grant_within(request->caller.grant, key->grant)) {
+		return lk_request_fail(request, LK_UNAVAILABLE,
+			"the grant of the credential was changed while the change waited for its turn: try again");
 	}
 	lk_build_expect_key(request, &job->change, slot, key->revision);
 	return LK_OK;

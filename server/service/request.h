@@ -16,6 +16,7 @@
 #include "latchkey/v1/admin.pb-c.h"
 #include "server/core/arena.h"
 #include "server/core/faults.h"
+#include "server/core/secret.h"
 #include "server/store/store.h"
 #include "server/store/txn.h"
 
@@ -27,6 +28,8 @@ struct lk_caller {
 	const char *name;
 	/* The slot of a root key; 0 of anyone else. */
 	uint64_t slot;
+	/* The digest of its secret, which may be the one before the newest. */
+	uint8_t digest[LK_DIGEST_LEN];
 	/* What the caller may do. Never NULL: nobody's is empty, an operator's is everything. */
 	const Latchkey__Store__GrantRecord *grant;
 };

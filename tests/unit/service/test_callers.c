@@ -109,8 +109,37 @@ static void test_revoked_root_key_is_refused_at_once(void **state)
 	fixture_key_done(&root);
 }
 
-/* Revokes a key in a write transaction of the test's own, and commits it. */
-static void revoke_in(struct lk_txn *txn, const char *id)
+static void revoke(Latchkey__Store__KeyRecord *key)
+{
+	key->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED;
+}
+
+static void narrow(Latchkey__Store__KeyRecord *key)
+{
+	static char method[] = "keys.verify";
+	static char *methods[] = {method};
+
+	key->grant->methods = methods;
+	key->grant->n_methods = 1;
+}
+
+static uint8_t other_digest[LK_DIGEST_LEN];
+
+static void rotate(Latchkey__Store__KeyRecord *key)
+{
+	key->previous_digest = key->digest;
+	key->previous_kind = key->secret_kind;
+	key->digest = (ProtobufCBinaryData){sizeof other_digest, other_digest};
+}
+
+static void rotate_with_overlap(Latchkey__Store__KeyRecord *key)
+{
+	rotate(key);
+	key->previous_until_us = INT64_MAX;
+}
+
+/* Changes a key in a write transaction of the test's own, and commits it. */
+static void change_in(struct lk_txn *txn, const char *id, void (*change_key)(Latchkey__Store__KeyRecord *key))
 {
 	struct lk_arena arena = {0};
 
@@ -119,7 +148,7 @@ static void revoke_in(struct lk_txn *txn, const char *id)
 	assert_non_null(tenant);
 	Latchkey__Store__KeyRecord *key = lk_find_key(txn, &arena, tenant->number, id);
 	assert_non_null(key);
-	key->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED;
+	change_key(key);
 	Latchkey__Store__Change *change = lk_draft_new(&arena);
 	lk_draft_put_key_again(&arena, change, key);
 	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
@@ -127,24 +156,38 @@ static void revoke_in(struct lk_txn *txn, const char *id)
 	lk_arena_done(&arena);
 }
 
-static void test_write_of_a_key_that_was_revoked_meanwhile_is_refused(void **state)
+static void test_write_of_a_key_that_was_changed_meanwhile_is_checked_anew(void **state)
 {
-	struct fixture_key root = fixture_make_root_key(LIST("*"), LIST("*"), LIST("*"));
-	struct loop_call how = {.anonymous = true, .credential = root.token};
-	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
-	struct lk_txn *txn = NULL;
+	static const struct {
+		void (*change)(Latchkey__Store__KeyRecord *key);
+		enum lk_err code;
+	} cases[] = {
+		{revoke, LK_UNAUTHENTICATED},
+		{narrow, LK_UNAVAILABLE},
+		{rotate, LK_UNAUTHENTICATED},
+		{rotate_with_overlap, LK_OK},
+	};
 
 	(void)state;
-	request.tenant = TEXT("acme");
-	request.keyspace = TEXT("prod");
-	/* The writer waits for this transaction to end, and the Create, which was allowed, for the writer. */
-	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
-	struct loop_pending *pending = loop_begin(&fixture_loop, &how, &latchkey_v1_key_create_method, &request.base);
-	revoke_in(txn, root.id);
-	struct loop_answer answer = loop_end(pending);
-	assert_int_equal(lk_err_from_wire(answer.code), LK_UNAUTHENTICATED);
-	loop_answer_done(&answer);
-	fixture_key_done(&root);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct fixture_key root = fixture_make_root_key(LIST("*"), LIST("*"), LIST("*"));
+		struct loop_call how = {.anonymous = true, .credential = root.token};
+		Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+		struct lk_txn *txn = NULL;
+
+		other_digest[0] = (uint8_t)i;
+		request.tenant = TEXT("acme");
+		request.keyspace = TEXT("prod");
+		/* The writer waits for this transaction to end, and the Create, which was allowed, for the writer. */
+		assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
+		struct loop_pending *pending = loop_begin(
+			&fixture_loop, &how, &latchkey_v1_key_create_method, &request.base);
+		change_in(txn, root.id, cases[i].change);
+		struct loop_answer answer = loop_end(pending);
+		assert_int_equal(lk_err_from_wire(answer.code), cases[i].code);
+		loop_answer_done(&answer);
+		fixture_key_done(&root);
+	}
 }
 
 static void test_key_of_a_tenant_is_no_credential(void **state)
@@ -361,7 +404,7 @@ int main(void)
 		TEST(test_default_tenant_that_is_not_there_is_named),
 		TEST(test_star_is_not_the_system_tenant),
 		TEST(test_revoked_root_key_is_refused_at_once),
-		TEST(test_write_of_a_key_that_was_revoked_meanwhile_is_refused),
+		TEST(test_write_of_a_key_that_was_changed_meanwhile_is_checked_anew),
 		TEST(test_key_of_a_tenant_is_no_credential),
 		TEST(test_verify_tells_nothing_of_keys_out_of_reach),
 		TEST(test_nobody_grants_more_than_he_has),
