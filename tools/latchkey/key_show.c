@@ -113,7 +113,11 @@ enum lk_exit lk_key_open_token_file(struct lk_run *run)
 	if (run->token_fd >= 0) {
 		return LK_EXIT_OK;
 	}
-	lk_say("--token-file %s: cannot make it: %s", path, strerror(errno));
+	if (errno == EEXIST) {
+		lk_say("--token-file %s: it is there already: give a new name, or remove it", path);
+	} else {
+		lk_say("--token-file %s: cannot make it: %s", path, strerror(errno));
+	}
 	return LK_EXIT_USAGE;
 }
 

@@ -60,7 +60,7 @@ expect 0 lk key verify <"$dir/new"
 expect 0 lk key verify <"$dir/token"
 out_has '^Secret ends +20'
 expect 2 lk key rotate 1 --tenant acme --token-file "$dir/new"
-err_has 'cannot make it: File exists'
+err_has 'it is there already: give a new name, or remove it'
 expect 0 lk key rotate 1 --tenant acme
 err_has '^The old token is good no more\.$'
 err_has 'shown this once'

@@ -52,7 +52,7 @@ err_has 'longer than'
 expect 2 lk whoami --url telnet://x
 err_has '--url telnet://x'
 expect 2 lk key create --token-file "$dir/token"
-err_has 'cannot make it: File exists'
+err_has 'it is there already: give a new name, or remove it'
 expect 2 lk call
 expect 2 lk call KeyService/Get '{"key": '
 err_has 'is no JSON'
