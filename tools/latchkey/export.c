@@ -272,7 +272,7 @@ static uint64_t ask_total(const struct export *export)
 static enum lk_exit conclude(const struct export *export, uint64_t resumed_at)
 {
 	int64_t ms = lk_progress_elapsed_ms(&export->progress);
-	uint64_t keys = export->file.keys - resumed_at, rate = ms > 0 ? keys * 1000 / (uint64_t)ms : keys;
+	uint64_t keys = export->file.keys - resumed_at, rate = keys * 1000 / (uint64_t)(ms > 0 ? ms : 1);
 	char number[LK_PROGRESS_NUMBER_MAX], per_second[LK_PROGRESS_NUMBER_MAX], elapsed[32];
 	enum lk_err err;
 

@@ -220,7 +220,7 @@ static enum lk_exit print_summary(const struct import *import)
 	json_t *summary = json_pack("{s:I, s:I, s:I, s:I, s:s, s:I}", import->validate_only ? "good" : "imported",
 		(json_int_t)tally->imported, "existing", (json_int_t)tally->existing, "faulty",
 		(json_int_t)tally->faulty, "lines", (json_int_t)import->lines.number, "elapsed", elapsed,
-		"keysPerSecond", (json_int_t)(ms > 0 ? keys * 1000 / (uint64_t)ms : keys));
+		"keysPerSecond", (json_int_t)(keys * 1000 / (uint64_t)(ms > 0 ? ms : 1)));
 
 	if (!summary) {
 		return lk_say_no_memory();
