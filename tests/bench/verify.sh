@@ -27,6 +27,7 @@ measure_verify() {
 		drive echo "ipc://$dir/echo.sock" "$echo" >>"$dir/verify.runs"
 	done
 	kill "$echo"
+	peers=()
 	stop_daemon
 	rm -rf "$dir/verify"
 	jq -s --argjson contexts "$contexts" '
