@@ -7,6 +7,7 @@
 #include "server/core/grant.h"
 #include "server/core/secret.h"
 #include "server/core/verdict.h"
+#include "server/store/find.h"
 #include "server/store/slots.h"
 #include "server/store/verdict_record.h"
 
@@ -137,4 +138,40 @@ enum lk_err lk_caller_allow(struct lk_request *request, const char *access)
 		return LK_OK;
 	}
 	return lk_request_fail(request, LK_PERMISSION_DENIED, "%s is not granted %s", request->caller.name, access);
+}
+
+/* Whether the secret that the caller gave is one of the key still. */
+static bool is_good_secret(const struct lk_request *request, const Latchkey__Store__KeyRecord *key)
+{
+	const uint8_t *given = request->caller.digest;
+
+	if (memcmp(given, key->digest.data, LK_DIGEST_LEN) == 0) {
+		return true;
+	}
+	return key->previous_digest.len == LK_DIGEST_LEN && request->now_us < key->previous_until_us &&
+	       memcmp(given, key->previous_digest.data, LK_DIGEST_LEN) == 0;
+}
+
+enum lk_err lk_caller_check_again(struct lk_request *request, uint64_t *ret_revision)
+{
+	if (request->caller.slot == 0) {
+		return LK_OK;
+	}
+	const Latchkey__Store__KeyRecord *key = lk_find_key_by_slot(request->txn, request->arena, request->caller.slot);
+	enum lk_err err = lk_request_check(request);
+	if (err != LK_OK) {
+		return err;
+	}
+	if (key == NULL || key->state != LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE ||
+		!is_good_secret(request, key)) {
+		return lk_request_fail(
+			request, LK_UNAUTHENTICATED, "the credential was revoked while the call waited for its turn");
+	}
+	/* The access was checked against what it might do then: a retry is checked against what it may do now. */
+	if (key->grant == NULL || !lk_grant_within(request->caller.grant, key->grant)) {
+		return lk_request_fail(request, LK_UNAVAILABLE,
+			"the grant of the credential was changed while the call waited for its turn: try again");
+	}
+	*ret_revision = key->revision;
+	return LK_OK;
 }

@@ -19,4 +19,12 @@ LK_MUST_CHECK enum lk_err lk_caller_identify(
 /* Whether the caller may call a method of this access. LK_UNAUTHENTICATED for nobody, LK_PERMISSION_DENIED. */
 LK_MUST_CHECK enum lk_err lk_caller_allow(struct lk_request *request, const char *access);
 
+/*
+ * Whether the caller is still who it was, and may still do what it might, on the state that `request` reads now: for what has
+ * waited since. Stores the revision of a root key; untouched of anyone else, who is always the same.
+ * LK_UNAUTHENTICATED: the root key, or its secret, is not good any more. LK_UNAVAILABLE: its grant has shrunk; a retry is
+ * judged by what is left.
+ */
+LK_MUST_CHECK enum lk_err lk_caller_check_again(struct lk_request *request, uint64_t *ret_revision);
+
 #endif

@@ -184,7 +184,11 @@ static void run_scan(struct lk_job *job)
 {
 	enum lk_err err = lk_job_clock_us() > job->deadline_us ? LK_DEADLINE_EXCEEDED
 							       : lk_snapshot_begin(job->snapshot);
+	uint64_t revision = 0;
 
+	if (err == LK_OK) {
+		err = lk_caller_check_again(&job->request, &revision);
+	}
 	if (err != LK_OK) {
 		lk_answer_error(job, err, 0);
 	} else if (job->route->server->method->effect == LK_EFFECT_BULK) {

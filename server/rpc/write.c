@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "client/uuid7.h"
-#include "server/core/grant.h"
 #include "server/core/secret.h"
 #include "server/core/time.h"
 #include "server/log.h"
+#include "server/rpc/caller.h"
 #include "server/rpc/job.h"
 #include "server/service/build.h"
 #include "server/store/find.h"
@@ -20,18 +20,6 @@ static char *borrow(const char *text)
 	return (char *)(uintptr_t)text;
 }
 
-/* Whether the secret that the caller gave is one of the key still. */
-static bool is_good_secret(const struct lk_request *request, const Latchkey__Store__KeyRecord *key)
-{
-	const uint8_t *given = request->caller.digest;
-
-	if (memcmp(given, key->digest.data, LK_DIGEST_LEN) == 0) {
-		return true;
-	}
-	return key->previous_digest.len == LK_DIGEST_LEN && request->now_us < key->previous_until_us &&
-	       memcmp(given, key->previous_digest.data, LK_DIGEST_LEN) == 0;
-}
-
 /*
  * Lets the Change depend on the root key that asks for it, like on all else that was read: a write waits for its turn, and what
  * a key asked for is not done any more once the key's own Revoke, Suspend or Rotate has returned, nor what an Update took from it.
@@ -40,27 +28,16 @@ static enum lk_err expect_caller(struct lk_job *job)
 {
 	struct lk_request *request = &job->request;
 	uint64_t slot = request->caller.slot;
+	uint64_t revision = 0;
 
 	if (slot == 0 || job->change.n_mutations == 0) {
 		return LK_OK;
 	}
-	const Latchkey__Store__KeyRecord *key = lk_find_key_by_slot(request->txn, request->arena, slot);
-	enum lk_err err = lk_request_check(request);
-	if (err != LK_OK) {
-		return err;
+	enum lk_err err = lk_caller_check_again(request, &revision);
+	if (err == LK_OK) {
+		lk_build_expect_key(request, &job->change, slot, revision);
 	}
-	if (key == NULL || key->state != LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE ||
-		!is_good_secret(request, key)) {
-		return lk_request_fail(
-			request, LK_UNAUTHENTICATED, "the credential was revoked while the change waited for its turn");
-	}
-	/* The access was checked against what it might do then: a retry is checked against what it may do now. */
-	if (key->grant == NULL || !lk_grant_within(request->caller.grant, key->grant)) {
-		return lk_request_fail(request, LK_UNAVAILABLE,
-			"the grant of the credential was changed while the change waited for its turn: try again");
-	}
-	lk_build_expect_key(request, &job->change, slot, key->revision);
-	return LK_OK;
+	return err;
 }
 
 /* Builds the Change on `txn`, from nothing: whatever an earlier run left is gone. */
