@@ -166,6 +166,13 @@ static enum lk_err check_update(struct lk_request *request, struct update *updat
 	if (err == LK_OK && update->subject.key == NULL) {
 		err = lk_request_not_found(request, "key", id);
 	}
+	/* Neither widened, nor changed where it is wide already. */
+	if (err == LK_OK) {
+		err = lk_key_check_scope(request, update->subject.key);
+	}
+	if (err == LK_OK) {
+		err = lk_key_check_scope(request, update->wanted);
+	}
 	return err != LK_OK ? err : state;
 }
 

@@ -67,6 +67,10 @@ static enum lk_err check(struct lk_request *request, const Latchkey__V1__CreateK
 		return lk_request_fail(
 			request, LK_PERMISSION_DENIED, "the grant exceeds your own: leave out what you may not do");
 	}
+	err = lk_key_check_scope(request, record);
+	if (err != LK_OK) {
+		return err;
+	}
 	if (policy->name_unique && lk_find_name_taken(request->txn, place->keyspace->number, record->name)) {
 		return lk_key_name_taken(request, "name", record->name, place->keyspace->id);
 	}

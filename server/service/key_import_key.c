@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/core/grant.h"
 #include "server/core/id.h"
 #include "server/core/policy.h"
 #include "server/core/text.h"
@@ -175,6 +176,11 @@ static void check_fields(struct lk_import *import)
 	if (lk_key_fields_of_imported(import->request->arena, import->given, &fields)) {
 		lk_policy_check_key(import->faults, &rules, &fields, import->record);
 	}
+	if (import->record->tenant_scope && !lk_grant_allows_keyspace(import->request->caller.grant, LK_GRANT_ANY)) {
+		lk_import_fault(import, "scope",
+			"a key of scope TENANT is good in every keyspace, and you are not granted keyspace "
+			"\"" LK_GRANT_ANY "\": give KEY_SCOPE_KEYSPACE");
+	}
 }
 
 static bool is_seen(const struct lk_import_seen *seen, const uint8_t *digest, size_t *ret_index)
@@ -235,7 +241,7 @@ static void check_id(struct lk_import *import)
 	} else if (lk_import_seen_find(&import->ids, 0, id, strlen(id), &first)) {
 		lk_import_duplicate(import, "id", "%s is the id of keys[%zu] too", id, first);
 	} else if (lk_find_slot_of_id(import->request->txn, id) != 0) {
-		lk_import_duplicate(import, "id", "%s is the id of a key that is there already", id);
+		lk_import_duplicate(import, "id", "%s is taken: leave it out for a new one", id);
 	}
 }
 

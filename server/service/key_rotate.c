@@ -49,6 +49,9 @@ enum lk_err lk_key_rotate_build(struct lk_request *request, const Latchkey__V1__
 	int64_t overlap_us = check_overlap(request, message->overlap);
 	enum lk_err err = lk_key_find_subject(request, message->tenant, message->key, &subject);
 	if (err == LK_OK) {
+		err = lk_key_check_scope(request, subject.key);
+	}
+	if (err == LK_OK) {
 		err = lk_key_transition(request, subject.key, LATCHKEY__V1__KEY_ACTION__KEY_ACTION_ROTATE, &changes);
 	}
 	if (err != LK_OK) {

@@ -16,6 +16,16 @@ enum lk_err lk_key_check_grant(struct lk_request *request, const Latchkey__Store
 		key->id);
 }
 
+enum lk_err lk_key_check_scope(struct lk_request *request, const Latchkey__Store__KeyRecord *key)
+{
+	if (!key->tenant_scope || lk_grant_allows_keyspace(request->caller.grant, LK_GRANT_ANY)) {
+		return LK_OK;
+	}
+	return lk_request_fail(request, LK_PERMISSION_DENIED,
+		"a key of scope TENANT is good in every keyspace, and you are not granted keyspace \"" LK_GRANT_ANY
+		"\": give scope KEYSPACE");
+}
+
 enum lk_err lk_key_find_subject(
 	struct lk_request *request, const char *tenant, const char *key, struct lk_located_key *ret_subject)
 {

@@ -17,6 +17,12 @@
  */
 LK_MUST_CHECK enum lk_err lk_key_check_grant(struct lk_request *request, const Latchkey__Store__KeyRecord *key);
 
+/*
+ * LK_OK where the key is good in its own keyspace alone, or the caller is granted every keyspace. LK_PERMISSION_DENIED: nobody
+ * makes, changes or holds the secret of a key that is good where he may do nothing.
+ */
+LK_MUST_CHECK enum lk_err lk_key_check_scope(struct lk_request *request, const Latchkey__Store__KeyRecord *key);
+
 /* Finds the key, as lk_access_key(), and checks its grant as above. */
 LK_MUST_CHECK enum lk_err lk_key_find_subject(
 	struct lk_request *request, const char *tenant, const char *key, struct lk_located_key *ret_subject);

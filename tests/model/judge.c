@@ -25,6 +25,11 @@ bool may_keyspace(const struct client *client, const char *keyspace)
 	return client->keyspace == NULL || strcmp(client->keyspace, keyspace) == 0;
 }
 
+bool may_scope(const struct client *client, bool tenant_scope)
+{
+	return !tenant_scope || client->keyspace == NULL;
+}
+
 unsigned against_tenant(const struct world *world, const struct client *client, const char *access, const char *tenant)
 {
 	if (!may_call(client, access) || !may_tenant(client, tenant)) {

@@ -147,6 +147,9 @@ void create_key(struct world *world)
 	const Latchkey__V1__CreateKeyResponse *made = say_create(&client->caller, &ask);
 	finish(world);
 	unsigned against = against_new_key(world, client, tenant, ask.keyspace);
+	if (against == 0 && !may_scope(client, ask.scope == KEY_SCOPE(TENANT))) {
+		against = E(LK_PERMISSION_DENIED);
+	}
 	if (against == 0 && rules != NULL && rules->name_unique && name_is_taken(world, keyspace, name, NONE)) {
 		against = E(LK_ALREADY_EXISTS);
 	}
@@ -180,6 +183,9 @@ static bool judge_action(struct world *world, struct client *client, const char 
 {
 	unsigned against = against_key(world, client, access, key);
 
+	if (against == 0 && action == KEY_ACTION(ROTATE) && !may_scope(client, key->tenant_scope)) {
+		against = E(LK_PERMISSION_DENIED);
+	}
 	return judge(world, client, against_action(against, key, action, world->before_us),
 		against_action(against, key, action, world->after_us));
 }

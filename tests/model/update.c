@@ -113,6 +113,8 @@ static unsigned against_update(
 		/* What is wrong whoever asks may be told first. */
 		return against | (faults_of(NULL, &wish, at_us) == 0 ? 0 : E(LK_INVALID_ARGUMENT));
 	}
+	bool widens = names(update, PATH_SCOPE) && update->message.scope == KEY_SCOPE(TENANT);
+	against |= may_scope(client, key->tenant_scope || widens) ? 0 : E(LK_PERMISSION_DENIED);
 	against |= update->stale ? E(LK_ABORTED) : 0;
 	against |= key->stored == STORED_REVOKED ? E(LK_FAILED_PRECONDITION) : 0;
 	against |= faults_of(rules, &wish, at_us) != 0 ? E(LK_INVALID_ARGUMENT) : 0;

@@ -267,6 +267,53 @@ static void test_nobody_grants_more_than_he_has(void **state)
 	fixture_key_done(&root);
 }
 
+static void test_key_of_every_keyspace_is_for_who_is_granted_all(void **state)
+{
+	struct fixture_key root = fixture_make_root_key(LIST("keys.*"), LIST("acme"), LIST("prod"));
+	struct loop_call how = {.anonymous = true, .credential = root.token};
+	Latchkey__V1__CreateKeyRequest create = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+	Latchkey__V1__UpdateKeyRequest update = LATCHKEY__V1__UPDATE_KEY_REQUEST__INIT;
+	Latchkey__V1__RotateKeyRequest rotate = LATCHKEY__V1__ROTATE_KEY_REQUEST__INIT;
+	Latchkey__V1__ImportKeysRequest import = LATCHKEY__V1__IMPORT_KEYS_REQUEST__INIT;
+	Latchkey__V1__ImportedKey imported = LATCHKEY__V1__IMPORTED_KEY__INIT;
+	Latchkey__V1__Key key = LATCHKEY__V1__KEY__INIT;
+	Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+	char *paths[] = {TEXT("scope")};
+
+	(void)state;
+	create.tenant = update.tenant = rotate.tenant = import.tenant = TEXT("acme");
+	create.keyspace = import.keyspace = TEXT("prod");
+	create.name = TEXT("narrow");
+	struct loop_answer narrow = fixture_call(&latchkey_v1_key_create_method, &create.base, LK_OK);
+	create.name = TEXT("wide");
+	create.scope = LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_TENANT;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_create_method, &create.base), LK_PERMISSION_DENIED);
+	struct loop_answer wide = fixture_call(&latchkey_v1_key_create_method, &create.base, LK_OK);
+	key.id = ((Latchkey__V1__CreateKeyResponse *)narrow.response)->key->id;
+	key.scope = LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_TENANT;
+	mask.paths = paths;
+	mask.n_paths = 1;
+	update.key = &key;
+	update.update_mask = &mask;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_update_method, &update.base), LK_PERMISSION_DENIED);
+	rotate.key = ((Latchkey__V1__CreateKeyResponse *)wide.response)->key->id;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_rotate_method, &rotate.base), LK_PERMISSION_DENIED);
+	rotate.key = key.id;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_rotate_method, &rotate.base), LK_OK);
+	imported.secret_case = LATCHKEY__V1__IMPORTED_KEY__SECRET_TOKEN;
+	imported.token = TEXT("token-from-elsewhere");
+	imported.name = TEXT("imported");
+	imported.scope = LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_TENANT;
+	import.keys = (Latchkey__V1__ImportedKey *[]){&imported};
+	import.n_keys = 1;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_import_method, &import.base), LK_INVALID_ARGUMENT);
+	imported.scope = LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_KEYSPACE;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_import_method, &import.base), LK_OK);
+	loop_answer_done(&wide);
+	loop_answer_done(&narrow);
+	fixture_key_done(&root);
+}
+
 static void test_cursor_is_its_callers_own(void **state)
 {
 	struct fixture_key root = fixture_make_root_key(LIST("keys.list"), LIST("acme"), LIST("*"));
@@ -408,6 +455,7 @@ int main(void)
 		TEST(test_key_of_a_tenant_is_no_credential),
 		TEST(test_verify_tells_nothing_of_keys_out_of_reach),
 		TEST(test_nobody_grants_more_than_he_has),
+		TEST(test_key_of_every_keyspace_is_for_who_is_granted_all),
 		TEST(test_lists_show_what_is_granted_alone),
 		TEST(test_keys_of_many_keyspaces_are_listed_as_they_were_made),
 		TEST(test_cursor_is_its_callers_own),

@@ -195,7 +195,7 @@ static void test_import_finds_duplicates(void **state)
 	import_add_sha256(ABC_STANDARD);
 	static const char *const violations[] = {
 		"keys[0].token: is the secret of a key that is there already",
-		"keys[1].id: " ID_A " is the id of a key that is there already",
+		"keys[1].id: " ID_A " is taken: leave it out for a new one",
 		"keys[2].token: is the secret of keys[1] too",
 		"keys[4].id: " ID_B " is the id of keys[3] too",
 		"keys[5].sha256: is the secret of keys[4] too",
