@@ -21,7 +21,7 @@
 /* What sealing adds: a nonce of 24 bytes and a tag of 16. */
 #define LK_SEAL_OVERHEAD 40
 
-/* The keys on disk: see DESIGN, "Keys on disk". Lives in locked memory of its owner (server/store/keyring.h). */
+/* The keys on disk. Lives in locked memory of its owner (server/store/keyring.h). */
 struct lk_keyring {
 	uint8_t verify_key[LK_SECRET_KEY_LEN];
 	uint8_t seal_key[LK_SECRET_KEY_LEN];

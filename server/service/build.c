@@ -46,12 +46,6 @@ void lk_build_expect_tenant_idle(struct lk_request *request, Latchkey__Store__Ch
 	lk_change_expect_tenant_idle(request->arena, change, tenant);
 }
 
-void lk_build_expect_job(
-	struct lk_request *request, Latchkey__Store__Change *change, uint64_t number, uint64_t revision)
-{
-	lk_change_expect_job(request->arena, change, number, revision);
-}
-
 void lk_build_put_tenant(
 	struct lk_request *request, Latchkey__Store__Change *change, Latchkey__Store__TenantRecord *record)
 {
@@ -72,20 +66,4 @@ void lk_build_put_key(struct lk_request *request, Latchkey__Store__Change *chang
 void lk_build_delete_key(struct lk_request *request, Latchkey__Store__Change *change, uint64_t slot)
 {
 	lk_change_delete_key(request->arena, change, slot);
-}
-
-void lk_build_put_job(struct lk_request *request, Latchkey__Store__Change *change, Latchkey__Store__JobRecord *record)
-{
-	lk_change_put_job(request->arena, change, record);
-}
-
-void lk_build_put_job_part(struct lk_request *request, Latchkey__Store__Change *change, uint32_t part,
-	Latchkey__Store__JobPartRecord *record)
-{
-	lk_change_put_job_part(request->arena, change, part, record);
-}
-
-void lk_build_delete_job_part(struct lk_request *request, Latchkey__Store__Change *change, uint64_t job, uint32_t part)
-{
-	lk_change_delete_job_part(request->arena, change, job, part);
 }

@@ -20,8 +20,6 @@ void lk_build_expect_digest_free(
 void lk_build_expect_id_free(struct lk_request *request, Latchkey__Store__Change *change, const char *id);
 void lk_build_expect_keyspace_idle(struct lk_request *request, Latchkey__Store__Change *change, uint32_t keyspace);
 void lk_build_expect_tenant_idle(struct lk_request *request, Latchkey__Store__Change *change, uint32_t tenant);
-void lk_build_expect_job(
-	struct lk_request *request, Latchkey__Store__Change *change, uint64_t number, uint64_t revision);
 
 void lk_build_put_tenant(
 	struct lk_request *request, Latchkey__Store__Change *change, Latchkey__Store__TenantRecord *record);
@@ -29,9 +27,5 @@ void lk_build_put_keyspace(
 	struct lk_request *request, Latchkey__Store__Change *change, Latchkey__Store__KeyspaceRecord *record);
 void lk_build_put_key(struct lk_request *request, Latchkey__Store__Change *change, Latchkey__Store__KeyRecord *record);
 void lk_build_delete_key(struct lk_request *request, Latchkey__Store__Change *change, uint64_t slot);
-void lk_build_put_job(struct lk_request *request, Latchkey__Store__Change *change, Latchkey__Store__JobRecord *record);
-void lk_build_put_job_part(struct lk_request *request, Latchkey__Store__Change *change, uint32_t part,
-	Latchkey__Store__JobPartRecord *record);
-void lk_build_delete_job_part(struct lk_request *request, Latchkey__Store__Change *change, uint64_t job, uint32_t part);
 
 #endif

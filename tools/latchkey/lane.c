@@ -148,16 +148,6 @@ void lk_lane_send(struct lk_lane *lane, const uint8_t *request, size_t len)
 	move(lane, LANE_SENT);
 }
 
-bool lk_lane_is_busy(const struct lk_lane *lane)
-{
-	struct lk_lane *own = (struct lk_lane *)(uintptr_t)lane;
-
-	pthread_mutex_lock(&own->lock);
-	bool is_busy = own->state == LANE_SENT || own->state == LANE_ANSWERED;
-	pthread_mutex_unlock(&own->lock);
-	return is_busy;
-}
-
 enum lk_err lk_lane_wait(
 	struct lk_lane *lane, const uint8_t **ret_answer, size_t *ret_len, const struct lk_call **ret_call)
 {

@@ -27,9 +27,6 @@ void lk_lane_close(struct lk_lane *lane);
 /* Sends `request`, which is borrowed until its answer was waited for. The answer to the one before is gone. */
 void lk_lane_send(struct lk_lane *lane, const uint8_t *request, size_t len);
 
-/* Whether there is a call whose answer was not waited for. */
-bool lk_lane_is_busy(const struct lk_lane *lane);
-
 /*
  * Waits for the answer: its bytes, good until the next is sent. Any error of lk_channel_call_raw(); `*ret_call` then says why,
  * and is good as long. A daemon that asks to wait a little is asked again.
