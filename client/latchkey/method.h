@@ -35,6 +35,8 @@ struct lk_method {
 	const ProtobufCMessageDescriptor *response;
 	enum lk_effect effect;
 	bool large_request;
+	/* A caller that is granted own_only may call it. */
+	bool own;
 };
 
 #endif

@@ -16,6 +16,7 @@ static const domain seal_domains[] = {
 	[LK_SEAL_CURSOR] = "latchkey.cursor",
 	[LK_SEAL_REPLY] = "latchkey.reply",
 	[LK_SEAL_AUDIT] = "latchkey.audit",
+	[LK_SEAL_JWT] = "latchkey.jwt",
 };
 
 static_assert(LK_DIGEST_LEN == crypto_generichash_blake2b_BYTES, "a digest is BLAKE2b-256");

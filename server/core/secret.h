@@ -32,6 +32,8 @@ enum lk_seal_purpose {
 	LK_SEAL_CURSOR,
 	LK_SEAL_REPLY,
 	LK_SEAL_AUDIT,
+	/* The secrets that sign JWTs. */
+	LK_SEAL_JWT,
 };
 
 /*

@@ -79,6 +79,8 @@ static enum lk_err identify_root_key(struct lk_request *request, struct lk_span 
 	request->caller = (struct lk_caller){
 		.kind = LATCHKEY__V1__CALLER_KIND__CALLER_KIND_ROOT_KEY,
 		.name = name,
+		.subject = identity->owner,
+		.expire_us = verdict.head.expire_us,
 		.slot = verdict.head.slot,
 		.grant = grant,
 	};
@@ -105,7 +107,7 @@ static const char *name_of(struct lk_arena *arena, uid_t uid)
 
 enum lk_err lk_caller_identify(struct lk_request *request, const struct lk_peer *peer, struct lk_span credential)
 {
-	request->caller = (struct lk_caller){.name = "", .grant = &empty_grant};
+	request->caller = (struct lk_caller){.name = "", .subject = "", .grant = &empty_grant};
 	if (credential.len > 0) {
 		return identify_root_key(request, credential);
 	}
@@ -119,6 +121,7 @@ enum lk_err lk_caller_identify(struct lk_request *request, const struct lk_peer 
 	request->caller = (struct lk_caller){
 		.kind = LATCHKEY__V1__CALLER_KIND__CALLER_KIND_OPERATOR,
 		.name = name,
+		.subject = "",
 		.grant = &operator_grant,
 	};
 	return LK_OK;

@@ -24,15 +24,21 @@
 struct lk_caller {
 	/* UNSPECIFIED: nobody. */
 	Latchkey__V1__CallerKind kind;
-	/* As audit records name it: "uid:1000", "key:key_...", "" for nobody. */
+	/* As audit records name it: "uid:1000", "key:key_...", "jwt:ISSUER:SUBJECT", "" for nobody. */
 	const char *name;
 	/* The slot of a root key; 0 of anyone else. */
 	uint64_t slot;
 	/* The digest of its secret, which may be the one before the newest. */
 	uint8_t digest[LK_DIGEST_LEN];
+	/* Who it is to the keys: the owner of a root key, the subject of a JWT; "" of anyone else. */
+	const char *subject;
+	/* When the credential ends; 0: not by itself. */
+	int64_t expire_us;
 	/* What the caller may do. Never NULL: nobody's is empty, an operator's is everything. */
 	const Latchkey__Store__GrantRecord *grant;
 };
+
+struct lk_expressions;
 
 struct lk_request {
 	/* Lives until the reply is sent; wiped then. */
@@ -40,6 +46,8 @@ struct lk_request {
 	/* Everything that is wrong with the request; any at all make the answer INVALID_ARGUMENT. */
 	struct lk_faults faults;
 	struct lk_store *store;
+	/* The permission expressions that were compiled lately; NULL: each is compiled anew. */
+	struct lk_expressions *expressions;
 	/* The state to read. */
 	struct lk_txn *txn;
 	struct lk_caller caller;

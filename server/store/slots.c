@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,23 +31,13 @@ enum header_state {
 	STATE_LIVE = 1,
 };
 
-struct slot {
-	_Atomic uint64_t usage_count;
-	_Atomic int64_t last_used_us;
-	/* Credits: the refill period that `spent` counts in. */
-	_Atomic uint64_t period;
-	_Atomic uint64_t spent;
-	/* Of each rate limit, the theoretical arrival time of GCRA. */
-	_Atomic int64_t limit_clock_us[LK_SLOT_LIMITS];
-};
-
 _Static_assert(sizeof(struct header) == 64, "a header is a line");
-_Static_assert(sizeof(struct slot) == 64, "a slot is a line");
+_Static_assert(sizeof(struct lk_slot) == 64, "a slot is a line");
 
 struct lk_slots {
 	int file;
 	/* Line 0 is the header, line n is slot n. */
-	struct slot *lines;
+	struct lk_slot *lines;
 	size_t mapped;
 	uint64_t max_slots;
 	/* Bytes of the file that are on the disk. Moved by the writer, read by sync. */
@@ -100,12 +89,12 @@ static enum lk_err check_header(const struct header *header, const uint8_t *stor
 
 static enum lk_err map_file(struct lk_slots *slots, uint64_t max_slots, char *message)
 {
-	if (max_slots >= SIZE_MAX / sizeof(struct slot)) {
+	if (max_slots >= SIZE_MAX / sizeof(struct lk_slot)) {
 		return complain(
 			message, LK_FAILED_PRECONDITION, "max_slots is more than memory has addresses: lower it");
 	}
 	slots->max_slots = max_slots;
-	slots->mapped = (size_t)(max_slots + 1) * sizeof(struct slot);
+	slots->mapped = (size_t)(max_slots + 1) * sizeof(struct lk_slot);
 	void *map = mmap(NULL, slots->mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, slots->file, 0);
 	if (map == MAP_FAILED) {
 		return complain(message, lk_err_from_errno(errno), strerror(errno));
@@ -140,7 +129,7 @@ static enum lk_err adopt_file(struct lk_slots *slots, bool make, const uint8_t *
 		return complain(message, lk_err_from_errno(errno), strerror(errno));
 	}
 	atomic_store(&slots->allocated, (uint64_t)status.st_size);
-	if (!make && (uint64_t)status.st_size < (last_slot + 1) * sizeof(struct slot)) {
+	if (!make && (uint64_t)status.st_size < (last_slot + 1) * sizeof(struct lk_slot)) {
 		return complain(message, LK_CORRUPT,
 			"shorter than its store needs, so usage counts are lost; restore both from one backup");
 	}
@@ -227,7 +216,7 @@ enum lk_err lk_slots_reserve(struct lk_slots *slots, uint64_t last_slot)
 	if (last_slot > slots->max_slots) {
 		return LK_FULL;
 	}
-	uint64_t needed = (last_slot + 1) * sizeof(struct slot);
+	uint64_t needed = (last_slot + 1) * sizeof(struct lk_slot);
 	if (needed <= allocated) {
 		return LK_OK;
 	}
@@ -247,17 +236,17 @@ enum lk_err lk_slots_reserve(struct lk_slots *slots, uint64_t last_slot)
 	return LK_OK;
 }
 
-/* The line of a slot; NULL where none is on the disk: a damaged record must not lead out of the file, or into its header. */
-static struct slot *line_of(const struct lk_slots *slots, uint64_t slot)
+/* None that is not on the disk: a damaged record must not lead out of the file, or into its header. */
+struct lk_slot *lk_slots_at(const struct lk_slots *slots, uint64_t slot)
 {
-	uint64_t lines = atomic_load_explicit(&slots->allocated, memory_order_relaxed) / sizeof(struct slot);
+	uint64_t lines = atomic_load_explicit(&slots->allocated, memory_order_relaxed) / sizeof(struct lk_slot);
 
 	return slot > 0 && slot < lines && slot <= slots->max_slots ? &slots->lines[slot] : NULL;
 }
 
 void lk_slots_use(struct lk_slots *slots, uint64_t slot, int64_t now_us)
 {
-	struct slot *line = line_of(slots, slot);
+	struct lk_slot *line = lk_slots_at(slots, slot);
 
 	if (line == NULL) {
 		return;
@@ -273,7 +262,7 @@ void lk_slots_use(struct lk_slots *slots, uint64_t slot, int64_t now_us)
 
 struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot)
 {
-	const struct slot *line = line_of(slots, slot);
+	const struct lk_slot *line = lk_slots_at(slots, slot);
 
 	if (line == NULL) {
 		return (struct lk_usage){0};

@@ -8,6 +8,7 @@
 #ifndef LK_SERVER_STORE_SLOTS_H
 #define LK_SERVER_STORE_SLOTS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,10 +19,21 @@
 
 #define LK_STORE_ID_LEN 16
 
-/* Limits of its own are kept in a slot: the number of rate limits that a key may have. */
-#define LK_SLOT_LIMITS 4
+/* Limits of its own are kept in a slot: the number of rate limits that a key, or an owner, may have. */
+#define LK_SLOT_CLOCKS 4
 
 struct lk_slots;
+
+/* What a key, or an owner with limits, has consumed. Touched by any number of processes at once. */
+struct lk_slot {
+	_Atomic uint64_t usage_count;
+	_Atomic int64_t last_used_us;
+	/* Credits: what was spent, and in which epoch (core/credits.h). */
+	_Atomic uint64_t spent;
+	uint64_t reserved;
+	/* Of each rate limit, the theoretical arrival time of GCRA, and of which generation it is (core/limit.h). */
+	_Atomic uint64_t clocks[LK_SLOT_CLOCKS];
+};
 
 /* What a key has consumed, read at one moment. */
 struct lk_usage {
@@ -50,6 +62,12 @@ LK_MUST_CHECK enum lk_err lk_slots_reserve(struct lk_slots *slots, uint64_t last
 
 /* Counts one use of the key in `slot` at `now_us`; nothing where there is no such slot. Any thread, never blocks. */
 void lk_slots_use(struct lk_slots *slots, uint64_t slot, int64_t now_us);
+
+/*
+ * The slot itself, for charge.h; NULL where there is none. Any thread, never blocks. Good as long as `slots`, whose lines no
+ * const protects: they are everybody's.
+ */
+struct lk_slot *lk_slots_at(const struct lk_slots *slots, uint64_t slot);
 
 /* Reads a slot; all zero where there is none. Any thread, never blocks. */
 struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot);

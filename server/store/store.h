@@ -26,7 +26,7 @@ struct lk_slots;
 struct lk_store;
 
 /* The layout of the tables that this daemon reads and writes. */
-#define LK_STORE_SCHEMA 2
+#define LK_STORE_SCHEMA 3
 /* LMDB's reader slots; the same for every process that opens the environment. */
 #define LK_STORE_READERS 4096
 /* Room for a message about a store that could not be opened. */

@@ -29,6 +29,12 @@ const struct lk_table_info lk_tables[LK_TABLE_COUNT] = {
 	[LK_TABLE_AUDIT_BY_KEY] = {"audit_by_key", 0},
 	[LK_TABLE_KEY_GONE] = {"key_gone", 0},
 	[LK_TABLE_CLOSED] = {"closed", 0},
+	[LK_TABLE_ROLE] = {"role", 0},
+	[LK_TABLE_ROLE_BY_ID] = {"role_by_id", 0},
+	[LK_TABLE_ROLE_USE] = {"role_use", 0},
+	[LK_TABLE_OWNER] = {"owner", 0},
+	[LK_TABLE_OWNER_LIMITS] = {"owner_limits", 0},
+	[LK_TABLE_GATE_CIDRS] = {"gate_cidrs", 0},
 	[LK_TABLE_JOB] = {"job", 0},
 	[LK_TABLE_JOB_PART] = {"job_part", 0},
 	[LK_TABLE_REPLY] = {"reply", 0},
@@ -56,6 +62,15 @@ static void append_u64(struct lk_key *key, uint64_t number)
 	uint64_t big = htobe64(number);
 
 	append(key, &big, sizeof big);
+}
+
+/* A hash in place of the name, which may be longer than a key. */
+static void append_owner(struct lk_key *key, const char *owner, size_t owner_len)
+{
+	uint8_t hash[OWNER_HASH_LEN];
+
+	crypto_generichash(hash, sizeof hash, (const uint8_t *)owner, owner_len, NULL, 0);
+	append(key, hash, sizeof hash);
 }
 
 struct lk_key lk_key_meta(const char *what)
@@ -100,6 +115,22 @@ struct lk_key lk_key_keyspace_by_id(uint32_t tenant, const char *id)
 	struct lk_key key = lk_key_u32(tenant);
 
 	append(&key, id, strlen(id));
+	return key;
+}
+
+struct lk_key lk_key_role_by_id(uint32_t tenant, const char *id)
+{
+	struct lk_key key = lk_key_u32(tenant);
+
+	append(&key, id, strlen(id));
+	return key;
+}
+
+struct lk_key lk_key_owner(uint32_t tenant, const char *owner, size_t owner_len)
+{
+	struct lk_key key = lk_key_u32(tenant);
+
+	append_owner(&key, owner, owner_len);
 	return key;
 }
 
@@ -150,11 +181,9 @@ struct lk_key lk_key_by_create(uint32_t keyspace, int64_t create_us, uint64_t sl
 
 struct lk_key lk_key_by_owner_prefix(uint32_t keyspace, const char *owner)
 {
-	uint8_t hash[OWNER_HASH_LEN];
 	struct lk_key key = lk_key_u32(keyspace);
 
-	crypto_generichash(hash, sizeof hash, (const uint8_t *)owner, strlen(owner), NULL, 0);
-	append(&key, hash, sizeof hash);
+	append_owner(&key, owner, strlen(owner));
 	return key;
 }
 

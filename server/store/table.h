@@ -64,6 +64,18 @@ enum lk_table {
 	LK_TABLE_KEY_GONE,
 	/* whether it is a tenant, number -> nothing; the keyspaces and tenants that are closed, for the reaper */
 	LK_TABLE_CLOSED,
+	/* role number -> RoleRecord */
+	LK_TABLE_ROLE,
+	/* tenant number, role id -> role number */
+	LK_TABLE_ROLE_BY_ID,
+	/* role number -> how many keys have it: apart from the record, which a new key does not change */
+	LK_TABLE_ROLE_USE,
+	/* tenant number, hash of the owner -> OwnerRecord; whoever reads one by its name compares the record's */
+	LK_TABLE_OWNER,
+	/* as above -> what Verify asks of the owner (rules.h) */
+	LK_TABLE_OWNER_LIMITS,
+	/* keyspace number -> the addresses that its keys may be used from (rules.h), of a keyspace that has such a list */
+	LK_TABLE_GATE_CIDRS,
 	/* job number -> JobRecord */
 	LK_TABLE_JOB,
 	/* job number, part -> JobPartRecord */
@@ -96,6 +108,9 @@ struct lk_key lk_key_u64(uint64_t number);
 /* Of every table whose key is an id alone: a key's as its 16 bytes (core/id.h), which take half the room; any other as it is. */
 struct lk_key lk_key_id(const char *id);
 struct lk_key lk_key_keyspace_by_id(uint32_t tenant, const char *id);
+struct lk_key lk_key_role_by_id(uint32_t tenant, const char *id);
+/* Of both tables of owners. The name need not end in a NUL. */
+struct lk_key lk_key_owner(uint32_t tenant, const char *owner, size_t owner_len);
 struct lk_key lk_key_verdict(const uint8_t digest[static LK_DIGEST_LEN]);
 struct lk_key lk_key_by_number(uint32_t tenant, uint64_t number);
 struct lk_key lk_key_by_name(uint32_t keyspace, const char *name, bool revoked, uint64_t slot);

@@ -29,7 +29,7 @@ struct lk_walk {
 	MDB_val value;
 };
 
-_Static_assert(sizeof(struct lk_head) == 88, "the head is stored as it lies");
+_Static_assert(sizeof(struct lk_head) == 96, "the head is stored as it lies");
 
 static bool usable(const struct lk_txn *txn)
 {

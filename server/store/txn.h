@@ -62,6 +62,9 @@ struct lk_head {
 	/* Numbers are never used twice: these are the last that were. */
 	uint32_t last_tenant;
 	uint32_t last_keyspace;
+	uint32_t last_role;
+	/* How many owners have limits: where there are none, no verdict looks for them. */
+	uint32_t owners;
 	uint64_t last_slot;
 	uint64_t last_audit;
 	uint64_t last_job;

@@ -14,7 +14,7 @@ static size_t record_len(const struct lk_verdict_head *head)
 {
 	size_t until_len = (head->flags & LK_VERDICT_REPLACED) != 0 ? sizeof(int64_t) : 0;
 
-	return sizeof *head + head->identity_len + head->grant_len + until_len;
+	return sizeof *head + head->identity_len + head->grant_len + head->rules_len + until_len;
 }
 
 /* Reads the head at `offset` of the records of one key; false where what is there is no record. */
@@ -59,9 +59,10 @@ bool lk_verdict_find(struct lk_txn *txn, const uint8_t digest[static LK_DIGEST_L
 	}
 	ret_verdict->identity = records.data + offset + sizeof ret_verdict->head;
 	ret_verdict->grant = ret_verdict->identity + ret_verdict->head.identity_len;
+	ret_verdict->rules = ret_verdict->grant + ret_verdict->head.grant_len;
 	ret_verdict->replaced_until_us = 0;
 	if ((ret_verdict->head.flags & LK_VERDICT_REPLACED) != 0) {
-		memcpy(&ret_verdict->replaced_until_us, ret_verdict->grant + ret_verdict->head.grant_len,
+		memcpy(&ret_verdict->replaced_until_us, ret_verdict->rules + ret_verdict->head.rules_len,
 			sizeof ret_verdict->replaced_until_us);
 	}
 	return true;

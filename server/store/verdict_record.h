@@ -38,22 +38,26 @@ struct lk_verdict_head {
 	/* 0: from the start. */
 	int64_t not_before_us;
 	uint32_t keyspace;
-	/* What follows the head: the KeyIdentity, packed, its length before it as protobuf writes it; then a GrantRecord, packed; of a
-	 * secret that was replaced, 8 bytes. */
+	/* What follows the head: the KeyIdentity, packed, its length before it as protobuf writes it; then a GrantRecord, packed; then
+	 * the key's rules (rules.h); of a secret that was replaced, 8 bytes. */
 	uint32_t identity_len;
 	uint16_t grant_len;
 	/* Latchkey__Store__StoredState */
 	uint8_t state;
 	/* enum lk_verdict_flag */
 	uint8_t flags;
-	uint8_t reserved[4];
+	/* 0: it has none, like most keys. */
+	uint16_t rules_len;
+	uint8_t reserved[2];
 };
 
 /* What every verdict asks of the key's keyspace and tenant. */
 struct lk_gate {
 	uint32_t tenant;
 	/* Not 0: the keyspace, or its tenant, was deleted, and none of its keys is there any more. */
-	uint32_t closed;
+	uint16_t closed;
+	/* Not 0: the keyspace has a list of addresses, in LK_TABLE_GATE_CIDRS. */
+	uint16_t has_cidrs;
 	/* Keys by stored state. */
 	uint64_t active;
 	uint64_t suspended;
@@ -68,6 +72,8 @@ struct lk_verdict {
 	struct lk_verdict_head head;
 	const uint8_t *identity;
 	const uint8_t *grant;
+	/* head.rules_len bytes, for rules.h. */
+	const uint8_t *rules;
 	/* Of a secret that was replaced; else 0. */
 	int64_t replaced_until_us;
 };

@@ -28,6 +28,7 @@ static const char source_template[] =
 	"\t.response = &@response_lower@__descriptor,\n"
 	"\t.effect = @effect@,\n"
 	"\t.large_request = @large_request@,\n"
+	"\t.own = @own@,\n"
 	"};\n"
 	"\n"
 	"enum lk_err @method@(struct lk_channel *channel,\n"
@@ -74,7 +75,8 @@ static void emit_method(
 	LK_TEXT_EXPAND(text, pattern, {"comment", lk_text_comment(emit->pool, "", method->element.comment)},
 		{"method", method->c_name}, {"name", lk_text_literal(emit->pool, method->wire_name)},
 		{"access", lk_text_literal(emit->pool, method->rule.access)}, {"effect", effects[method->rule.effect]},
-		{"large_request", method->rule.large_request ? "true" : "false"}, {"request", method->request->c_type},
+		{"large_request", method->rule.large_request ? "true" : "false"},
+		{"own", method->rule.own ? "true" : "false"}, {"request", method->request->c_type},
 		{"response", method->response->c_type}, {"request_lower", method->request->c_lower},
 		{"response_lower", method->response->c_lower});
 }

@@ -142,6 +142,9 @@ static bool set_method_rule(struct lk_report *report, void *rule, const struct w
 	case 3:
 		method->large_request = field->value != 0;
 		return true;
+	case 4:
+		method->own = field->value != 0;
+		return true;
 	default:
 		return false;
 	}

@@ -31,6 +31,7 @@ struct lk_method_rule {
 	/* Below LK_RULE_EFFECT_COUNT. */
 	uint32_t effect;
 	bool large_request;
+	bool own;
 };
 
 /* latchkey.v1.FieldRule */

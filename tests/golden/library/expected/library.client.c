@@ -8,6 +8,7 @@ const struct lk_method golden_library_v1_book_create_method = {
 	.response = &golden__library__v1__create_book_response__descriptor,
 	.effect = LK_EFFECT_WRITE,
 	.large_request = false,
+	.own = false,
 };
 
 enum lk_err golden_library_v1_book_create(struct lk_channel *channel,
@@ -48,6 +49,7 @@ const struct lk_method golden_library_v1_book_list_method = {
 	.response = &golden__library__v1__list_books_response__descriptor,
 	.effect = LK_EFFECT_SCAN,
 	.large_request = false,
+	.own = false,
 };
 
 enum lk_err golden_library_v1_book_list(struct lk_channel *channel,
@@ -88,6 +90,7 @@ const struct lk_method golden_library_v1_book_delete_method = {
 	.response = &golden__library__v1__delete_books_response__descriptor,
 	.effect = LK_EFFECT_WRITE,
 	.large_request = true,
+	.own = false,
 };
 
 enum lk_err golden_library_v1_book_delete(struct lk_channel *channel,
@@ -128,6 +131,7 @@ const struct lk_method golden_library_v1_book_update_method = {
 	.response = &golden__library__v1__create_book_response__descriptor,
 	.effect = LK_EFFECT_WRITE,
 	.large_request = false,
+	.own = false,
 };
 
 enum lk_err golden_library_v1_book_update(struct lk_channel *channel,
@@ -168,6 +172,7 @@ const struct lk_method golden_library_v1_book_import_method = {
 	.response = &golden__library__v1__import_books_response__descriptor,
 	.effect = LK_EFFECT_BULK,
 	.large_request = true,
+	.own = false,
 };
 
 enum lk_err golden_library_v1_book_import(struct lk_channel *channel,
@@ -208,6 +213,7 @@ const struct lk_method golden_library_v1_desk_who_am_i_method = {
 	.response = &golden__library__v1__readers__descriptor,
 	.effect = LK_EFFECT_READ,
 	.large_request = false,
+	.own = false,
 };
 
 enum lk_err golden_library_v1_desk_who_am_i(struct lk_channel *channel,

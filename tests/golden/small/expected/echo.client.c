@@ -8,6 +8,7 @@ const struct lk_method golden_echo_echo_echo_method = {
 	.response = &golden__echo__echo_response__descriptor,
 	.effect = LK_EFFECT_READ,
 	.large_request = false,
+	.own = false,
 };
 
 enum lk_err golden_echo_echo_echo(struct lk_channel *channel,

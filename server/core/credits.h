@@ -1,0 +1,89 @@
+/*
+ * Credits: what a key may spend, and what it has spent. Pure: the clock and the slot's word are parameters.
+ *
+ * The record says what can be spent: `balance` from `since_us` on, in `epoch`, and what is added later. The slot's word says what was
+ * spent: the epoch in its upper 16 bits, the sum in the lower 48. A word of an older epoch counts as nothing spent; one of a newer
+ * epoch means that the record is from a snapshot that is out of date. 0 with epoch 0 is a slot that never spent.
+ *
+ * A refill that replaces begins a new epoch at each of its instants, so that what was spent before is forgotten without a write; one
+ * that adds stays in its epoch, and what can be spent grows. Epochs wrap around: of two, that is newer which is less than half of all
+ * ahead. A new balance that is set takes a new epoch only where something was spent in the present one, so they never run far ahead
+ * of a slot that is not used.
+ */
+#ifndef LK_SERVER_CORE_CREDITS_H
+#define LK_SERVER_CORE_CREDITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "latchkey/store/record.pb-c.h"
+#include "latchkey/v1/limit.pb-c.h"
+#include "server/core/faults.h"
+
+#define LK_CREDITS_MAX        1000000000000
+#define LK_CREDITS_REFILL_MAX 10000000000
+
+/* Credits as verdict records hold them: laid out as they lie in memory, without padding. */
+struct lk_credits {
+	uint64_t balance;
+	int64_t since_us;
+	uint64_t refill_amount;
+	uint16_t epoch;
+	/* Latchkey__Store__RefillInterval, Latchkey__Store__RefillMode */
+	uint8_t interval;
+	uint8_t mode;
+	uint8_t reserved[4];
+};
+
+enum lk_credits_answer {
+	LK_CREDITS_PASS,
+	LK_CREDITS_REFUSE,
+	/* The word is of a newer epoch. */
+	LK_CREDITS_MOVED,
+};
+
+/*
+ * Whether `cost` can be spent at `now_us` by a slot whose word is `spent`, and the word then; untouched unless it passes.
+ * `ret_remaining`: of a cost that passes, after it; else as it is.
+ */
+enum lk_credits_answer lk_credits_take(const struct lk_credits *credits, uint64_t spent, uint64_t cost, int64_t now_us,
+	uint64_t *ret_spent, uint64_t *ret_remaining);
+
+/* The word with `cost` given back; false where it is of another epoch than at `charged`, and there is nothing to give back. */
+bool lk_credits_give_back(uint64_t spent, uint64_t charged, uint64_t cost, uint64_t *ret_spent);
+
+/* When the next refill after `now_us` comes; 0: none does. */
+int64_t lk_credits_next_refill(const struct lk_credits *credits, int64_t now_us);
+
+/*
+ * Checks credits that are given, every fault under `field` ("credits"), and makes them a record that counts from `now_us` on, in the arena
+ * of `faults`. `before` (NULL: none) and the slot's word decide about its epoch. NULL where `given` is, and where the arena is
+ * exhausted.
+ */
+Latchkey__Store__CreditsRecord *lk_credits_check(struct lk_faults *faults, const char *field,
+	const Latchkey__V1__Credits *given, const Latchkey__Store__CreditsRecord *before, uint64_t spent,
+	int64_t now_us);
+
+/* What AdjustCredits does. */
+enum lk_credits_adjustment {
+	LK_CREDITS_SET,
+	LK_CREDITS_ADD,
+	LK_CREDITS_TAKE,
+};
+
+/*
+ * Changes a record to what it is after the adjustment at `now_us`, by a slot whose word is `spent`: a balance over LK_CREDITS_MAX ends
+ * there, one below 0 at 0. Its refill goes on by its calendar. What is spent between the reading of the word and the commit is
+ * kept: it counts against the new balance.
+ */
+void lk_credits_adjust(Latchkey__Store__CreditsRecord *record, enum lk_credits_adjustment adjustment, uint64_t amount,
+	uint64_t spent, int64_t now_us);
+
+/* As a verdict record holds it. */
+struct lk_credits lk_credits_of_record(const Latchkey__Store__CreditsRecord *record);
+
+/* The record as the API shows it at `now_us`, by a slot whose word is `spent`; NULL where `record` is, and where the arena is exhausted. */
+Latchkey__V1__Credits *lk_credits_to_api(
+	struct lk_arena *arena, const Latchkey__Store__CreditsRecord *record, uint64_t spent, int64_t now_us);
+
+#endif
