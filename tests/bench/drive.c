@@ -2,7 +2,10 @@
  * Drives a server with Verify requests: one REQ socket, so many contexts, each with one request under way all the time, for so
  * many seconds. Every reply must have the bytes of a verdict that is VALID, or, of an echo, as many bytes.
  *
- *	bench_drive URL TOKENS CONTEXTS SECONDS verify|echo
+ *	bench_drive URL TOKENS CONTEXTS SECONDS verify|gates|echo
+ *
+ * gates: as verify, of keys that bench_load gave rules, with an expression that their permissions fulfil and an address that their list
+ * holds; every limit is charged.
  *
  * Prints one JSON object: requests per second, the latencies p50, p99 and p999 in microseconds, and the bytes of a request and of
  * a reply.
@@ -25,10 +28,14 @@
 /* Latencies are counted by the microsecond; what takes longer than all of these counts as the longest. */
 #define BUCKETS 100000
 
+/* Texts of messages are not const in protobuf-c's types; nothing writes to them. */
+#define TEXT(text) ((char *)(uintptr_t)(text))
+
 struct driver {
 	char **tokens;
 	size_t n_tokens;
 	bool verify;
+	bool gates;
 	_Atomic bool over;
 	_Atomic unsigned running;
 	_Atomic uint64_t answered;
@@ -73,6 +80,10 @@ static nng_msg *make_request(struct context *context)
 	nng_msg *message = NULL;
 
 	verify.token = driver->tokens[next_random(context) % driver->n_tokens];
+	if (driver->gates) {
+		verify.permission_expression = TEXT("agents:install AND (chat:history OR chat:chat)");
+		verify.client_ip = TEXT("10.1.2.3");
+	}
 	struct lk_request_envelope envelope = {
 		.method = {(const uint8_t *)method, sizeof method - 1},
 		.timeout_ms = 5000,
@@ -183,11 +194,12 @@ int main(int argc, char **argv)
 	static struct driver driver = {.lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
 	nng_socket socket = NNG_SOCKET_INITIALIZER;
 
-	CHECK_MSG(argc == 6, "bench_drive URL TOKENS CONTEXTS SECONDS verify|echo");
+	CHECK_MSG(argc == 6, "bench_drive URL TOKENS CONTEXTS SECONDS verify|gates|echo");
 	size_t n_contexts = strtoul(argv[3], NULL, 10);
 	struct timespec run = {.tv_sec = strtol(argv[4], NULL, 10)};
 	struct context *contexts = calloc(n_contexts, sizeof *contexts);
-	driver.verify = strcmp(argv[5], "verify") == 0;
+	driver.gates = strcmp(argv[5], "gates") == 0;
+	driver.verify = driver.gates || strcmp(argv[5], "verify") == 0;
 	read_tokens(&driver, argv[2]);
 	CHECK(contexts != NULL && n_contexts > 0 && nng_req0_open(&socket) == 0);
 	CHECK(nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE) == 0);

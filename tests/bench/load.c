@@ -2,7 +2,10 @@
  * Fills a fresh data directory with keys, by the store's own apply, ten thousand a commit; writes their tokens to a file, one a
  * line.
  *
- *	bench_load DIR KEYS TOKENS
+ *	bench_load DIR KEYS TOKENS [RULED]
+ *
+ * RULED: every second key has permissions, a rate limit that nobody reaches and a list of addresses, and its token goes to that
+ * file.
  */
 #include <inttypes.h>
 #include <sodium.h>
@@ -77,10 +80,32 @@ static uint32_t put_keyspace(struct lk_txn *txn, struct lk_arena *arena, uint32_
 	return keyspace.number;
 }
 
-/* One key like those of a service: a name, an owner, an expiry in a year. */
-static void put_key(struct lk_store *store, struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant,
-	uint32_t keyspace, uint64_t number, FILE *tokens)
+/* What bench_drive asks of a key: see there. */
+static void add_rules(Latchkey__Store__KeyRecord *key, Latchkey__Store__RateLimitRecord **limits)
 {
+	static char *permissions[] = {
+		TEXT("agents:list"), TEXT("agents:install"), TEXT("chat:*"), TEXT("storage:upload")};
+	static char *cidrs[] = {TEXT("192.0.2.0/24"), TEXT("10.0.0.0/8"), TEXT("2001:db8::/32")};
+
+	latchkey__store__rate_limit_record__init(limits[0]);
+	limits[0]->name = TEXT("requests");
+	limits[0]->limit = 1000000;
+	limits[0]->burst = 1000000;
+	limits[0]->period_us = 1000000;
+	key->permissions = permissions;
+	key->n_permissions = sizeof permissions / sizeof permissions[0];
+	key->allowed_cidrs = cidrs;
+	key->n_allowed_cidrs = sizeof cidrs / sizeof cidrs[0];
+	key->rate_limits = limits;
+	key->n_rate_limits = 1;
+}
+
+/* One key like those of a service: a name, an owner, an expiry in a year; and rules, where it is a ruled one. */
+static void put_key(struct lk_store *store, struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant,
+	uint32_t keyspace, uint64_t number, bool ruled, FILE *tokens)
+{
+	Latchkey__Store__RateLimitRecord limit;
+	Latchkey__Store__RateLimitRecord *limits[] = {&limit};
 	Latchkey__Store__KeyRecord key = LATCHKEY__STORE__KEY_RECORD__INIT;
 	Latchkey__Store__Mutation mutation = LATCHKEY__STORE__MUTATION__INIT;
 	uint8_t random[LK_KEY_ID_RANDOM_LEN] = {0};
@@ -110,6 +135,9 @@ static void put_key(struct lk_store *store, struct lk_txn *txn, struct lk_arena 
 	key.expire_us = now + (number % SOON_OF == 0 ? INT64_C(10) : INT64_C(365)) * 86400 * 1000000;
 	key.created_by = TEXT("uid:0");
 	key.digest = (ProtobufCBinaryData){sizeof digest, digest};
+	if (ruled) {
+		add_rules(&key, limits);
+	}
 	mutation.what_case = LATCHKEY__STORE__MUTATION__WHAT_PUT_KEY;
 	mutation.put_key = &key;
 	apply(txn, arena, &mutation);
@@ -124,25 +152,28 @@ int main(int argc, char **argv)
 	struct lk_txn *txn = NULL;
 	struct lk_arena arena = {0};
 
-	CHECK_MSG(argc == 4, "bench_load DIR KEYS TOKENS");
+	CHECK_MSG(argc == 4 || argc == 5, "bench_load DIR KEYS TOKENS [RULED]");
 	uint64_t keys = strtoull(argv[2], NULL, 10);
 	FILE *tokens = fopen(argv[3], "w");
+	FILE *ruled = argc == 5 ? fopen(argv[4], "w") : NULL;
 	struct lk_store_options options = {.dir = argv[1], .now_us = now_us()};
 	CHECK_MSG(tokens != NULL, argv[3]);
+	CHECK_MSG(argc == 4 || ruled != NULL, argv[4]);
 	CHECK_MSG(lk_store_open(&options, &store, message) == LK_OK, message);
 	CHECK(lk_arena_init(&arena, 64 << 10, 1 << 20) == LK_OK);
 	CHECK(lk_write_begin(store, &txn) == LK_OK);
 	uint32_t tenant = put_tenant(txn, &arena);
 	uint32_t keyspace = put_keyspace(txn, &arena, tenant);
 	for (uint64_t i = 1; i <= keys; i++) {
-		put_key(store, txn, &arena, tenant, keyspace, i, tokens);
+		bool is_ruled = ruled != NULL && i % 2 == 0;
+		put_key(store, txn, &arena, tenant, keyspace, i, is_ruled, is_ruled ? ruled : tokens);
 		if (i % BATCH == 0 && i < keys) {
 			CHECK(lk_write_commit(txn) == LK_OK);
 			CHECK(lk_write_begin(store, &txn) == LK_OK);
 		}
 	}
 	CHECK(lk_write_commit(txn) == LK_OK);
-	CHECK(fclose(tokens) == 0);
+	CHECK(fclose(tokens) == 0 && (ruled == NULL || fclose(ruled) == 0));
 	lk_arena_done(&arena);
 	lk_store_close(store);
 	return 0;
