@@ -1,7 +1,5 @@
 /*
  * B. Workspace tokens linked to a product (`prod_`): a workspace is a tenant, and a product a keyspace of it.
- *
- * What a token is limited to (resources and operations) is stored and told here; Verify asks for it elsewhere.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -268,6 +266,83 @@ static void test_workspace_limits_are_stored_and_told(void **state)
 	}
 }
 
+/* Whether a token may be used where the product asks for this. */
+static Latchkey__V1__VerifyCode verdict_for(struct caller *caller, const char *token, const char *expression)
+{
+	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
+
+	request.token = TEXT(token);
+	request.keyspace = TEXT(PRODUCT);
+	request.permission_expression = TEXT(expression);
+	const Latchkey__V1__VerifyKeyResponse *response = caller_ask(caller, &latchkey_v1_key_verify_method, &request);
+	assert_answered(caller);
+	assert_int_equal(response->valid, response->code == VERDICT(VALID));
+	return response->code;
+}
+
+/* Every operation of every resource, asked for one by one: those that the token is limited to, and no others. */
+static void test_workspace_token_may_do_what_it_is_limited_to(void **state)
+{
+	static const char *const operations[] = {"agents:list", "agents:install", "agents:update", "agents:delete",
+		"executions:list", "webhooks:send", "integrations:list", "integrations:create", "integrations:update",
+		"integrations:delete", "knowledge_base:list", "knowledge_base:search", "triggers:list",
+		"triggers:execute", "triggers:details", "chat:chat", "chat:history", "storage:upload",
+		"storage:download", "storage:delete", "storage:list"};
+	static const char *const permissions[] = {"agents:list", "agents:install", "triggers:*", "storage:upload"};
+	static const char allowed[] = "agents:list agents:install triggers:list triggers:execute triggers:details "
+				      "storage:upload ";
+	struct stage *stage = *state;
+	struct caller *caller = open_workspace(stage);
+	char found[sizeof allowed + 256] = "";
+	const Latchkey__V1__CreateKeyResponse *made = say_create(caller,
+		&(struct new_key){
+			.keyspace = PRODUCT, .name = "Limited", .permissions = permissions, .n_permissions = 4});
+
+	assert_answered(caller);
+	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+		Latchkey__V1__VerifyCode code = verdict_for(caller, made->token, operations[i]);
+		assert_true(code == VERDICT(VALID) || code == VERDICT(INSUFFICIENT_PERMISSIONS));
+		if (code == VERDICT(VALID)) {
+			(void)strncat(found, operations[i], sizeof found - strlen(found) - 1);
+			(void)strncat(found, " ", sizeof found - strlen(found) - 1);
+		}
+	}
+	assert_string_equal(found, allowed);
+	assert_int_equal(
+		verdict_for(caller, made->token, "agents:install and (chat:chat or triggers:execute)"), VERDICT(VALID));
+	assert_int_equal(verdict_for(caller, made->token, "agents:install and chat:chat or chat:history"),
+		VERDICT(INSUFFICIENT_PERMISSIONS));
+	/* A call that was refused was none. */
+	assert_int_equal(say_get(caller, NULL, made->key->id)->usage_count, 7);
+}
+
+/* What a token may do is changed, and the next call knows. */
+static void test_workspace_limits_change_at_once(void **state)
+{
+	static const char *const permissions[] = {"agents:list"};
+	static char *wider[] = {TEXT("agents:*")};
+	static const char *const changed[] = {"permissions", NULL};
+	struct stage *stage = *state;
+	struct caller *caller = open_workspace(stage);
+	Latchkey__V1__Key key = LATCHKEY__V1__KEY__INIT;
+	const Latchkey__V1__CreateKeyResponse *made = say_create(caller,
+		&(struct new_key){
+			.keyspace = PRODUCT, .name = "Limited", .permissions = permissions, .n_permissions = 1});
+
+	assert_answered(caller);
+	assert_int_equal(verdict_for(caller, made->token, "agents:delete"), VERDICT(INSUFFICIENT_PERMISSIONS));
+	key.id = made->key->id;
+	key.permissions = wider;
+	key.n_permissions = 1;
+	(void)say_update(caller, NULL, &key, changed, NULL);
+	assert_answered(caller);
+	assert_int_equal(verdict_for(caller, made->token, "agents:delete"), VERDICT(VALID));
+	key.n_permissions = 0;
+	(void)say_update(caller, NULL, &key, changed, NULL);
+	assert_answered(caller);
+	assert_int_equal(verdict_for(caller, made->token, "agents:delete"), VERDICT(INSUFFICIENT_PERMISSIONS));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +355,8 @@ int main(void)
 		PLAY(test_workspace_revoked_is_for_good),
 		PLAY(test_workspace_status_survives_a_restart),
 		PLAY(test_workspace_limits_are_stored_and_told),
+		PLAY(test_workspace_token_may_do_what_it_is_limited_to),
+		PLAY(test_workspace_limits_change_at_once),
 	};
 
 	return cmocka_run_group_tests_name("workspace tokens", tests, NULL, NULL);
