@@ -82,6 +82,13 @@ const Latchkey__V1__CreateKeyResponse *say_create(struct caller *caller, const s
 	}
 	request.permissions = (char **)(uintptr_t)key->permissions;
 	request.n_permissions = key->n_permissions;
+	request.roles = (char **)(uintptr_t)key->roles;
+	request.n_roles = key->n_roles;
+	request.allowed_cidrs = (char **)(uintptr_t)key->allowed_cidrs;
+	request.n_allowed_cidrs = key->n_allowed_cidrs;
+	request.rate_limits = key->rate_limits;
+	request.n_rate_limits = key->n_rate_limits;
+	request.credits = key->credits;
 	request.grant = key->grant;
 	request.validate_only = key->validate_only;
 	return caller_ask(caller, &latchkey_v1_key_create_method, &request);
@@ -196,6 +203,12 @@ const Latchkey__V1__VerifyKeyResponse *say_verify(
 	request.keyspace = text_of(keyspace);
 	request.token = text_of(token);
 	return caller_ask(caller, &latchkey_v1_key_verify_method, &request);
+}
+
+const Latchkey__V1__VerifyKeyResponse *say_verify_for(
+	struct caller *caller, const Latchkey__V1__VerifyKeyRequest *question)
+{
+	return caller_ask(caller, &latchkey_v1_key_verify_method, question);
 }
 
 Latchkey__V1__VerifyCode verdict_in(struct caller *caller, const char *tenant, const char *keyspace, const char *token)

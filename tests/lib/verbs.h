@@ -44,6 +44,13 @@ struct new_key {
 	int64_t not_before_us;
 	const char *const *permissions;
 	size_t n_permissions;
+	const char *const *roles;
+	size_t n_roles;
+	const char *const *allowed_cidrs;
+	size_t n_allowed_cidrs;
+	Latchkey__V1__RateLimit **rate_limits;
+	size_t n_rate_limits;
+	Latchkey__V1__Credits *credits;
 	Latchkey__V1__Grant *grant;
 	bool validate_only;
 };
@@ -67,6 +74,9 @@ const Latchkey__V1__Key *say_revoke(struct caller *caller, const char *tenant, c
 const Latchkey__V1__DeleteKeyResponse *say_delete(struct caller *caller, const char *tenant, const char *key);
 const Latchkey__V1__VerifyKeyResponse *say_verify(
 	struct caller *caller, const char *tenant, const char *keyspace, const char *token);
+/* Asks whatever else Verify may be asked: of the token, tenant and keyspace that `question` names too. */
+const Latchkey__V1__VerifyKeyResponse *say_verify_for(
+	struct caller *caller, const Latchkey__V1__VerifyKeyRequest *question);
 
 /* The verdict alone; UNSPECIFIED where there was none. */
 Latchkey__V1__VerifyCode verdict_on(struct caller *caller, const char *token);

@@ -60,6 +60,35 @@ static void same_permissions(struct world *world, const Latchkey__V1__Key *shown
 	}
 }
 
+static void same_gates(struct world *world, const Latchkey__V1__Key *shown, struct key *key)
+{
+	const char *roles[N_ROLES];
+	const char *cidrs[N_CIDRS];
+	size_t n_roles = list_roles(key->roles, roles);
+	size_t n_cidrs = list_cidrs(key->cidrs, cidrs);
+
+	same_number(world, key, "n_roles", shown->n_roles, n_roles);
+	for (size_t i = 0; i < n_roles; i++) {
+		same_text(world, key, "roles", shown->roles[i], roles[i]);
+	}
+	same_number(world, key, "n_allowed_cidrs", shown->n_allowed_cidrs, n_cidrs);
+	for (size_t i = 0; i < n_cidrs; i++) {
+		same_text(world, key, "allowed_cidrs", shown->allowed_cidrs[i], cidrs[i]);
+	}
+	same_number(world, key, "has credits", shown->credits != NULL, key->has_credits);
+	if (shown->credits == NULL) {
+		return;
+	}
+	uint64_t least = key->credits > key->credits_open ? key->credits - key->credits_open : 0;
+	if (shown->credits->balance < least || shown->credits->balance > key->credits) {
+		mismatch(
+			world, "%s: %" PRIu64 " credits, not %" PRIu64, key->id, shown->credits->balance, key->credits);
+	}
+	/* What was lost is known now. */
+	key->credits = shown->credits->balance;
+	key->credits_open = 0;
+}
+
 static void same_use(struct world *world, const Latchkey__V1__Key *shown, const struct key *key)
 {
 	int64_t used_us = us_of(shown->last_used_time);
@@ -130,6 +159,7 @@ void compare_key(struct world *world, const Latchkey__V1__Key *shown, struct key
 	same_state(world, shown, key);
 	same_permissions(world, shown, key);
 	same_use(world, shown, key);
+	same_gates(world, shown, key);
 	same_overlap(world, shown, key);
 }
 
@@ -158,6 +188,7 @@ struct question {
 	/* The token was replaced, and is good until then; 0: it is the key's newest. */
 	int64_t until_us;
 	bool forgotten;
+	struct asked asked;
 };
 
 static bool is_in_reach(
@@ -196,7 +227,34 @@ static Latchkey__V1__VerifyCode code_at(const struct world *world, const struct 
 		!(key->tenant_scope && find_keyspace(world, keyspace->tenant, question->keyspace) != NONE)) {
 		return VERDICT(WRONG_KEYSPACE);
 	}
-	return VERDICT(VALID);
+	if (!address_fits(world, key, &question->asked)) {
+		return VERDICT(IP_DENIED);
+	}
+	if (!permissions_fit(world, key, &question->asked)) {
+		return VERDICT(INSUFFICIENT_PERMISSIONS);
+	}
+	return key->has_credits && key->credits < cost_of(&question->asked) ? VERDICT(CREDITS_EXHAUSTED)
+									    : VERDICT(VALID);
+}
+
+/* What the credits come to by a verdict that left so many. */
+static void take_credits(struct world *world, struct key *key, const struct question *question,
+	const Latchkey__V1__VerifyKeyResponse *verdict)
+{
+	uint64_t cost = verdict->valid ? cost_of(&question->asked) : 0;
+
+	if (!key->has_credits || (!verdict->valid && verdict->code != VERDICT(CREDITS_EXHAUSTED))) {
+		same_number(world, key, "credits_remaining", (uint64_t)verdict->credits_remaining, UINT64_MAX);
+		return;
+	}
+	uint64_t most = key->credits - cost;
+	uint64_t least = most > key->credits_open ? most - key->credits_open : 0;
+	uint64_t left = (uint64_t)verdict->credits_remaining;
+	if (left < least || left > most) {
+		mismatch(world, "%s: %" PRIu64 " credits remain, not %" PRIu64, key->id, left, most);
+	}
+	key->credits = left;
+	key->credits_open = 0;
 }
 
 /* What a VALID verdict says beside that. */
@@ -219,7 +277,26 @@ static void check_identity(struct world *world, const struct key *key, const str
 	char *permissions[N_PERMISSIONS];
 	same_number(world, key, "identity.n_permissions", verdict->key->n_permissions,
 		list_permissions(key->permissions, permissions));
+	const char *roles[N_ROLES];
+	size_t n_roles = list_roles(key->roles, roles);
+	same_number(world, key, "identity.n_roles", verdict->key->n_roles, n_roles);
+	for (size_t i = 0; i < n_roles; i++) {
+		same_text(world, key, "identity.roles", verdict->key->roles[i], roles[i]);
+	}
 	same_number(world, key, "identity.n_metadata", verdict->key->n_metadata, key->word[0] != '\0');
+}
+
+static const Latchkey__V1__VerifyKeyResponse *ask(struct client *client, const struct question *question)
+{
+	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
+
+	request.token = TEXT(question->token);
+	request.tenant = TEXT(question->tenant == NULL ? "" : question->tenant);
+	request.keyspace = TEXT(question->keyspace == NULL ? "" : question->keyspace);
+	request.permission_expression = TEXT(question->asked.expression);
+	request.client_ip = TEXT(address_of(&question->asked));
+	request.cost = question->asked.cost;
+	return say_verify_for(&client->caller, &request);
 }
 
 static void ask_verdict(struct world *world, struct key *key, struct question *question)
@@ -229,17 +306,19 @@ static void ask_verdict(struct world *world, struct key *key, struct question *q
 
 	question->tenant = one_in(world, 2) ? NULL : one_in(world, 5) ? pick_tenant_id(world) : own;
 	question->keyspace = one_in(world, 2) ? NULL : pick_keyspace_id(world);
-	note(world, "verify %.12s... of %s in %s/%s", question->token, key->id,
+	question->asked = draw_asked(world);
+	note(world, "verify %.12s... of %s in %s/%s for \"%s\" from \"%s\" at %" PRIu64, question->token, key->id,
 		question->tenant == NULL ? "any" : question->tenant,
-		question->keyspace == NULL ? "any" : question->keyspace);
+		question->keyspace == NULL ? "any" : question->keyspace, question->asked.expression,
+		address_of(&question->asked), question->asked.cost);
 	begin(world);
-	const Latchkey__V1__VerifyKeyResponse *verdict = say_verify(
-		&client->caller, question->tenant, question->keyspace, question->token);
+	const Latchkey__V1__VerifyKeyResponse *verdict = ask(client, question);
 	finish(world);
 	bool denied = (question->tenant != NULL && !may_tenant(client, question->tenant)) ||
 		      (question->keyspace != NULL && !may_keyspace(client, question->keyspace));
 	unsigned against = denied ? E(LK_PERMISSION_DENIED) : 0;
 	key->usage_open += client->caller.call.attempts - 1;
+	key->credits_open += (client->caller.call.attempts - 1) * cost_of(&question->asked);
 	if (!judge(world, client, against, against)) {
 		return;
 	}
@@ -250,12 +329,16 @@ static void ask_verdict(struct world *world, struct key *key, struct question *q
 	bool from_elsewhere = lk_token_check(question->token, strlen(question->token), NULL) != LK_TOKEN_FINE;
 	Latchkey__V1__VerifyCode code = from_elsewhere && verdict->code == VERDICT(MALFORMED) ? VERDICT(NOT_FOUND)
 											      : verdict->code;
-	if (code != before && code != after) {
+	/* What was lost on the way may have been the last of them. */
+	bool open = code == VERDICT(CREDITS_EXHAUSTED) && key->has_credits &&
+		    key->credits < cost_of(&question->asked) + key->credits_open;
+	if (code != before && code != after && !(open && after == VERDICT(VALID))) {
 		mismatch(world, "%s: verdict %d, not %d", key->id, (int)verdict->code, (int)after);
 	}
 	if (verdict->valid != (verdict->code == VERDICT(VALID))) {
 		mismatch(world, "%s: verdict %d, and valid is %d", key->id, (int)verdict->code, verdict->valid);
 	}
+	take_credits(world, key, question, verdict);
 	if (verdict->valid) {
 		key->usage++;
 		key->used_from_us = world->before_us;

@@ -115,6 +115,28 @@ static struct new_key draw_new_key(struct world *world, const char *keyspace, ch
 	return ask;
 }
 
+/* What a new key is given of gates, with what its request points to. */
+struct gates {
+	unsigned role_set;
+	unsigned cidr_set;
+	const char *roles[N_ROLES];
+	const char *cidrs[N_CIDRS];
+	Latchkey__V1__Credits credits;
+};
+
+static void draw_gates(struct world *world, size_t tenant, struct new_key *ask, struct gates *ret)
+{
+	ret->role_set = draw_roles(world, tenant);
+	ret->cidr_set = draw_cidrs(world);
+	latchkey__v1__credits__init(&ret->credits);
+	ret->credits.balance = pick(world, 20);
+	ask->n_roles = list_roles(ret->role_set, ret->roles);
+	ask->roles = ret->roles;
+	ask->n_allowed_cidrs = list_cidrs(ret->cidr_set, ret->cidrs);
+	ask->allowed_cidrs = ret->cidrs;
+	ask->credits = one_in(world, 3) ? &ret->credits : NULL;
+}
+
 void create_key(struct world *world)
 {
 	struct client *client = pick_client(world);
@@ -124,6 +146,8 @@ void create_key(struct world *world)
 	char name[NAME_ROOM];
 	pick_place(world, &tenant, &home);
 	struct new_key ask = draw_new_key(world, home, name);
+	struct gates gates;
+	draw_gates(world, find_tenant(world, tenant), &ask, &gates);
 	unsigned set = one_in(world, 2) ? 1u << pick(world, N_PERMISSIONS) | 1u << pick(world, N_PERMISSIONS) : 0;
 	size_t keyspace = find_keyspace(world, find_tenant(world, tenant), ask.keyspace);
 	const struct rules *rules = keyspace == NONE ? NULL : &world->keyspaces[keyspace].rules;
@@ -163,6 +187,10 @@ void create_key(struct world *world)
 		take_new_key(world, client, keyspace, &wish, made);
 		struct key *key = &world->keys[world->n_keys - 1];
 		key->permissions = set != 0 ? set : rules->default_permissions;
+		key->roles = gates.role_set;
+		key->cidrs = gates.cidr_set;
+		key->has_credits = ask.credits != NULL;
+		key->credits = gates.credits.balance;
 		compare_key(world, made->key, key);
 	} else if (made->token[0] != '\0' || made->key->id[0] != '\0') {
 		mismatch(world, "only to see, and yet there is an id or a token");

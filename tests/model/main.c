@@ -51,6 +51,11 @@ static const struct operation operations[] = {
 	{"delete key", 10, delete_key},
 	{"bulk revoke", 6, bulk_revoke},
 	{"import keys", 10, import_keys},
+	{"create role", 12, create_role},
+	{"update role", 10, update_role},
+	{"delete role", 5, delete_role},
+	{"limit keyspace", 6, limit_keyspace},
+	{"adjust credits", 14, adjust_credits},
 	{"restart", 2, restart},
 	/* These are no single changes, and stand last. */
 	{"race", 40, race},
@@ -117,7 +122,7 @@ static void open_client(struct world *world, size_t at, const char *name, const 
 static void open_clients(struct world *world)
 {
 	static const char *const all[] = {"*", NULL};
-	static const char *const most[] = {"keys.*", "keyspaces.*", "tenants.*", NULL};
+	static const char *const most[] = {"keys.*", "keyspaces.*", "tenants.*", "roles.*", NULL};
 	static const char *const keys[] = {"keys.*", NULL};
 	static const char *const reads[] = {"keys.get", "keys.list", "keys.verify", NULL};
 
@@ -185,6 +190,7 @@ static void close_world(struct world *world)
 	free(world->tenants);
 	free(world->keyspaces);
 	free(world->keys);
+	free(world->roles);
 }
 
 int main(int argc, char **argv)

@@ -61,7 +61,17 @@ struct keyspace {
 	char id[8];
 	enum life life;
 	struct rules rules;
+	/* A set of cidr_names' positions; none: from anywhere. */
+	unsigned cidrs;
 	char display_name[NAME_ROOM];
+	char etag[24];
+};
+
+struct role {
+	size_t tenant;
+	char id[4];
+	enum life life;
+	unsigned permissions;
 	char etag[24];
 };
 
@@ -89,6 +99,13 @@ struct key {
 	bool tenant_scope;
 	enum stored stored;
 	unsigned permissions;
+	/* A set of role_ids' positions, and one of cidr_names'. */
+	unsigned roles;
+	unsigned cidrs;
+	bool has_credits;
+	uint64_t credits;
+	/* What attempts whose answer did not arrive may have cost. */
+	uint64_t credits_open;
 	int64_t not_before_us;
 	int64_t expire_us;
 	int64_t create_us;
@@ -136,6 +153,8 @@ struct world {
 	size_t n_keyspaces, keyspaces_room;
 	struct key *keys;
 	size_t n_keys, keys_room;
+	struct role *roles;
+	size_t n_roles, roles_room;
 	/* The keys that this step concerned, perhaps twice. */
 	size_t touched[N_TOUCHED];
 	size_t n_touched;
@@ -171,6 +190,7 @@ void touch(struct world *world, size_t key);
 struct tenant *new_tenant(struct world *world);
 struct keyspace *new_keyspace(struct world *world);
 struct key *new_key(struct world *world);
+struct role *new_role(struct world *world);
 /* The tenant and keyspace of that id that are live; NONE. */
 size_t find_tenant(const struct world *world, const char *id);
 size_t find_keyspace(const struct world *world, size_t tenant, const char *id);
@@ -279,6 +299,50 @@ void revoke_key(struct world *world);
 void delete_key(struct world *world);
 void bulk_revoke(struct world *world);
 void import_keys(struct world *world);
+
+/*
+ * gates.c, roles.c: what stands between a key and a VALID verdict beside its state: permissions, roles, addresses, credits.
+ */
+
+#define N_ROLES 3
+#define N_CIDRS 3
+extern const char *const role_ids[N_ROLES];
+extern const char *const cidr_names[N_CIDRS];
+
+/* What a verdict is asked for. */
+struct asked {
+	/* "": nothing. */
+	char expression[160];
+	/* Of each way in which the expression is fulfilled, the permissions that it takes: names of asked_names, a set each. */
+	unsigned ways[2];
+	size_t n_ways;
+	/* A position in the addresses; the last is none. */
+	size_t address;
+	/* 0: 1. */
+	uint64_t cost;
+};
+
+/* Draws what to ask; mostly nothing. */
+struct asked draw_asked(struct world *world);
+const char *address_of(const struct asked *asked);
+bool address_fits(const struct world *world, const struct key *key, const struct asked *asked);
+/* Whether the key's holder may, by its permissions and its roles. */
+bool permissions_fit(const struct world *world, const struct key *key, const struct asked *asked);
+uint64_t cost_of(const struct asked *asked);
+/* The roles of this set as a list of ids, and the ranges; how many they are. */
+size_t list_roles(unsigned set, const char *ret_list[static N_ROLES]);
+size_t list_cidrs(unsigned set, const char *ret_list[static N_CIDRS]);
+/* A set of roles that the tenant has. */
+unsigned draw_roles(struct world *world, size_t tenant);
+unsigned draw_cidrs(struct world *world);
+/* The role of this tenant that is live; NONE. */
+size_t find_role(const struct world *world, size_t tenant, const char *id);
+
+void create_role(struct world *world);
+void update_role(struct world *world);
+void delete_role(struct world *world);
+void limit_keyspace(struct world *world);
+void adjust_credits(struct world *world);
 
 /* races.c: many calls at a time that cannot all have their way. */
 void race(struct world *world);

@@ -13,11 +13,14 @@ enum {
 	PATH_NOT_BEFORE,
 	PATH_EXPIRE,
 	PATH_PERMISSIONS,
+	PATH_ROLES,
+	PATH_CIDRS,
+	PATH_CREDITS,
 	N_PATHS,
 };
 
-static const char *const paths[N_PATHS] = {
-	"name", "owner", "scope", "metadata", "not_before_time", "expire_time", "permissions"};
+static const char *const paths[N_PATHS] = {"name", "owner", "scope", "metadata", "not_before_time", "expire_time",
+	"permissions", "roles", "allowed_cidrs", "credits"};
 
 /* A request, with what its message points to. */
 struct update {
@@ -27,6 +30,11 @@ struct update {
 	char word[16];
 	char *permissions[N_PERMISSIONS];
 	unsigned permission_set;
+	const char *roles[N_ROLES];
+	unsigned role_set;
+	const char *cidrs[N_CIDRS];
+	unsigned cidr_set;
+	Latchkey__V1__Credits credits;
 	int64_t not_before_us;
 	int64_t expire_us;
 	Google__Protobuf__Timestamp not_before;
@@ -65,11 +73,25 @@ static void draw_values(struct world *world, struct update *update)
 	update->message.n_metadata = one_in(world, 4) ? 0 : 1;
 }
 
+static void draw_gates(struct world *world, const struct key *key, struct update *update)
+{
+	update->role_set = draw_roles(world, world->keyspaces[key->keyspace].tenant);
+	update->message.roles = (char **)(uintptr_t)update->roles;
+	update->message.n_roles = list_roles(update->role_set, update->roles);
+	update->cidr_set = draw_cidrs(world);
+	update->message.allowed_cidrs = (char **)(uintptr_t)update->cidrs;
+	update->message.n_allowed_cidrs = list_cidrs(update->cidr_set, update->cidrs);
+	latchkey__v1__credits__init(&update->credits);
+	update->credits.balance = pick(world, 20);
+	update->message.credits = one_in(world, 3) ? NULL : &update->credits;
+}
+
 static void draw_update(struct world *world, const struct key *key, struct update *ret)
 {
 	size_t count = 0;
 
 	draw_values(world, ret);
+	draw_gates(world, key, ret);
 	ret->named = (unsigned)(1 + pick(world, (1u << N_PATHS) - 1));
 	/* Rather few at a time. */
 	ret->named &= one_in(world, 2) ? 1u << pick(world, N_PATHS) | 1u << pick(world, N_PATHS) : ~0u;
@@ -129,6 +151,13 @@ static void take_update(
 
 	key->tenant_scope = names(update, PATH_SCOPE) ? update->message.scope == KEY_SCOPE(TENANT) : key->tenant_scope;
 	key->permissions = names(update, PATH_PERMISSIONS) ? update->permission_set : key->permissions;
+	key->roles = names(update, PATH_ROLES) ? update->role_set : key->roles;
+	key->cidrs = names(update, PATH_CIDRS) ? update->cidr_set : key->cidrs;
+	if (names(update, PATH_CREDITS)) {
+		key->has_credits = update->message.credits != NULL;
+		key->credits = update->credits.balance;
+		key->credits_open = 0;
+	}
 	if (names(update, PATH_METADATA)) {
 		SET(key->word, update->message.n_metadata == 0 ? "" : update->word);
 	}

@@ -104,6 +104,12 @@ struct key *new_key(struct world *world)
 	return &world->keys[world->n_keys - 1];
 }
 
+struct role *new_role(struct world *world)
+{
+	world->roles = grow(world->roles, sizeof *world->roles, &world->n_roles, &world->roles_room);
+	return &world->roles[world->n_roles - 1];
+}
+
 size_t find_tenant(const struct world *world, const char *id)
 {
 	for (size_t i = 0; i < world->n_tenants; i++) {
