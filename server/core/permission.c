@@ -76,23 +76,42 @@ void lk_permission_check_list(struct lk_faults *faults, const char *field, char 
 	}
 }
 
-bool lk_permission_covers(const char *held, const char *asked)
+/* The bytes from `text` to the next ':', or to `end`. */
+static size_t segment_len(const char *text, const char *end)
 {
+	const char *at = text;
+
+	while (at < end && *at != ':') {
+		at++;
+	}
+	return (size_t)(at - text);
+}
+
+bool lk_permission_covers_text(const char *held, size_t held_len, const char *asked, size_t asked_len)
+{
+	const char *held_end = held + held_len;
+	const char *asked_end = asked + asked_len;
+
 	for (;;) {
-		size_t held_len = strcspn(held, ":");
-		size_t asked_len = strcspn(asked, ":");
-		bool is_last = held[held_len] == '\0';
-		if (is_any(held, held_len)) {
+		size_t held_part = segment_len(held, held_end);
+		size_t asked_part = segment_len(asked, asked_end);
+		bool is_last = held + held_part == held_end;
+		if (is_any(held, held_part)) {
 			if (is_last) {
 				return true;
 			}
-		} else if (held_len != asked_len || memcmp(held, asked, held_len) != 0) {
+		} else if (held_part != asked_part || memcmp(held, asked, held_part) != 0) {
 			return false;
 		}
-		if (is_last || asked[asked_len] == '\0') {
-			return is_last && asked[asked_len] == '\0';
+		if (is_last || asked + asked_part == asked_end) {
+			return is_last && asked + asked_part == asked_end;
 		}
-		held += held_len + 1;
-		asked += asked_len + 1;
+		held += held_part + 1;
+		asked += asked_part + 1;
 	}
+}
+
+bool lk_permission_covers(const char *held, const char *asked)
+{
+	return lk_permission_covers_text(held, strlen(held), asked, strlen(asked));
 }

@@ -31,5 +31,7 @@ void lk_permission_check_list(struct lk_faults *faults, const char *field, char 
  * '*' in `asked` is covered by '*' alone.
  */
 bool lk_permission_covers(const char *held, const char *asked);
+/* The same of texts without a NUL behind, in records as they lie. */
+bool lk_permission_covers_text(const char *held, size_t held_len, const char *asked, size_t asked_len);
 
 #endif

@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -128,6 +129,23 @@ static void test_permission_list_without_memory_is_never_good(void **state)
 	}
 }
 
+/* The same of copies with nothing behind them, which AddressSanitizer watches. */
+static bool covers_without_nul(const char *held, const char *asked)
+{
+	size_t held_len = strlen(held);
+	size_t asked_len = strlen(asked);
+	char *held_copy = malloc(held_len);
+	char *asked_copy = malloc(asked_len);
+
+	assert_true(held_copy != NULL && asked_copy != NULL);
+	memcpy(held_copy, held, held_len);
+	memcpy(asked_copy, asked, asked_len);
+	bool covers = lk_permission_covers_text(held_copy, held_len, asked_copy, asked_len);
+	free(held_copy);
+	free(asked_copy);
+	return covers;
+}
+
 static void test_permission_covers_by_wildcards(void **state)
 {
 	(void)state;
@@ -178,8 +196,58 @@ static void test_permission_covers_by_wildcards(void **state)
 		{"*:b", "a:*", false},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		if (lk_permission_covers(cases[i].held, cases[i].asked) != cases[i].covers) {
+		if (lk_permission_covers(cases[i].held, cases[i].asked) != cases[i].covers ||
+			covers_without_nul(cases[i].held, cases[i].asked) != cases[i].covers) {
 			fail_msg("'%s' over '%s'", cases[i].held, cases[i].asked);
+		}
+	}
+}
+
+/* What covers what, told by a rule of its own: segment by segment, from lists of them. */
+static bool list_covers(char held[][2], size_t n_held, char asked[][2], size_t n_asked)
+{
+	for (size_t i = 0; i < n_held; i++) {
+		bool any = strcmp(held[i], "*") == 0;
+		if (any && i + 1 == n_held) {
+			return n_asked > i;
+		}
+		if (i >= n_asked || (!any && strcmp(held[i], asked[i]) != 0)) {
+			return false;
+		}
+	}
+	return n_asked == n_held;
+}
+
+static size_t make_list(unsigned number, char ret_list[4][2], char ret_text[8])
+{
+	static const char letters[] = "ab*";
+	size_t count = 1 + number % 4;
+
+	ret_text[0] = '\0';
+	number /= 4;
+	for (size_t i = 0; i < count; i++, number /= 3) {
+		ret_list[i][0] = letters[number % 3];
+		ret_list[i][1] = '\0';
+		(void)strcat(strcat(ret_text, i == 0 ? "" : ":"), ret_list[i]);
+	}
+	return count;
+}
+
+/* Every two permissions of one to four segments of a, b and '*'. */
+static void test_permission_covers_as_its_segments_do(void **state)
+{
+	char held[4][2];
+	char asked[4][2];
+	char held_text[8];
+	char asked_text[8];
+	const unsigned count = 4 * 81;
+
+	(void)state;
+	for (unsigned i = 0; i < count * count; i++) {
+		size_t n_held = make_list(i / count, held, held_text);
+		size_t n_asked = make_list(i % count, asked, asked_text);
+		if (covers_without_nul(held_text, asked_text) != list_covers(held, n_held, asked, n_asked)) {
+			fail_msg("'%s' over '%s'", held_text, asked_text);
 		}
 	}
 }
@@ -194,6 +262,7 @@ int main(void)
 		TEST(test_permission_list_has_a_length),
 		TEST(test_permission_list_without_memory_is_never_good),
 		TEST(test_permission_covers_by_wildcards),
+		TEST(test_permission_covers_as_its_segments_do),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
