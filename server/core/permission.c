@@ -7,6 +7,11 @@
 
 static const char segment_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
 
+bool lk_permission_has_character(char character)
+{
+	return memchr(segment_characters, character, sizeof segment_characters - 1) != NULL;
+}
+
 static bool is_any(const char *segment, size_t len)
 {
 	return len == 1 && segment[0] == '*';

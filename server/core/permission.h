@@ -16,6 +16,9 @@
 #define LK_PERMISSIONS_MAX 64
 #define LK_PERMISSION_MAX  128
 
+/* Whether a segment that is not '*' may have this character. */
+bool lk_permission_has_character(char character);
+
 /* Adds a fault of `field` where `text` is no permission, or has more than LK_PERMISSION_MAX characters. */
 void lk_permission_check(struct lk_faults *faults, const char *field, const char *text);
 
