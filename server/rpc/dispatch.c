@@ -10,6 +10,7 @@
 #include "server/rpc/job.h"
 #include "server/rpc/scanner.h"
 #include "server/rpc/wire.h"
+#include "server/service/expressions.h"
 #include "server/service/services.h"
 
 /* What an ordinary request needs fits into the first chunk; a page of a thousand keys needs some megabytes. */
@@ -25,6 +26,7 @@ struct lk_dispatcher {
 	struct lk_background *background;
 	struct lk_scanner *scanner;
 	struct lk_refusals *refusals;
+	struct lk_expressions *expressions;
 	/* By name. */
 	struct lk_route *routes;
 	size_t n_routes;
@@ -238,6 +240,7 @@ static void handle(void *context, struct lk_exchange *exchange)
 	job->request = (struct lk_request){
 		.arena = &job->arena,
 		.store = dispatcher->store,
+		.expressions = dispatcher->expressions,
 		.txn = job->snapshot,
 		.now_us = clock_us(CLOCK_REALTIME),
 		.method = "",
@@ -322,6 +325,9 @@ enum lk_err lk_dispatcher_new(const struct lk_dispatcher_options *options, struc
 		err = lk_refusals_new(&dispatcher->refusals);
 	}
 	if (err == LK_OK) {
+		err = lk_expressions_new(&dispatcher->expressions);
+	}
+	if (err == LK_OK) {
 		err = lk_writer_start(options->store, options->write_queue, &dispatcher->writer);
 	}
 	if (err == LK_OK) {
@@ -355,6 +361,7 @@ void lk_dispatcher_free(struct lk_dispatcher *dispatcher)
 		return;
 	}
 	lk_dispatcher_stop(dispatcher);
+	lk_expressions_free(dispatcher->expressions);
 	lk_refusals_free(dispatcher->refusals);
 	free(dispatcher->routes);
 	free(dispatcher);

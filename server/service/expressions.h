@@ -1,8 +1,8 @@
 /*
  * The permission expressions that were compiled lately, by their text: a service asks for the same few for ever.
  *
- * Bounded: the number of expressions is fixed, and a new one takes the place of another. Any thread. Nobody waits for more than
- * another's lookup.
+ * Bounded: at most 1,024 are kept, and a new one takes the place of one that was not asked for lately, which stays good until the
+ * last who holds it lets go. Any thread. Nobody waits for more than another's lookup.
  */
 #ifndef LK_SERVER_SERVICE_EXPRESSIONS_H
 #define LK_SERVER_SERVICE_EXPRESSIONS_H
