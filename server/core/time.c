@@ -106,6 +106,27 @@ static struct date date_of_day(int64_t day)
 	};
 }
 
+int64_t lk_time_day(int64_t us)
+{
+	return us / LK_US_PER_DAY - (us % LK_US_PER_DAY < 0 ? 1 : 0);
+}
+
+int64_t lk_time_month(int64_t us)
+{
+	struct date date = date_of_day(lk_time_day(us));
+	return ((int64_t)date.year - 1970) * 12 + date.month - 1;
+}
+
+int64_t lk_time_month_start(int64_t month)
+{
+	/* Counted from March of year 0, so that the leap day is the last of its year; see date_of_day(). */
+	int64_t since_0000_03 = month + 1970 * 12 - 2;
+	int64_t year = since_0000_03 / 12;
+	int64_t month_from_march = since_0000_03 % 12;
+	int64_t day = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month_from_march + 2) / 5;
+	return (day - 719468) * LK_US_PER_DAY;
+}
+
 /* Writes the last `count` digits of `value` over the text. */
 static void put(char *text, int count, int64_t value)
 {

@@ -14,6 +14,7 @@
 
 #define LK_US_PER_MS     INT64_C(1000)
 #define LK_US_PER_SECOND INT64_C(1000000)
+#define LK_US_PER_DAY    (INT64_C(86400) * LK_US_PER_SECOND)
 /* 9999-12-31T23:59:59.999999Z, the last instant that a Timestamp may name. */
 #define LK_TIME_MAX_US INT64_C(253402300799999999)
 /* "2026-11-21T09:30:00.000000Z" and a NUL. */
@@ -29,6 +30,12 @@ bool lk_time_from_duration(const Google__Protobuf__Duration *duration, int64_t *
 Google__Protobuf__Timestamp *lk_time_to_timestamp(struct lk_arena *arena, int64_t us);
 /* A Duration in the arena; NULL for 0, and where the arena is exhausted. */
 Google__Protobuf__Duration *lk_time_to_duration(struct lk_arena *arena, int64_t us);
+
+/* How many days of UTC, and how many months, after 1970-01-01 the one is that `us` lies in. Any `us`. */
+int64_t lk_time_day(int64_t us);
+int64_t lk_time_month(int64_t us);
+/* When the month begins that is `month` months after 1970-01. From year 1 to 9999. */
+int64_t lk_time_month_start(int64_t month);
 
 /* Writes `us` as RFC 3339 in UTC with microseconds. `us` must lie within years 1 to 9999. */
 void lk_time_format(int64_t us, char ret_text[static LK_TIME_TEXT_LEN]);
