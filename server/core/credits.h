@@ -6,9 +6,13 @@
  * epoch means that the record is from a snapshot that is out of date. 0 with epoch 0 is a slot that never spent.
  *
  * A refill that replaces begins a new epoch at each of its instants, so that what was spent before is forgotten without a write; one
- * that adds stays in its epoch, and what can be spent grows. Epochs wrap around: of two, that is newer which is less than half of all
- * ahead. A new balance that is set takes a new epoch only where something was spent in the present one, so they never run far ahead
- * of a slot that is not used.
+ * that adds stays in its epoch, and what can be spent grows. What would be left beyond LK_CREDITS_MAX lapses: the next use counts it as
+ * spent. Epochs wrap around: of two, that is newer which is less than half of all ahead. A new balance that is set takes a new epoch
+ * only where something was spent in the present one, so they never run far ahead of a slot that is not used.
+ *
+ * Days and months are UTC's. An instant before since_us, for the machine's clock was set back, counts as since_us. A clock that is set back
+ * across a refill that replaces, after a use, leaves a word that is newer than the record until the refill comes again, or
+ * lk_credits_adjust() catches up with it.
  */
 #ifndef LK_SERVER_CORE_CREDITS_H
 #define LK_SERVER_CORE_CREDITS_H
@@ -22,6 +26,8 @@
 
 #define LK_CREDITS_MAX        1000000000000
 #define LK_CREDITS_REFILL_MAX 10000000000
+/* The most that a slot's word counts. */
+#define LK_CREDITS_SPENT_MAX ((UINT64_C(1) << 48) - 1)
 
 /* Credits as verdict records hold them: laid out as they lie in memory, without padding. */
 struct lk_credits {
@@ -44,13 +50,10 @@ enum lk_credits_answer {
 
 /*
  * Whether `cost` can be spent at `now_us` by a slot whose word is `spent`, and the word then; untouched unless it passes.
- * `ret_remaining`: of a cost that passes, after it; else as it is.
+ * A cost of 0 asks what is left. `ret_remaining`: of a cost that passes, after it; else as it is; of a word that moved, untouched.
  */
 enum lk_credits_answer lk_credits_take(const struct lk_credits *credits, uint64_t spent, uint64_t cost, int64_t now_us,
 	uint64_t *ret_spent, uint64_t *ret_remaining);
-
-/* The word with `cost` given back; false where it is of another epoch than at `charged`, and there is nothing to give back. */
-bool lk_credits_give_back(uint64_t spent, uint64_t charged, uint64_t cost, uint64_t *ret_spent);
 
 /* When the next refill after `now_us` comes; 0: none does. */
 int64_t lk_credits_next_refill(const struct lk_credits *credits, int64_t now_us);
@@ -73,8 +76,9 @@ enum lk_credits_adjustment {
 
 /*
  * Changes a record to what it is after the adjustment at `now_us`, by a slot whose word is `spent`: a balance over LK_CREDITS_MAX ends
- * there, one below 0 at 0. Its refill goes on by its calendar. What is spent between the reading of the word and the commit is
- * kept: it counts against the new balance.
+ * there, one below 0 at 0. Its refill goes on by its calendar. What is spent between the reading of the word and the commit counts
+ * against what ADD and TAKE leave, which stay in their epoch: the record's balance still holds what was spent. SET begins a new epoch, as
+ * lk_credits_check() does, and the balance is then exactly what was set. An ADD of which the word could no longer count all does so too.
  */
 void lk_credits_adjust(Latchkey__Store__CreditsRecord *record, enum lk_credits_adjustment adjustment, uint64_t amount,
 	uint64_t spent, int64_t now_us);
