@@ -46,7 +46,7 @@ bool lk_rules_admit(const struct lk_rules *rules, const struct lk_address *addre
 /* The most bytes that the rules of any key have. */
 #define LK_RULES_MAX 2048
 
-/* Writes the rules of a key; returns how many bytes. 0: it has none. */
+/* Writes the rules of a key; returns how many bytes. 0: it has none; SIZE_MAX: more of them than any key may have. */
 size_t lk_rules_of_key(const Latchkey__Store__KeyRecord *key, uint8_t ret_data[static LK_RULES_MAX]);
 
 /* The limits that keys of an owner share: the slot of their clocks, and the rules, which have limits alone. */
@@ -58,13 +58,13 @@ struct lk_owner_limits {
 /* Finds what the owner's keys share. False where that is nothing, and where an error sticks. */
 bool lk_owner_limits_find(
 	struct lk_txn *txn, uint32_t tenant, const char *owner, size_t owner_len, struct lk_owner_limits *ret_limits);
-/* For apply alone. */
+/* For apply alone. An owner of more limits than any may have makes LK_INTERNAL stick. */
 void lk_owner_limits_put(struct lk_txn *txn, const Latchkey__Store__OwnerRecord *owner);
 void lk_owner_limits_remove(struct lk_txn *txn, uint32_t tenant, const char *owner);
 
 /* The addresses that a keyspace's keys may be used from. False where it has no list, and where an error sticks. */
 bool lk_gate_cidrs_find(struct lk_txn *txn, uint32_t keyspace, struct lk_rules *ret_rules);
-/* For apply alone: of an empty list, removes what there is. */
+/* For apply alone: of an empty list, removes what there is; of one longer than any may be, LK_INTERNAL sticks. */
 void lk_gate_cidrs_put(struct lk_txn *txn, const Latchkey__Store__KeyspaceRecord *keyspace);
 
 #endif
