@@ -162,6 +162,68 @@ void lk_change_expect_job(struct lk_arena *arena, Latchkey__Store__Change *chang
 	}
 }
 
+void lk_change_expect_role(
+	struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant, const char *id, uint64_t revision)
+{
+	Latchkey__Store__RoleAt *at = lk_arena_alloc(arena, sizeof *at);
+	Latchkey__Store__Expectation *expectation = add_expectation(arena, change);
+
+	if (at != NULL && expectation != NULL) {
+		latchkey__store__role_at__init(at);
+		at->tenant = tenant;
+		at->id = (char *)(uintptr_t)id;
+		at->revision = revision;
+		expectation->what_case = LATCHKEY__STORE__EXPECTATION__WHAT_ROLE;
+		expectation->role = at;
+	}
+}
+
+void lk_change_expect_owner(
+	struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant, const char *id, uint64_t revision)
+{
+	Latchkey__Store__OwnerAt *at = lk_arena_alloc(arena, sizeof *at);
+	Latchkey__Store__Expectation *expectation = add_expectation(arena, change);
+
+	if (at != NULL && expectation != NULL) {
+		latchkey__store__owner_at__init(at);
+		at->tenant = tenant;
+		at->id = (char *)(uintptr_t)id;
+		at->revision = revision;
+		expectation->what_case = LATCHKEY__STORE__EXPECTATION__WHAT_OWNER;
+		expectation->owner = at;
+	}
+}
+
+void lk_change_expect_role_there(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t number)
+{
+	Latchkey__Store__Expectation *expectation = add_expectation(arena, change);
+
+	if (expectation != NULL) {
+		expectation->what_case = LATCHKEY__STORE__EXPECTATION__WHAT_ROLE_THERE;
+		expectation->role_there = number;
+	}
+}
+
+void lk_change_expect_role_unused(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t number)
+{
+	Latchkey__Store__Expectation *expectation = add_expectation(arena, change);
+
+	if (expectation != NULL) {
+		expectation->what_case = LATCHKEY__STORE__EXPECTATION__WHAT_ROLE_UNUSED;
+		expectation->role_unused = number;
+	}
+}
+
+void lk_change_expect_role_room(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant)
+{
+	Latchkey__Store__Expectation *expectation = add_expectation(arena, change);
+
+	if (expectation != NULL) {
+		expectation->what_case = LATCHKEY__STORE__EXPECTATION__WHAT_ROLE_ROOM;
+		expectation->role_room = tenant;
+	}
+}
+
 void lk_change_put_tenant(
 	struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__TenantRecord *record)
 {
@@ -298,5 +360,49 @@ void lk_change_note_refusal(
 	if (mutation != NULL) {
 		mutation->what_case = LATCHKEY__STORE__MUTATION__WHAT_NOTE_REFUSAL;
 		mutation->note_refusal = refusal;
+	}
+}
+
+void lk_change_put_role(struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__RoleRecord *record)
+{
+	Latchkey__Store__Mutation *mutation = add_mutation(arena, change);
+
+	if (mutation != NULL) {
+		mutation->what_case = LATCHKEY__STORE__MUTATION__WHAT_PUT_ROLE;
+		mutation->put_role = record;
+	}
+}
+
+void lk_change_delete_role(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t number)
+{
+	Latchkey__Store__Mutation *mutation = add_mutation(arena, change);
+
+	if (mutation != NULL) {
+		mutation->what_case = LATCHKEY__STORE__MUTATION__WHAT_DELETE_ROLE;
+		mutation->delete_role = number;
+	}
+}
+
+void lk_change_put_owner(struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__OwnerRecord *record)
+{
+	Latchkey__Store__Mutation *mutation = add_mutation(arena, change);
+
+	if (mutation != NULL) {
+		mutation->what_case = LATCHKEY__STORE__MUTATION__WHAT_PUT_OWNER;
+		mutation->put_owner = record;
+	}
+}
+
+void lk_change_delete_owner(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant, const char *id)
+{
+	Latchkey__Store__DeleteOwner *owner = lk_arena_alloc(arena, sizeof *owner);
+	Latchkey__Store__Mutation *mutation = add_mutation(arena, change);
+
+	if (owner != NULL && mutation != NULL) {
+		latchkey__store__delete_owner__init(owner);
+		owner->tenant = tenant;
+		owner->id = (char *)(uintptr_t)id;
+		mutation->what_case = LATCHKEY__STORE__MUTATION__WHAT_DELETE_OWNER;
+		mutation->delete_owner = owner;
 	}
 }

@@ -27,6 +27,13 @@ void lk_change_expect_id_free(struct lk_arena *arena, Latchkey__Store__Change *c
 void lk_change_expect_keyspace_idle(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t keyspace);
 void lk_change_expect_tenant_idle(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant);
 void lk_change_expect_job(struct lk_arena *arena, Latchkey__Store__Change *change, uint64_t number, uint64_t revision);
+void lk_change_expect_role(
+	struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant, const char *id, uint64_t revision);
+void lk_change_expect_owner(
+	struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant, const char *id, uint64_t revision);
+void lk_change_expect_role_there(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t number);
+void lk_change_expect_role_unused(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t number);
+void lk_change_expect_role_room(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant);
 
 /* What is done; see Mutation. A record without a number, or slot, is new. */
 void lk_change_put_tenant(
@@ -48,5 +55,9 @@ void lk_change_fold_use(struct lk_arena *arena, Latchkey__Store__Change *change,
 	int64_t from_us, int64_t to_us);
 void lk_change_note_refusal(
 	struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__NoteRefusal *refusal);
+void lk_change_put_role(struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__RoleRecord *record);
+void lk_change_delete_role(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t number);
+void lk_change_put_owner(struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__OwnerRecord *record);
+void lk_change_delete_owner(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant, const char *id);
 
 #endif

@@ -54,6 +54,8 @@ static void add_everything(struct lk_arena *arena, Latchkey__Store__Change *chan
 	static Latchkey__Store__JobRecord job = LATCHKEY__STORE__JOB_RECORD__INIT;
 	static Latchkey__Store__JobPartRecord part = LATCHKEY__STORE__JOB_PART_RECORD__INIT;
 	static Latchkey__Store__NoteRefusal refusal = LATCHKEY__STORE__NOTE_REFUSAL__INIT;
+	static Latchkey__Store__RoleRecord role = LATCHKEY__STORE__ROLE_RECORD__INIT;
+	static Latchkey__Store__OwnerRecord owner = LATCHKEY__STORE__OWNER_RECORD__INIT;
 	static const uint8_t digest[LK_DIGEST_LEN] = {7};
 
 	lk_change_expect_tenant(arena, change, "acme", 1);
@@ -65,6 +67,11 @@ static void add_everything(struct lk_arena *arena, Latchkey__Store__Change *chan
 	lk_change_expect_keyspace_idle(arena, change, 8);
 	lk_change_expect_tenant_idle(arena, change, 9);
 	lk_change_expect_job(arena, change, 10, 11);
+	lk_change_expect_role(arena, change, 23, "reader", 24);
+	lk_change_expect_owner(arena, change, 25, "alice", 26);
+	lk_change_expect_role_there(arena, change, 27);
+	lk_change_expect_role_unused(arena, change, 28);
+	lk_change_expect_role_room(arena, change, 29);
 	lk_change_put_tenant(arena, change, &tenant);
 	lk_change_put_keyspace(arena, change, &keyspace);
 	lk_change_put_key(arena, change, &key);
@@ -77,6 +84,10 @@ static void add_everything(struct lk_arena *arena, Latchkey__Store__Change *chan
 	lk_change_delete_job(arena, change, 19);
 	lk_change_put_job_part(arena, change, 20, &part);
 	lk_change_delete_job_part(arena, change, 21, 22);
+	lk_change_put_role(arena, change, &role);
+	lk_change_delete_role(arena, change, 30);
+	lk_change_put_owner(arena, change, &owner);
+	lk_change_delete_owner(arena, change, 31, "bob");
 }
 
 /* Each function says what it is called for, in the order in which they are declared. */
@@ -105,6 +116,15 @@ static void test_change_says_what_was_added(void **state)
 	assert_int_equal(change.expectations[7]->tenant_idle, 9);
 	assert_int_equal(change.expectations[8]->job->number, 10);
 	assert_int_equal(change.expectations[8]->job->revision, 11);
+	assert_int_equal(change.expectations[9]->role->tenant, 23);
+	assert_string_equal(change.expectations[9]->role->id, "reader");
+	assert_int_equal(change.expectations[9]->role->revision, 24);
+	assert_int_equal(change.expectations[10]->owner->tenant, 25);
+	assert_string_equal(change.expectations[10]->owner->id, "alice");
+	assert_int_equal(change.expectations[10]->owner->revision, 26);
+	assert_int_equal(change.expectations[11]->role_there, 27);
+	assert_int_equal(change.expectations[12]->role_unused, 28);
+	assert_int_equal(change.expectations[13]->role_room, 29);
 	assert_int_equal(change.mutations[4]->delete_keyspace, 13);
 	assert_int_equal(change.mutations[5]->delete_tenant, 14);
 	assert_int_equal(change.mutations[6]->fold_use->keyspace, 15);
@@ -115,6 +135,9 @@ static void test_change_says_what_was_added(void **state)
 	assert_int_equal(change.mutations[10]->put_job_part->part, 20);
 	assert_int_equal(change.mutations[11]->delete_job_part->job, 21);
 	assert_int_equal(change.mutations[11]->delete_job_part->part, 22);
+	assert_int_equal(change.mutations[13]->delete_role, 30);
+	assert_int_equal(change.mutations[15]->delete_owner->tenant, 31);
+	assert_string_equal(change.mutations[15]->delete_owner->id, "bob");
 }
 
 /* Wherever memory ends, the arena says that something is missing. */

@@ -66,7 +66,7 @@ static void test_store_of_a_newer_schema_is_refused_and_left_alone(void **state)
 
 	files_assert_opens(fixture);
 	Latchkey__Store__StoreRecord *record = get_store_record(fixture);
-	record->schema = LK_STORE_SCHEMA + 40;
+	record->schema = 42;
 	put_store_record(fixture, record);
 	lk_fixture_close(fixture);
 	for (size_t i = 0; i < COUNT(files); i++) {
@@ -79,7 +79,7 @@ static void test_store_of_a_newer_schema_is_refused_and_left_alone(void **state)
 	}
 }
 
-/* Schema 1 was never released: nothing is made of it, and nothing in it is touched. */
+/* What came before was never released: nothing is made of it, and nothing in it is touched. */
 static void test_store_of_an_older_schema_is_refused_and_left_alone(void **state)
 {
 	struct lk_fixture *fixture = *state;
@@ -88,11 +88,11 @@ static void test_store_of_an_older_schema_is_refused_and_left_alone(void **state
 
 	files_assert_opens(fixture);
 	Latchkey__Store__StoreRecord *record = get_store_record(fixture);
-	record->schema = 1;
+	record->schema = LK_STORE_SCHEMA - 1;
 	put_store_record(fixture, record);
 	lk_fixture_close(fixture);
 	files_digest(fixture, "data.mdb", before);
-	files_assert_refused(fixture, LK_FAILED_PRECONDITION, "schema 1", "another --data");
+	files_assert_refused(fixture, LK_FAILED_PRECONDITION, "schema 2", "another --data");
 	files_digest(fixture, "data.mdb", after);
 	assert_memory_equal(before, after, sizeof after);
 }
@@ -127,7 +127,7 @@ static void test_store_of_a_newer_schema_gets_no_tables_of_ours(void **state)
 		assert_int_equal(mdb_txn_commit(txn), 0);
 		mdb_env_close(env);
 		if (round == 0) {
-			files_assert_refused(fixture, LK_FAILED_PRECONDITION, "schema 3", "upgrade latchkeyd");
+			files_assert_refused(fixture, LK_FAILED_PRECONDITION, "schema 4", "upgrade latchkeyd");
 		}
 	}
 	assert_false(files_exists(fixture, "verify.key"));
