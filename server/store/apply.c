@@ -22,6 +22,10 @@ static void (*const mutators[])(struct lk_mutating *mutating) = {
 	[LATCHKEY__STORE__MUTATION__WHAT_DELETE_JOB] = lk_apply_delete_job,
 	[LATCHKEY__STORE__MUTATION__WHAT_PUT_JOB_PART] = lk_apply_put_job_part,
 	[LATCHKEY__STORE__MUTATION__WHAT_DELETE_JOB_PART] = lk_apply_delete_job_part,
+	[LATCHKEY__STORE__MUTATION__WHAT_PUT_ROLE] = lk_apply_put_role,
+	[LATCHKEY__STORE__MUTATION__WHAT_DELETE_ROLE] = lk_apply_delete_role,
+	[LATCHKEY__STORE__MUTATION__WHAT_PUT_OWNER] = lk_apply_put_owner,
+	[LATCHKEY__STORE__MUTATION__WHAT_DELETE_OWNER] = lk_apply_delete_owner,
 };
 
 static void mutate(struct lk_mutating *mutating)
@@ -35,13 +39,14 @@ static void mutate(struct lk_mutating *mutating)
 	mutators[what](mutating);
 }
 
-static bool is_new_key(const Latchkey__Store__Mutation *mutation)
+static bool takes_slot(const Latchkey__Store__Mutation *mutation)
 {
-	return mutation->what_case == LATCHKEY__STORE__MUTATION__WHAT_PUT_KEY && mutation->put_key->slot == 0;
+	return (mutation->what_case == LATCHKEY__STORE__MUTATION__WHAT_PUT_KEY && mutation->put_key->slot == 0) ||
+	       (mutation->what_case == LATCHKEY__STORE__MUTATION__WHAT_PUT_OWNER && mutation->put_owner->slot == 0);
 }
 
 /*
- * Disk for the slots that the change will name, before it names them. For new keys alone: one must always be able to revoke a
+ * Disk for the slots that the change will name, before it names them. For new keys and owners alone: one must always be able to revoke a
  * key, also where no further slot can be had.
  */
 static void reserve_slots(struct lk_txn *txn, const Latchkey__Store__Change *change)
@@ -49,7 +54,7 @@ static void reserve_slots(struct lk_txn *txn, const Latchkey__Store__Change *cha
 	uint64_t fresh = 0;
 
 	for (size_t i = 0; i < change->n_mutations; i++) {
-		fresh += is_new_key(change->mutations[i]);
+		fresh += takes_slot(change->mutations[i]);
 	}
 	if (fresh > 0) {
 		uint64_t last = lk_txn_head(txn)->last_slot + fresh;

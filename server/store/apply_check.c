@@ -97,6 +97,43 @@ static bool job_holds(struct lk_txn *txn, struct lk_arena *arena, const Latchkey
 	return (job == NULL ? 0 : job->revision) == expectation->job->revision;
 }
 
+static bool role_holds(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Expectation *expectation)
+{
+	const Latchkey__Store__RoleAt *expected = expectation->role;
+	const Latchkey__Store__RoleRecord *role = lk_find_role(txn, arena, expected->tenant, expected->id);
+
+	return (role == NULL ? 0 : role->revision) == expected->revision;
+}
+
+static bool owner_holds(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Expectation *expectation)
+{
+	const Latchkey__Store__OwnerAt *expected = expectation->owner;
+	const Latchkey__Store__OwnerRecord *owner = lk_find_owner(txn, arena, expected->tenant, expected->id);
+
+	return (owner == NULL ? 0 : owner->revision) == expected->revision;
+}
+
+static bool role_there_holds(
+	struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Expectation *expectation)
+{
+	(void)arena;
+	return lk_find_has_role(txn, expectation->role_there);
+}
+
+/* False also where there is no such role any more. */
+static bool role_unused_holds(
+	struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Expectation *expectation)
+{
+	(void)arena;
+	return lk_find_has_role(txn, expectation->role_unused) && lk_find_role_use(txn, expectation->role_unused) == 0;
+}
+
+static bool role_room_holds(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Expectation *expectation)
+{
+	(void)arena;
+	return lk_find_count_roles(txn, expectation->role_room) < LK_TENANT_ROLES_MAX;
+}
+
 typedef bool (*holds_function)(
 	struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Expectation *expectation);
 
@@ -110,6 +147,11 @@ static const holds_function holds[] = {
 	[LATCHKEY__STORE__EXPECTATION__WHAT_KEYSPACE_IDLE] = keyspace_idle_holds,
 	[LATCHKEY__STORE__EXPECTATION__WHAT_TENANT_IDLE] = tenant_idle_holds,
 	[LATCHKEY__STORE__EXPECTATION__WHAT_JOB] = job_holds,
+	[LATCHKEY__STORE__EXPECTATION__WHAT_ROLE] = role_holds,
+	[LATCHKEY__STORE__EXPECTATION__WHAT_OWNER] = owner_holds,
+	[LATCHKEY__STORE__EXPECTATION__WHAT_ROLE_THERE] = role_there_holds,
+	[LATCHKEY__STORE__EXPECTATION__WHAT_ROLE_UNUSED] = role_unused_holds,
+	[LATCHKEY__STORE__EXPECTATION__WHAT_ROLE_ROOM] = role_room_holds,
 };
 
 static bool one_holds(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__Expectation *expectation)

@@ -32,6 +32,12 @@ void lk_apply_put_key(struct lk_mutating *mutating);
 void lk_apply_delete_key(struct lk_mutating *mutating);
 void lk_apply_fold_use(struct lk_mutating *mutating);
 
+void lk_apply_put_role(struct lk_mutating *mutating);
+void lk_apply_delete_role(struct lk_mutating *mutating);
+
+void lk_apply_put_owner(struct lk_mutating *mutating);
+void lk_apply_delete_owner(struct lk_mutating *mutating);
+
 void lk_apply_put_job(struct lk_mutating *mutating);
 void lk_apply_put_job_part(struct lk_mutating *mutating);
 void lk_apply_delete_job(struct lk_mutating *mutating);

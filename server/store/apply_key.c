@@ -16,6 +16,19 @@ static bool has_secrets(const Latchkey__Store__KeyRecord *key)
 		       memcmp(key->digest.data, key->previous_digest.data, LK_DIGEST_LEN) != 0);
 }
 
+/* What the uses of roles rely on: none is there twice. */
+static bool has_distinct_roles(const Latchkey__Store__KeyRecord *key)
+{
+	for (size_t i = 0; i < key->n_roles; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (key->roles[i] == key->roles[j]) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
 /* What the indexes rely on. */
 static bool is_same_key(const Latchkey__Store__KeyRecord *before, const Latchkey__Store__KeyRecord *after)
 {
@@ -32,7 +45,7 @@ void lk_apply_put_key(struct lk_mutating *mutating)
 	struct lk_head *head = lk_txn_head(txn);
 	unsigned flags = 0;
 
-	if (!has_secrets(key)) {
+	if (!has_secrets(key) || !has_distinct_roles(key)) {
 		lk_txn_fail(txn, LK_INTERNAL);
 		return;
 	}

@@ -118,10 +118,11 @@ void lk_apply_put_keyspace(struct lk_mutating *mutating)
 	mutating->audit.after.keyspace = keyspace;
 }
 
-static bool has_keyspaces(struct lk_txn *txn, uint32_t tenant)
+/* Whether the tenant has an entry in a table whose keys begin with its number. */
+static bool has_any(struct lk_txn *txn, enum lk_table table, uint32_t tenant)
 {
 	struct lk_key prefix = lk_key_u32(tenant);
-	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_KEYSPACE_BY_ID);
+	struct lk_walk *walk = lk_walk_new(txn, table);
 	bool has = lk_walk_seek(walk, &prefix) && lk_walk_in(walk, &prefix);
 
 	lk_walk_free(walk);
@@ -138,7 +139,8 @@ void lk_apply_delete_tenant(struct lk_mutating *mutating)
 	if (before == NULL) {
 		return;
 	}
-	if (!before->closed || has_keyspaces(txn, number)) {
+	if (!before->closed || has_any(txn, LK_TABLE_KEYSPACE_BY_ID, number) ||
+		has_any(txn, LK_TABLE_ROLE_BY_ID, number) || has_any(txn, LK_TABLE_OWNER, number)) {
 		lk_txn_fail(txn, LK_INTERNAL);
 		return;
 	}

@@ -25,6 +25,10 @@ static Latchkey__Store__Snapshot *snapshot_of(
 		snapshot->tenant = record.tenant;
 	} else if (kind == LATCHKEY__STORE__SNAPSHOT__RECORD_KEYSPACE) {
 		snapshot->keyspace = record.keyspace;
+	} else if (kind == LATCHKEY__STORE__SNAPSHOT__RECORD_ROLE) {
+		snapshot->role = record.role;
+	} else if (kind == LATCHKEY__STORE__SNAPSHOT__RECORD_OWNER) {
+		snapshot->owner = record.owner;
 	} else {
 		Latchkey__Store__KeyRecord *copy = lk_arena_alloc(arena, sizeof *copy);
 		if (copy == NULL) {
@@ -57,6 +61,14 @@ static void name_key(struct lk_txn *txn, struct lk_arena *arena, const Latchkey_
 	lk_index_add_audit(txn, key->slot, record->number);
 }
 
+/* The id of a tenant; NULL where it is not there, and the error sticks. */
+static char *tenant_id(struct lk_txn *txn, struct lk_arena *arena, uint32_t number)
+{
+	const Latchkey__Store__TenantRecord *tenant = lk_find_tenant_by_number(txn, arena, number);
+
+	return tenant == NULL ? NULL : tenant->id;
+}
+
 /* Says whose record it is, and which. */
 static void name_resource(struct lk_txn *txn, struct lk_arena *arena, const struct lk_audit_entry *entry,
 	Latchkey__Store__AuditRecord *record)
@@ -67,12 +79,15 @@ static void name_resource(struct lk_txn *txn, struct lk_arena *arena, const stru
 		record->tenant = subject.tenant->id;
 		record->resource = lk_arena_printf(arena, "tenants/%s", subject.tenant->id);
 	} else if (entry->kind == LATCHKEY__STORE__SNAPSHOT__RECORD_KEYSPACE) {
-		const Latchkey__Store__TenantRecord *tenant = lk_find_tenant_by_number(
-			txn, arena, subject.keyspace->tenant);
-		/* Where it is not there, the error sticks. */
-		record->tenant = tenant == NULL ? NULL : tenant->id;
+		record->tenant = tenant_id(txn, arena, subject.keyspace->tenant);
 		record->keyspace = subject.keyspace->id;
 		record->resource = lk_arena_printf(arena, "keyspaces/%s", subject.keyspace->id);
+	} else if (entry->kind == LATCHKEY__STORE__SNAPSHOT__RECORD_ROLE) {
+		record->tenant = tenant_id(txn, arena, subject.role->tenant);
+		record->resource = lk_arena_printf(arena, "roles/%s", subject.role->id);
+	} else if (entry->kind == LATCHKEY__STORE__SNAPSHOT__RECORD_OWNER) {
+		record->tenant = tenant_id(txn, arena, subject.owner->tenant);
+		record->resource = lk_arena_printf(arena, "owners/%s", subject.owner->id);
 	} else {
 		name_key(txn, arena, subject.key, record);
 	}

@@ -16,6 +16,8 @@ union lk_audit_record {
 	Latchkey__Store__TenantRecord *tenant;
 	Latchkey__Store__KeyspaceRecord *keyspace;
 	Latchkey__Store__KeyRecord *key;
+	Latchkey__Store__RoleRecord *role;
+	Latchkey__Store__OwnerRecord *owner;
 };
 
 /* One mutation: the members of `before` and `after` are NULL where there was or is none. */

@@ -155,6 +155,71 @@ Latchkey__Store__KeyRecord *lk_find_key(struct lk_txn *txn, struct lk_arena *are
 	return record != NULL && record->tenant == tenant ? record : NULL;
 }
 
+Latchkey__Store__RoleRecord *lk_find_role_by_number(struct lk_txn *txn, struct lk_arena *arena, uint32_t number)
+{
+	struct lk_key key = lk_key_u32(number);
+
+	return expected(txn, lk_txn_record(txn, LK_TABLE_ROLE, &key, &latchkey__store__role_record__descriptor, arena));
+}
+
+Latchkey__Store__RoleRecord *lk_find_role(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id)
+{
+	uint64_t number = 0;
+
+	if (!lk_text_is_id(id)) {
+		return NULL;
+	}
+	struct lk_key key = lk_key_role_by_id(tenant, id);
+	if (!find_number(txn, LK_TABLE_ROLE_BY_ID, &key, sizeof(uint32_t), &number)) {
+		return NULL;
+	}
+	return lk_find_role_by_number(txn, arena, (uint32_t)number);
+}
+
+bool lk_find_has_role(struct lk_txn *txn, uint32_t number)
+{
+	struct lk_key key = lk_key_u32(number);
+	struct lk_value value = {0};
+
+	return lk_txn_get(txn, LK_TABLE_ROLE, &key, &value);
+}
+
+uint64_t lk_find_role_use(struct lk_txn *txn, uint32_t number)
+{
+	struct lk_key key = lk_key_u32(number);
+	uint64_t use = 0;
+
+	if (!find_number(txn, LK_TABLE_ROLE_USE, &key, sizeof use, &use)) {
+		lk_txn_fail(txn, LK_CORRUPT);
+	}
+	return use;
+}
+
+size_t lk_find_count_roles(struct lk_txn *txn, uint32_t tenant)
+{
+	struct lk_key prefix = lk_key_u32(tenant);
+	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_ROLE_BY_ID);
+	size_t count = 0;
+
+	for (bool more = lk_walk_seek(walk, &prefix); more && count < LK_TENANT_ROLES_MAX && lk_walk_in(walk, &prefix);
+		more = lk_walk_next(walk)) {
+		count++;
+	}
+	lk_walk_free(walk);
+	return count;
+}
+
+Latchkey__Store__OwnerRecord *lk_find_owner(
+	struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *owner)
+{
+	struct lk_key key = lk_key_owner(tenant, owner, strlen(owner));
+	Latchkey__Store__OwnerRecord *record = lk_txn_record(
+		txn, LK_TABLE_OWNER, &key, &latchkey__store__owner_record__descriptor, arena);
+
+	/* It is found by a hash. */
+	return record == NULL || record->tenant != tenant || strcmp(record->id, owner) != 0 ? NULL : record;
+}
+
 Latchkey__Store__JobRecord *lk_find_job(struct lk_txn *txn, struct lk_arena *arena, uint64_t number)
 {
 	struct lk_key key = lk_key_u64(number);

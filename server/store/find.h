@@ -6,6 +6,7 @@
 #define LK_SERVER_STORE_FIND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "latchkey/store/record.pb-c.h"
@@ -37,6 +38,24 @@ Latchkey__Store__KeyRecord *lk_find_key(struct lk_txn *txn, struct lk_arena *are
 
 /* The slot of the key of this id, of whatever tenant; 0: there is none. */
 uint64_t lk_find_slot_of_id(struct lk_txn *txn, const char *id);
+
+/* The most roles that a tenant may have. */
+#define LK_TENANT_ROLES_MAX 1000
+
+/* The role `id` of the tenant of that number. */
+Latchkey__Store__RoleRecord *lk_find_role(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id);
+/* A number comes from another record: where it names none, LK_CORRUPT sticks. */
+Latchkey__Store__RoleRecord *lk_find_role_by_number(struct lk_txn *txn, struct lk_arena *arena, uint32_t number);
+/* Whether there is a role of that number: for what may have lost it. */
+bool lk_find_has_role(struct lk_txn *txn, uint32_t number);
+/* How many keys have the role of that number, revoked ones too. A number that names no role makes LK_CORRUPT stick. */
+uint64_t lk_find_role_use(struct lk_txn *txn, uint32_t number);
+/* How many roles the tenant has, as far as LK_TENANT_ROLES_MAX. */
+size_t lk_find_count_roles(struct lk_txn *txn, uint32_t tenant);
+
+/* The limits of an owner, by its name as keys have it. */
+Latchkey__Store__OwnerRecord *lk_find_owner(
+	struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *owner);
 
 /* A job, or one of its parts; NULL also once it is done and gone. */
 Latchkey__Store__JobRecord *lk_find_job(struct lk_txn *txn, struct lk_arena *arena, uint64_t number);

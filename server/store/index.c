@@ -80,6 +80,24 @@ void lk_index_remove_keyspace(struct lk_txn *txn, const Latchkey__Store__Keyspac
 	lk_txn_delete(txn, LK_TABLE_CLOSED, &closed);
 }
 
+void lk_index_add_role(struct lk_txn *txn, const Latchkey__Store__RoleRecord *role)
+{
+	struct lk_key by_id = lk_key_role_by_id(role->tenant, role->id);
+	struct lk_key by_number = lk_key_u32(role->number);
+
+	put_u32(txn, LK_TABLE_ROLE_BY_ID, &by_id, role->number, MDB_NOOVERWRITE);
+	put_u64(txn, LK_TABLE_ROLE_USE, &by_number, 0, MDB_NOOVERWRITE);
+}
+
+void lk_index_remove_role(struct lk_txn *txn, const Latchkey__Store__RoleRecord *role)
+{
+	struct lk_key by_id = lk_key_role_by_id(role->tenant, role->id);
+	struct lk_key by_number = lk_key_u32(role->number);
+
+	lk_txn_delete(txn, LK_TABLE_ROLE_BY_ID, &by_id);
+	lk_txn_delete(txn, LK_TABLE_ROLE_USE, &by_number);
+}
+
 void lk_index_close_tenant(struct lk_txn *txn, uint32_t tenant)
 {
 	struct lk_key closed = lk_key_closed(true, tenant);
@@ -213,6 +231,45 @@ static void count(struct lk_txn *txn, struct lk_gate *gate, const Latchkey__Stor
 	*counters[state] += change;
 }
 
+static bool has_role(const Latchkey__Store__KeyRecord *key, uint32_t role)
+{
+	for (size_t i = 0; key != NULL && i < key->n_roles; i++) {
+		if (key->roles[i] == role) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One key more, or fewer, has the role. */
+static void use_role(struct lk_txn *txn, uint32_t role, bool more)
+{
+	struct lk_key key = lk_key_u32(role);
+	uint64_t use = lk_find_role_use(txn, role);
+
+	if (!more && use == 0) {
+		lk_txn_fail(txn, LK_CORRUPT);
+	}
+	if (lk_txn_err(txn) == LK_OK) {
+		put_u64(txn, LK_TABLE_ROLE_USE, &key, more ? use + 1 : use - 1, 0);
+	}
+}
+
+static void move_roles(
+	struct lk_txn *txn, const Latchkey__Store__KeyRecord *before, const Latchkey__Store__KeyRecord *after)
+{
+	for (size_t i = 0; before != NULL && i < before->n_roles; i++) {
+		if (!has_role(after, before->roles[i])) {
+			use_role(txn, before->roles[i], false);
+		}
+	}
+	for (size_t i = 0; after != NULL && i < after->n_roles; i++) {
+		if (!has_role(before, after->roles[i])) {
+			use_role(txn, after->roles[i], true);
+		}
+	}
+}
+
 void lk_index_move_key(
 	struct lk_txn *txn, const Latchkey__Store__KeyRecord *before, const Latchkey__Store__KeyRecord *after)
 {
@@ -231,6 +288,7 @@ void lk_index_move_key(
 	count(txn, &gate, after, 1);
 	lk_gate_put(txn, keyspace, &gate);
 	move_places(txn, before, after);
+	move_roles(txn, before, after);
 	if (before == NULL) {
 		add_fixed(txn, after);
 	}

@@ -18,6 +18,10 @@ void lk_index_remove_tenant(struct lk_txn *txn, const Latchkey__Store__TenantRec
 void lk_index_add_keyspace(struct lk_txn *txn, struct lk_arena *arena, const Latchkey__Store__KeyspaceRecord *keyspace);
 void lk_index_remove_keyspace(struct lk_txn *txn, const Latchkey__Store__KeyspaceRecord *keyspace);
 
+/* Indexes a new role by its id, and begins to count the keys that have it; and takes both away again. */
+void lk_index_add_role(struct lk_txn *txn, const Latchkey__Store__RoleRecord *role);
+void lk_index_remove_role(struct lk_txn *txn, const Latchkey__Store__RoleRecord *role);
+
 /* Tells the reaper of a tenant, or a keyspace, that is closed. Of a keyspace it closes the gate: none of its keys verifies. */
 void lk_index_close_tenant(struct lk_txn *txn, uint32_t tenant);
 void lk_index_close_keyspace(struct lk_txn *txn, uint32_t keyspace);
@@ -26,7 +30,7 @@ void lk_index_close_keyspace(struct lk_txn *txn, uint32_t keyspace);
 uint64_t lk_index_next_key_number(struct lk_txn *txn, uint32_t tenant);
 
 /*
- * Moves indexes, verdicts and gate from `before` to `after`; NULL for a key that was not there, or no longer is. What a key never
+ * Moves indexes, uses of roles, verdicts and gate from `before` to `after`; NULL for a key that was not there, or no longer is. What a key never
  * changes (id, number, tenant, keyspace, time of creation) is the same in both.
  */
 void lk_index_move_key(
