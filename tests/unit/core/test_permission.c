@@ -1,6 +1,8 @@
+#include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +59,35 @@ static void test_permission_is_segments_with_colons_between(void **state)
 		assert_int_equal(faults.count, 1);
 		assert_fault(0, "permission", "is no permission: give segments");
 	}
+}
+
+/* Every text of up to five of these characters, told by a pattern of POSIX (regex(7)) whether it is a permission. */
+static void test_permission_is_what_a_pattern_says(void **state)
+{
+	static const char characters[] = "aZ0-._:*( \n/";
+	static const char segment[] = "([A-Za-z0-9_.-]+|\\*)";
+	const size_t count = sizeof characters;
+	char pattern[64];
+	regex_t regex;
+
+	(void)state;
+	(void)snprintf(pattern, sizeof pattern, "^%s(:%s)*$", segment, segment);
+	assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
+	for (size_t number = 0; number < count * count * count * count * count; number++) {
+		char text[6] = "";
+		size_t rest = number;
+		/* The NUL behind the characters ends the text early. */
+		for (size_t i = 0; i < 5; i++, rest /= count) {
+			text[i] = characters[rest % count];
+		}
+		lk_arena_reset(&arena);
+		lk_faults_init(&faults, &arena);
+		lk_permission_check(&faults, "permission", text);
+		if ((faults.count == 0) != (regexec(&regex, text, 0, NULL, 0) == 0)) {
+			fail_msg("'%s'", text);
+		}
+	}
+	regfree(&regex);
 }
 
 static void test_permission_is_no_operator(void **state)
@@ -256,6 +287,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_permission_is_segments_with_colons_between),
+		TEST(test_permission_is_what_a_pattern_says),
 		TEST(test_permission_is_no_operator),
 		TEST(test_permission_has_a_length),
 		TEST(test_permission_list_names_each_fault_by_its_place),
