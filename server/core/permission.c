@@ -81,39 +81,31 @@ void lk_permission_check_list(struct lk_faults *faults, const char *field, char 
 	}
 }
 
-/* The bytes from `text` to the next ':', or to `end`. */
-static size_t segment_len(const char *text, const char *end)
-{
-	const char *at = text;
-
-	while (at < end && *at != ':') {
-		at++;
-	}
-	return (size_t)(at - text);
-}
-
 bool lk_permission_covers_text(const char *held, size_t held_len, const char *asked, size_t asked_len)
 {
 	const char *held_end = held + held_len;
 	const char *asked_end = asked + asked_len;
+	bool at_segment = true;
 
-	for (;;) {
-		size_t held_part = segment_len(held, held_end);
-		size_t asked_part = segment_len(asked, asked_end);
-		bool is_last = held + held_part == held_end;
-		if (is_any(held, held_part)) {
+	/* Both are always in segments of the same place: ':' is passed in both at once. */
+	for (; held < held_end; held++) {
+		bool is_last = held + 1 == held_end;
+		if (at_segment && *held == '*' && (is_last || held[1] == ':')) {
 			if (is_last) {
 				return true;
 			}
-		} else if (held_part != asked_part || memcmp(held, asked, held_part) != 0) {
+			while (asked < asked_end && *asked != ':') {
+				asked++;
+			}
+			continue;
+		}
+		if (asked == asked_end || *held != *asked) {
 			return false;
 		}
-		if (is_last || asked + asked_part == asked_end) {
-			return is_last && asked + asked_part == asked_end;
-		}
-		held += held_part + 1;
-		asked += asked_part + 1;
+		at_segment = *held == ':';
+		asked++;
 	}
+	return asked == asked_end;
 }
 
 bool lk_permission_covers(const char *held, const char *asked)

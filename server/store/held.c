@@ -9,16 +9,39 @@ enum {
 	FIELD_ROLE_PERMISSIONS = 6,
 };
 
-struct asked {
-	const char *text;
-	size_t len;
-};
-
-/* Whether one of the permissions that a packed message has in `field` covers what is asked. */
-static bool message_covers(struct lk_txn *txn, struct lk_value message, uint32_t field, struct asked asked)
+/* Leaves of a packed message what begins with the first value of `field`. False where it does not add up. */
+static bool skip_to(struct lk_value *message, uint32_t field)
 {
-	const uint8_t *at = message.data;
-	const uint8_t *end = message.data + message.len;
+	const uint8_t *end = message->data + message->len;
+	const uint8_t *start = message->data;
+	const uint8_t *at = start;
+
+	while (at < end) {
+		enum lk_wire_type type = LK_WIRE_VARINT;
+		uint32_t found = 0;
+		start = at;
+		if (!lk_varint_get_tag(&at, end, &found, &type)) {
+			return false;
+		}
+		/* Messages are packed in the order of their fields. */
+		if (found >= field) {
+			break;
+		}
+		if (!lk_varint_skip(&at, end, type)) {
+			return false;
+		}
+		start = at;
+	}
+	*message = (struct lk_value){start, (size_t)(end - start)};
+	return true;
+}
+
+/* Whether one of the permissions at the beginning of `message`, in `field`, covers what is asked. */
+static bool message_covers(
+	struct lk_txn *txn, const struct lk_value *message, uint32_t field, const char *asked, size_t asked_len)
+{
+	const uint8_t *at = message->data;
+	const uint8_t *end = message->data + message->len;
 
 	while (at < end) {
 		enum lk_wire_type type = LK_WIRE_VARINT;
@@ -26,67 +49,70 @@ static bool message_covers(struct lk_txn *txn, struct lk_value message, uint32_t
 		uint32_t found = 0;
 		size_t len = 0;
 		bool reads = lk_varint_get_tag(&at, end, &found, &type);
-		/* Messages are packed in the order of their fields. */
 		if (reads && found > field) {
 			return false;
 		}
-		if (reads && found == field) {
-			reads = type == LK_WIRE_BYTES && lk_varint_get_bytes(&at, end, &data, &len);
-		} else {
-			reads = reads && lk_varint_skip(&at, end, type);
-		}
-		if (!reads) {
+		if (!reads || found != field || type != LK_WIRE_BYTES || !lk_varint_get_bytes(&at, end, &data, &len)) {
 			lk_txn_fail(txn, LK_CORRUPT);
 			return false;
 		}
-		if (found == field && lk_permission_covers_text((const char *)data, len, asked.text, asked.len)) {
+		if (lk_permission_covers_text((const char *)data, len, asked, asked_len)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-/* The record of role `i` of the key; false with an error that sticks where there is none. */
-static bool find_role(struct lk_held *held, size_t i, struct lk_value *ret_record)
+/* Keeps the permissions of a message, which is the next; false with an error that sticks where it does not add up. */
+static bool keep(struct lk_held *held, struct lk_value message, uint32_t field)
 {
-	if (i == held->n_found) {
-		struct lk_key key = lk_key_u32(lk_rules_role(held->rules, i));
-		if (i == LK_ROLES_MAX || !lk_txn_get(held->txn, LK_TABLE_ROLE, &key, &held->found[i])) {
-			lk_txn_fail(held->txn, LK_CORRUPT);
-			return false;
-		}
-		held->n_found++;
+	if (!skip_to(&message, field)) {
+		lk_txn_fail(held->txn, LK_CORRUPT);
+		return false;
 	}
-	*ret_record = held->found[i];
+	held->found[held->n_found++] = message;
 	return true;
+}
+
+/* Looks up the role behind those that are there; false with an error that sticks where it is not. */
+static bool find_next_role(struct lk_held *held)
+{
+	size_t role = held->n_found - 1;
+	struct lk_value record = {0};
+	struct lk_key key = lk_key_u32(lk_rules_role(held->rules, role));
+
+	if (role == LK_ROLES_MAX || !lk_txn_get(held->txn, LK_TABLE_ROLE, &key, &record)) {
+		lk_txn_fail(held->txn, LK_CORRUPT);
+		return false;
+	}
+	return keep(held, record, FIELD_ROLE_PERMISSIONS);
 }
 
 void lk_held_init(struct lk_held *held, struct lk_txn *txn, const uint8_t *identity, size_t identity_len,
 	const struct lk_rules *rules)
 {
 	held->txn = txn;
-	held->identity = identity;
-	held->identity_len = identity_len;
 	held->rules = rules;
-	/* The rest is written before it is read. */
+	/* What lies behind is written before it is read. */
 	held->n_found = 0;
+	(void)keep(held, (struct lk_value){identity, identity_len}, FIELD_IDENTITY_PERMISSIONS);
 }
 
 bool lk_held_covers(void *held, const char *asked, size_t len)
 {
 	struct lk_held *self = held;
-	struct asked what = {asked, len};
-	struct lk_value record = {self->identity, self->identity_len};
 
 	if (lk_txn_err(self->txn) != LK_OK) {
 		return false;
 	}
-	bool covers = message_covers(self->txn, record, FIELD_IDENTITY_PERMISSIONS, what);
-	for (size_t i = 0; !covers && i < self->rules->n_roles; i++) {
-		if (!find_role(self, i, &record)) {
+	for (size_t i = 0; i <= self->rules->n_roles; i++) {
+		uint32_t field = i == 0 ? FIELD_IDENTITY_PERMISSIONS : FIELD_ROLE_PERMISSIONS;
+		if (i == self->n_found && !find_next_role(self)) {
 			return false;
 		}
-		covers = message_covers(self->txn, record, FIELD_ROLE_PERMISSIONS, what);
+		if (message_covers(self->txn, &self->found[i], field, asked, len)) {
+			return true;
+		}
 	}
-	return covers;
+	return false;
 }

@@ -15,19 +15,19 @@
 #include "server/store/rules.h"
 #include "server/store/txn.h"
 
+/* For held.c alone. */
 struct lk_held {
 	struct lk_txn *txn;
-	/* The KeyIdentity, packed, as lk_verdict_identity() gives it. */
-	const uint8_t *identity;
-	size_t identity_len;
-	/* Of which the roles alone count; borrowed. */
 	const struct lk_rules *rules;
-	/* The records of the first so many roles: those that were looked up already. For held.c alone. */
+	/* The identity, then the records of the first so many roles: what was looked at already, from its permissions on. */
 	size_t n_found;
-	struct lk_value found[LK_ROLES_MAX];
+	struct lk_value found[1 + LK_ROLES_MAX];
 };
 
-/* Touches no record. */
+/*
+ * `identity` is a packed KeyIdentity as lk_verdict_identity() gives it; of the rules, which are borrowed, the roles alone count. Looks
+ * up no role yet. An identity that does not add up makes LK_CORRUPT stick.
+ */
 void lk_held_init(struct lk_held *held, struct lk_txn *txn, const uint8_t *identity, size_t identity_len,
 	const struct lk_rules *rules);
 

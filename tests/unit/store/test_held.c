@@ -83,16 +83,23 @@ static void ask_of(struct asking *asking, struct world *world, const uint8_t *id
 	lk_held_init(&asking->held, asking->txn, identity, len, &asking->rules);
 }
 
-/* The same by the identity in the verdict record of a key. */
+/* The identity in the verdict record of a key. */
+static const uint8_t *identity_of(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key, size_t *ret_len)
+{
+	struct lk_verdict verdict = {0};
+
+	assert_true(lk_verdict_find(txn, key->digest.data, &verdict));
+	return lk_verdict_identity(&verdict, ret_len);
+}
+
+/* The same by that. */
 static void ask_of_key(struct asking *asking, struct world *world, const Latchkey__Store__KeyRecord *key,
 	const uint32_t *roles, size_t count)
 {
-	struct lk_verdict verdict = {0};
 	size_t len = 0;
 
-	ask_of(asking, world, NULL, 0, roles, count);
-	assert_true(lk_verdict_find(asking->txn, key->digest.data, &verdict));
-	const uint8_t *identity = lk_verdict_identity(&verdict, &len);
+	ask_of(asking, world, (const uint8_t *)"", 0, roles, count);
+	const uint8_t *identity = identity_of(asking->txn, key, &len);
 	lk_held_init(&asking->held, asking->txn, identity, len, &asking->rules);
 }
 
@@ -157,7 +164,7 @@ static void test_held_by_nothing_is_nothing(void **state)
 
 	ask_of_key(&asking, &world, key_with(&world, NULL, 0), NULL, 0);
 	assert_cases(&asking, cases, COUNT(cases));
-	ask_of(&asking, &world, NULL, 0, NULL, 0);
+	ask_of(&asking, &world, (const uint8_t *)"", 0, NULL, 0);
 	assert_cases(&asking, cases, COUNT(cases));
 	/* A role without permissions, as the only one. */
 	static const uint32_t roles[] = {1};
@@ -339,11 +346,11 @@ static void test_held_survives_any_bytes(void **state)
 	static const char *const own[] = {"chat:chat", "storage:*:read"};
 	const Latchkey__Store__KeyRecord *key = key_with(&world, own, COUNT(own));
 	struct asking asking;
+	size_t whole_len = 0;
 	size_t n_corrupt = 0;
 
-	ask_of_key(&asking, &world, key, NULL, 0);
-	size_t whole_len = asking.held.identity_len;
-	uint8_t *whole = copy_of(asking.held.identity, whole_len);
+	const uint8_t *identity = identity_of(lk_fixture_snapshot(world.fixture), key, &whole_len);
+	uint8_t *whole = copy_of(identity, whole_len);
 	for (size_t len = 0; len < whole_len; len++) {
 		uint8_t *cut = copy_of(whole, len);
 		ask_of(&asking, &world, cut, len, NULL, 0);
