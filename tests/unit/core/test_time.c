@@ -220,6 +220,27 @@ static void test_time_formats_spans(void **state)
 	}
 }
 
+static void test_time_knows_days_and_months(void **state)
+{
+	(void)state;
+	/* Every day of years 1 to 3000, by the C library. */
+	for (time_t day = -719162; day < 376200; day++) {
+		struct tm broken;
+		time_t seconds = day * 86400;
+		assert_non_null(gmtime_r(&seconds, &broken));
+		int64_t month = (broken.tm_year - 70) * 12 + broken.tm_mon;
+		int64_t us = day * LK_US_PER_DAY;
+		assert_int_equal(lk_time_day(us), day);
+		assert_int_equal(lk_time_day(us + LK_US_PER_DAY - 1), day);
+		assert_int_equal(lk_time_month(us + LK_US_PER_DAY - 1), month);
+		assert_int_equal(lk_time_month_start(month), us - (broken.tm_mday - 1) * LK_US_PER_DAY);
+	}
+	assert_int_equal(lk_time_month(LK_TIME_MAX_US), (9999 - 1970) * 12 + 11);
+	assert_int_equal(lk_time_month_start((10000 - 1970) * 12), LK_TIME_MAX_US + 1);
+	assert_true(lk_time_day(INT64_MIN) < 0 && lk_time_day(INT64_MAX) > 0);
+	assert_true(lk_time_month(INT64_MIN) < 0 && lk_time_month(INT64_MAX) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_time_formats_like_libc),
 		cmocka_unit_test(test_time_formats_known_instants),
 		cmocka_unit_test(test_time_formats_spans),
+		cmocka_unit_test(test_time_knows_days_and_months),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
