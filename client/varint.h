@@ -112,6 +112,29 @@ static inline bool lk_varint_skip(const uint8_t **at, const uint8_t *end, enum l
 	return true;
 }
 
+/*
+ * Finds the bytes of `field` in a message whose fields are packed in order, as protobuf-c packs them; the first where it is repeated. False
+ * where it has none, and where the message does not add up as far as that.
+ */
+static inline bool lk_varint_find_bytes(
+	const uint8_t *message, size_t message_len, uint32_t field, const uint8_t **ret_data, size_t *ret_len)
+{
+	const uint8_t *at = message;
+	const uint8_t *end = message + message_len;
+	uint32_t found = 0;
+	enum lk_wire_type type = LK_WIRE_VARINT;
+
+	while (at < end && lk_varint_get_tag(&at, end, &found, &type) && found <= field) {
+		if (found == field) {
+			return type == LK_WIRE_BYTES && lk_varint_get_bytes(&at, end, ret_data, ret_len);
+		}
+		if (!lk_varint_skip(&at, end, type)) {
+			return false;
+		}
+	}
+	return false;
+}
+
 /* The bytes that lk_varint_put() writes, 1 to LK_VARINT_MAX. */
 static inline size_t lk_varint_size(uint64_t value)
 {

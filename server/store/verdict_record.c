@@ -6,6 +6,7 @@
 #include "client/varint.h"
 #include "latchkey/v1/key.pb-c.h"
 #include "server/core/time.h"
+#include "server/store/rules.h"
 
 _Static_assert(sizeof(struct lk_verdict_head) == 64, "the head is a line of the cache");
 _Static_assert(sizeof(struct lk_gate) == 160, "the gate is stored as it lies");
@@ -158,11 +159,65 @@ struct draft {
 
 /* Room for everything that the limits of a key allow, and far more. */
 #define METADATA_MAX 64
+/* The field of RoleRecord that holds its id. */
+#define ROLE_ID 4
 
-static void fill_identity(Latchkey__V1__KeyIdentity *identity, Latchkey__V1__KeyIdentity__MetadataEntry *entries,
-	Latchkey__V1__KeyIdentity__MetadataEntry **entry_list, const Latchkey__Store__KeyRecord *key,
-	const struct lk_gate *gate)
+/* An identity as it is put together, and room for what it points at. */
+struct identity {
+	Latchkey__V1__KeyIdentity message;
+	Latchkey__V1__KeyIdentity__MetadataEntry entries[METADATA_MAX];
+	Latchkey__V1__KeyIdentity__MetadataEntry *entry_list[METADATA_MAX];
+	Google__Protobuf__Timestamp expire;
+	char role_ids[LK_ROLES_MAX][LK_ID_MAX + 1];
+	char *role_list[LK_ROLES_MAX];
+};
+
+/* Copies the id out of a packed RoleRecord; false where it has none. What a role permits may be long, and is not unpacked. */
+static bool read_role_id(const struct lk_value *record, char ret_id[static LK_ID_MAX + 1])
 {
+	const uint8_t *id = NULL;
+	size_t len = 0;
+
+	if (!lk_varint_find_bytes(record->data, record->len, ROLE_ID, &id, &len) || len > LK_ID_MAX) {
+		return false;
+	}
+	memcpy(ret_id, id, len);
+	ret_id[len] = '\0';
+	return true;
+}
+
+/* The ids of the key's roles, which never change, as their names in the identity; where one is not there, LK_CORRUPT sticks. */
+static void fill_roles(struct lk_txn *txn, struct identity *identity, const Latchkey__Store__KeyRecord *key)
+{
+	for (size_t i = 0; i < key->n_roles && i < LK_ROLES_MAX; i++) {
+		struct lk_key number = lk_key_u32(key->roles[i]);
+		struct lk_value record = {0};
+		if (!lk_txn_get(txn, LK_TABLE_ROLE, &number, &record) ||
+			!read_role_id(&record, identity->role_ids[i])) {
+			lk_txn_fail(txn, LK_CORRUPT);
+			return;
+		}
+		identity->role_list[i] = identity->role_ids[i];
+		identity->message.n_roles = i + 1;
+	}
+	identity->message.roles = identity->role_list;
+}
+
+static void fill_expiry(struct identity *room, const Latchkey__Store__KeyRecord *key)
+{
+	google__protobuf__timestamp__init(&room->expire);
+	if (key->expire_us != 0) {
+		room->expire.seconds = key->expire_us / LK_US_PER_SECOND;
+		room->expire.nanos = (int32_t)(key->expire_us % LK_US_PER_SECOND * 1000);
+		room->message.expire_time = &room->expire;
+	}
+}
+
+static void fill_identity(
+	struct lk_txn *txn, struct identity *room, const Latchkey__Store__KeyRecord *key, const struct lk_gate *gate)
+{
+	Latchkey__V1__KeyIdentity *identity = &room->message;
+
 	latchkey__v1__key_identity__init(identity);
 	identity->id = key->id;
 	identity->number = key->number;
@@ -173,15 +228,17 @@ static void fill_identity(Latchkey__V1__KeyIdentity *identity, Latchkey__V1__Key
 	identity->name = key->name;
 	identity->owner = key->owner;
 	for (size_t i = 0; i < key->n_metadata && i < METADATA_MAX; i++) {
-		latchkey__v1__key_identity__metadata_entry__init(&entries[i]);
-		entries[i].key = key->metadata[i]->key;
-		entries[i].value = key->metadata[i]->value;
-		entry_list[i] = &entries[i];
+		latchkey__v1__key_identity__metadata_entry__init(&room->entries[i]);
+		room->entries[i].key = key->metadata[i]->key;
+		room->entries[i].value = key->metadata[i]->value;
+		room->entry_list[i] = &room->entries[i];
 		identity->n_metadata = i + 1;
 	}
-	identity->metadata = entry_list;
+	identity->metadata = room->entry_list;
 	identity->permissions = key->permissions;
 	identity->n_permissions = key->n_permissions;
+	fill_expiry(room, key);
+	fill_roles(txn, room, key);
 }
 
 static void fill_head(struct lk_verdict_head *head, const Latchkey__Store__KeyRecord *key, const struct secret *secret)
@@ -198,57 +255,72 @@ static void fill_head(struct lk_verdict_head *head, const Latchkey__Store__KeyRe
 				(secret->replaced ? LK_VERDICT_REPLACED : 0) | (is_sha256 ? LK_VERDICT_SHA256 : 0));
 }
 
+/* The parts of a record behind its head. */
+struct parts {
+	const Latchkey__V1__KeyIdentity *identity;
+	size_t identity_len;
+	const Latchkey__Store__GrantRecord *grant;
+	const uint8_t *rules;
+	const struct secret *secret;
+};
+
 /* Writes the record behind `at`: as long as its head says. */
-static void pack_record(uint8_t *at, const struct lk_verdict_head *head, const Latchkey__V1__KeyIdentity *identity,
-	size_t identity_len, const Latchkey__Store__GrantRecord *grant, const struct secret *secret)
+static void pack_record(uint8_t *at, const struct lk_verdict_head *head, const struct parts *parts)
 {
 	memcpy(at, head, sizeof *head);
 	at += sizeof *head;
-	at = lk_varint_put(at, identity_len);
-	at += latchkey__v1__key_identity__pack(identity, at);
-	if (grant != NULL) {
-		at += latchkey__store__grant_record__pack(grant, at);
+	at = lk_varint_put(at, parts->identity_len);
+	at += latchkey__v1__key_identity__pack(parts->identity, at);
+	if (parts->grant != NULL) {
+		at += latchkey__store__grant_record__pack(parts->grant, at);
 	}
-	if (secret->replaced) {
-		memcpy(at, &secret->until_us, sizeof secret->until_us);
+	memcpy(at, parts->rules, head->rules_len);
+	at += head->rules_len;
+	if (parts->secret->replaced) {
+		memcpy(at, &parts->secret->until_us, sizeof parts->secret->until_us);
 	}
 }
 
-/* Puts together the record of a secret of `key`; the error sticks to `txn` where there is no memory, or the grant is larger than
- * any is. */
+/*
+ * Puts together the record of a secret of `key`; the error sticks to `txn` where there is no memory, a role is not there, or the
+ * grant or the rules are larger than any are.
+ */
 static struct draft draft_record(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key, const struct secret *secret,
 	const struct lk_gate *gate)
 {
-	Latchkey__V1__KeyIdentity identity;
-	Latchkey__V1__KeyIdentity__MetadataEntry entries[METADATA_MAX];
-	Latchkey__V1__KeyIdentity__MetadataEntry *entry_list[METADATA_MAX];
-	Google__Protobuf__Timestamp expire = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	struct identity identity;
+	uint8_t rules[LK_RULES_MAX];
 	struct lk_verdict_head head = {0};
 	struct draft draft = {0};
 
-	fill_identity(&identity, entries, entry_list, key, gate);
-	if (key->expire_us != 0) {
-		expire.seconds = key->expire_us / LK_US_PER_SECOND;
-		expire.nanos = (int32_t)(key->expire_us % LK_US_PER_SECOND * 1000);
-		identity.expire_time = &expire;
-	}
+	fill_identity(txn, &identity, key, gate);
 	fill_head(&head, key, secret);
-	size_t identity_len = latchkey__v1__key_identity__get_packed_size(&identity);
-	size_t prefix_len = lk_varint_size(identity_len);
+	size_t identity_len = latchkey__v1__key_identity__get_packed_size(&identity.message);
 	size_t grant_len = key->grant == NULL ? 0 : latchkey__store__grant_record__get_packed_size(key->grant);
-	if (grant_len > UINT16_MAX) {
+	size_t rules_len = lk_rules_of_key(key, rules);
+	if (grant_len > UINT16_MAX || rules_len > LK_RULES_MAX) {
 		lk_txn_fail(txn, LK_INTERNAL);
+	}
+	if (lk_txn_err(txn) != LK_OK) {
 		return draft;
 	}
-	head.identity_len = (uint32_t)(prefix_len + identity_len);
+	head.identity_len = (uint32_t)(lk_varint_size(identity_len) + identity_len);
 	head.grant_len = (uint16_t)grant_len;
+	head.rules_len = (uint16_t)rules_len;
 	draft.len = record_len(&head);
 	draft.data = malloc(draft.len);
 	if (draft.data == NULL) {
 		lk_txn_fail(txn, LK_NO_MEMORY);
 		return draft;
 	}
-	pack_record(draft.data, &head, &identity, identity_len, key->grant, secret);
+	pack_record(draft.data, &head,
+		&(struct parts){
+			.identity = &identity.message,
+			.identity_len = identity_len,
+			.grant = key->grant,
+			.rules = rules,
+			.secret = secret,
+		});
 	return draft;
 }
 
