@@ -53,7 +53,7 @@ static bool find_root_key(struct lk_request *request, struct lk_span credential,
 		return false;
 	}
 	struct lk_verdict_facts facts = lk_verdict_facts_of(ret_verdict);
-	facts.keyspace_fits = true;
+	facts.keyspace_fits = facts.ip_fits = facts.permitted = true;
 	return lk_verdict_decide(&facts, request->now_us) == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
 }
 

@@ -81,7 +81,7 @@ struct lk_verdict {
 /* Finds the record of `digest`, of whatever kind. False where there is none or an error sticks to `txn`. */
 bool lk_verdict_find(struct lk_txn *txn, const uint8_t digest[static LK_DIGEST_LEN], struct lk_verdict *ret_verdict);
 
-/* What the gates ask of the key; that its keyspace fits is for the caller to say. */
+/* What the gates ask of the key; that keyspace and address fit, and that it is permitted, is for the caller to say. */
 struct lk_verdict_facts lk_verdict_facts_of(const struct lk_verdict *verdict);
 
 /* The KeyIdentity of a verdict, packed, without the length that stands before it; stores its length. */
