@@ -1,109 +1,145 @@
-#include <sodium.h>
 #include <string.h>
 
-#include "server/core/grant.h"
-#include "server/core/secret.h"
+#include "server/core/limit.h"
+#include "server/core/text.h"
 #include "server/core/time.h"
-#include "server/core/verdict.h"
 #include "server/service/access.h"
+#include "server/service/expressions.h"
+#include "server/service/judge.h"
+#include "server/service/judge_explain.h"
 #include "server/service/key_handlers.h"
-#include "server/store/find.h"
-#include "server/store/slots.h"
-#include "server/store/verdict_record.h"
 
 /* The field of VerifyKeyResponse that holds the identity. */
 #define IDENTITY_TAG 3
+#define NS_PER_US    1000
 
-/* What Verify was asked, and what it found. */
-struct question {
-	const char *token;
-	size_t token_len;
-	/* NULL: any that the caller is granted. */
-	const char *tenant;
-	/* "": any. */
-	const char *keyspace;
-	struct lk_verdict verdict;
-	struct lk_gate gate;
+/* What was asked, read from the message, and room for what it points at. */
+struct asked {
+	struct lk_question question;
+	struct lk_rate_charge charges[LK_RATE_CHARGES_MAX];
+	/* Held. */
+	const struct lk_expression *expression;
 };
 
-static enum lk_err understand(
-	struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message, struct question *ret_question)
+static enum lk_err read_place(
+	struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message, struct lk_question *question)
 {
 	enum lk_err err = LK_OK;
 
-	ret_question->token = message->token;
-	ret_question->token_len = strlen(message->token);
-	ret_question->keyspace = message->keyspace;
+	question->keyspace = message->keyspace;
 	if (message->tenant[0] != '\0') {
-		err = lk_access_tenant_id(request, message->tenant, &ret_question->tenant);
+		err = lk_access_tenant_id(request, message->tenant, &question->tenant);
 	}
 	if (err == LK_OK && message->keyspace[0] != '\0') {
 		err = lk_access_keyspace_id(request, "keyspace", message->keyspace);
 	}
+	return err;
+}
+
+static void read_address(
+	struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message, struct lk_question *question)
+{
+	if (message->client_ip[0] != '\0' && !lk_address_parse(message->client_ip, &question->address)) {
+		lk_fault_add(&request->faults, "client_ip",
+			"%s is no address: give one of IPv4 or IPv6, without a port, brackets or a zone",
+			lk_text_quote(request->arena, message->client_ip));
+	}
+}
+
+static uint64_t read_cost(struct lk_request *request, const char *field, uint64_t cost)
+{
+	if (cost > LK_COST_MAX) {
+		lk_fault_add(&request->faults, field, "%llu is too much: a use costs at most %llu",
+			(unsigned long long)cost, (unsigned long long)LK_COST_MAX);
+	}
+	return cost == 0 ? 1 : cost;
+}
+
+static bool is_limit_name(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	return len > 0 && len <= LK_LIMIT_NAME_MAX && name[len] == '\0';
+}
+
+/* Reads a charge behind those in `asked`, and looks for its name among them. */
+static void read_charge(struct lk_request *request, const Latchkey__V1__RateCharge *charge, struct asked *asked)
+{
+	size_t i = asked->question.n_charges;
+	const char *cost_field = charge->cost <= LK_COST_MAX
+					 ? ""
+					 : lk_arena_printf(request->arena, "rate_charges[%zu].cost", i);
+	uint64_t cost = read_cost(request, cost_field == NULL ? "rate_charges" : cost_field, charge->cost);
+	bool is_name = is_limit_name(charge->name);
+	bool twice = false;
+
+	for (size_t j = 0; j < i; j++) {
+		twice = twice || strcmp(asked->charges[j].name, charge->name) == 0;
+	}
+	if (!is_name || twice) {
+		const char *field = lk_arena_printf(request->arena, "rate_charges[%zu].name", i);
+		lk_fault_add(&request->faults, field == NULL ? "rate_charges" : field, "%s %s",
+			lk_text_quote(request->arena, charge->name),
+			is_name ? "is charged twice: name each limit once, at its whole cost"
+				: "is no name of a limit: 1 to 32 of a-z, 0-9, '_' and '-'");
+	}
+	asked->charges[i] = (struct lk_rate_charge){charge->name, cost};
+	asked->question.n_charges = i + 1;
+}
+
+static void read_charges(struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message, struct asked *asked)
+{
+	if (message->n_rate_charges > LK_RATE_CHARGES_MAX) {
+		lk_fault_add(&request->faults, "rate_charges", "%zu are too many: at most %d", message->n_rate_charges,
+			LK_RATE_CHARGES_MAX);
+		return;
+	}
+	asked->question.charges = asked->charges;
+	for (size_t i = 0; i < message->n_rate_charges; i++) {
+		read_charge(request, message->rate_charges[i], asked);
+	}
+}
+
+static enum lk_err read_expression(
+	struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message, struct asked *asked)
+{
+	const char *text = message->permission_expression;
+	char fault[LK_EXPRESSION_FAULT_LEN];
+
+	if (text[0] == '\0') {
+		return LK_OK;
+	}
+	enum lk_err err = lk_expressions_get(request->expressions, text, strlen(text), &asked->expression, fault);
+	if (err == LK_INVALID_ARGUMENT) {
+		lk_fault_add(&request->faults, "permission_expression", "%s", fault);
+		return LK_OK;
+	}
+	asked->question.expression = asked->expression;
+	return err;
+}
+
+/* Reads the message; every fault of it is reported together. */
+static enum lk_err understand(
+	struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message, struct asked *asked)
+{
+	struct lk_question *question = &asked->question;
+
+	question->token = message->token;
+	question->token_len = strlen(message->token);
+	question->dry_run = message->dry_run;
+	question->explain = message->explain;
+	question->grant = request->caller.grant;
+	question->subject = request->caller.subject;
+	question->now_us = request->now_us;
+	enum lk_err err = read_place(request, message, question);
+	if (err != LK_OK) {
+		return err;
+	}
+	read_address(request, message, question);
+	question->cost = read_cost(request, "cost", message->cost);
+	read_charges(request, message, asked);
+	err = read_expression(request, message, asked);
 	return err != LK_OK ? err : lk_request_check(request);
-}
-
-/* Whether the key is one that the caller may ask about, within what was asked. */
-static bool is_in_reach(const struct lk_request *request, const struct question *question)
-{
-	const Latchkey__Store__GrantRecord *grant = request->caller.grant;
-	bool tenant_wide = (question->verdict.head.flags & LK_VERDICT_TENANT_SCOPE) != 0;
-
-	if (question->tenant != NULL ? strcmp(question->tenant, question->gate.tenant_id) != 0
-				     : !lk_grant_allows_tenant(grant, question->gate.tenant_id)) {
-		return false;
-	}
-	/* A keyspace that was asked for is granted; a key of another keyspace can be good in it. */
-	return (tenant_wide && question->keyspace[0] != '\0') ||
-	       lk_grant_allows_keyspace(grant, question->gate.keyspace_id);
-}
-
-static bool keyspace_fits(struct lk_request *request, const struct question *question)
-{
-	if (question->keyspace[0] == '\0' || strcmp(question->keyspace, question->gate.keyspace_id) == 0) {
-		return true;
-	}
-	return (question->verdict.head.flags & LK_VERDICT_TENANT_SCOPE) != 0 &&
-	       lk_find_has_keyspace(request->txn, question->gate.tenant, question->keyspace);
-}
-
-/* A record of one kind is no answer to a digest of the other. */
-static bool find(struct lk_request *request, const uint8_t *digest, bool is_sha256, struct question *question)
-{
-	return lk_verdict_find(request->txn, digest, &question->verdict) &&
-	       ((question->verdict.head.flags & LK_VERDICT_SHA256) != 0) == is_sha256;
-}
-
-static void digest_by_sha256(struct lk_request *request, const struct question *question, uint8_t *ret_digest)
-{
-	uint8_t sha256[LK_SHA256_LEN];
-
-	lk_token_sha256(question->token, question->token_len, sha256);
-	lk_token_digest_sha256(lk_store_keyring(request->store), sha256, ret_digest);
-	sodium_memzero(sha256, sizeof sha256);
-}
-
-/* Looks the token up; false where there is no key that the caller may ask about. */
-static bool look_up(struct lk_request *request, struct question *question)
-{
-	uint8_t digest[LK_DIGEST_LEN];
-
-	if (!lk_verdict_can_look_up(question->token, question->token_len)) {
-		return false;
-	}
-	lk_token_digest(lk_store_keyring(request->store), question->token, question->token_len, digest);
-	if (!find(request, digest, false, question)) {
-		/* A second digest and a second descent, paid for only where a key was imported that needs them. */
-		if (lk_txn_head(request->txn)->sha256_secrets == 0) {
-			return false;
-		}
-		digest_by_sha256(request, question, digest);
-		if (!find(request, digest, true, question)) {
-			return false;
-		}
-	}
-	return lk_gate_get(request->txn, question->verdict.head.keyspace, &question->gate) &&
-	       question->gate.closed == 0 && is_in_reach(request, question);
 }
 
 /*
@@ -125,38 +161,112 @@ static void put_identity(
 	}
 }
 
-static Latchkey__V1__VerifyCode code_of_unknown(struct lk_request *request, const struct question *question)
+/* Rounded up: whoever waits so long has waited long enough. */
+static int64_t us_of_ns(int64_t ns)
 {
-	const struct lk_head *head = lk_txn_head(request->txn);
-	bool imports = head->foreign_secrets + head->sha256_secrets > 0;
+	return ns / NS_PER_US + (ns % NS_PER_US != 0);
+}
 
-	return lk_verdict_of_unknown(question->token, question->token_len, imports);
+static void fill_rate_state(
+	struct lk_request *request, const struct lk_charge_limit *charged, bool shared, Latchkey__V1__RateState *state)
+{
+	const struct lk_limit_standing *standing = &charged->standing;
+
+	latchkey__v1__rate_state__init(state);
+	char *name = lk_arena_text(
+		request->arena, charged->limit.name, strnlen(charged->limit.name, sizeof charged->limit.name));
+	if (name != NULL) {
+		state->name = name;
+	}
+	state->shared = shared;
+	state->limit = charged->limit.limit;
+	state->remaining = standing->remaining;
+	state->refused = charged->refuses;
+	if (standing->reset_ns > 0) {
+		state->reset_time = lk_time_to_timestamp(
+			request->arena, request->now_us + us_of_ns(standing->reset_ns));
+	}
+	if (charged->refuses && standing->retry_ns > 0) {
+		state->retry_after = lk_time_to_duration(request->arena, us_of_ns(standing->retry_ns));
+	}
+}
+
+static void put_rate_states(
+	struct lk_request *request, const struct lk_answer *answer, Latchkey__V1__VerifyKeyResponse *response)
+{
+	size_t count = answer->charge.n_limits;
+
+	if (count == 0) {
+		return;
+	}
+	Latchkey__V1__RateState *states = lk_arena_array(request->arena, count, sizeof *states);
+	Latchkey__V1__RateState **list = lk_arena_array(request->arena, count, sizeof *list);
+	if (states == NULL || list == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		fill_rate_state(request, &answer->charge.limits[i], i >= answer->n_own_limits, &states[i]);
+		list[i] = &states[i];
+	}
+	response->rate_states = list;
+	response->n_rate_states = count;
+}
+
+static void put_answer(struct lk_request *request, const struct lk_question *question, const struct lk_answer *answer,
+	Latchkey__V1__VerifyKeyResponse *response)
+{
+	response->code = answer->code;
+	response->valid = answer->code == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
+	response->credits_remaining = -1;
+	if (answer->found) {
+		put_identity(request, &answer->verdict, response);
+	}
+	if (answer->found && answer->weighed) {
+		put_rate_states(request, answer, response);
+		if (answer->charge.has_credits) {
+			response->credits_remaining = (int64_t)answer->charge.credits_remaining;
+		}
+	}
+	if (response->valid) {
+		response->secret_expire_time = lk_time_to_timestamp(
+			request->arena, lk_verdict_secret_end(&answer->facts));
+	}
+	if (question->explain) {
+		response->gates = lk_judge_explain(request->arena, request->txn, question, answer, &response->n_gates);
+	}
+}
+
+static enum lk_err verify(struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message,
+	struct asked *asked, Latchkey__V1__VerifyKeyResponse *response)
+{
+	struct lk_answer answer;
+	const struct lk_court court = {
+		.txn = request->txn,
+		.keyring = lk_store_keyring(request->store),
+		.slots = lk_store_slots(request->store),
+	};
+
+	enum lk_err err = understand(request, message, asked);
+	if (err != LK_OK) {
+		return err;
+	}
+	err = lk_judge(&court, &asked->question, &answer);
+	if (err == LK_UNAVAILABLE) {
+		return lk_request_fail(request, err, "the key was being changed all the while: try again");
+	}
+	if (err != LK_OK) {
+		return lk_request_fail(request, err, "the store cannot be read: %s", lk_err_text(err));
+	}
+	put_answer(request, &asked->question, &answer, response);
+	return lk_request_check(request);
 }
 
 enum lk_err lk_key_verify(struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message,
 	Latchkey__V1__VerifyKeyResponse *response)
 {
-	struct question question = {0};
+	struct asked asked = {0};
 
-	enum lk_err err = understand(request, message, &question);
-	if (err != LK_OK) {
-		return err;
-	}
-	if (!look_up(request, &question)) {
-		response->code = code_of_unknown(request, &question);
-		return lk_request_check(request);
-	}
-	struct lk_verdict_facts facts = lk_verdict_facts_of(&question.verdict);
-	facts.keyspace_fits = keyspace_fits(request, &question);
-	response->code = lk_verdict_decide(&facts, request->now_us);
-	response->valid = response->code == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
-	put_identity(request, &question.verdict, response);
-	if (response->valid) {
-		response->secret_expire_time = lk_time_to_timestamp(request->arena, lk_verdict_secret_end(&facts));
-	}
-	err = lk_request_check(request);
-	if (err == LK_OK && response->valid) {
-		lk_slots_use(lk_store_slots(request->store), question.verdict.head.slot, request->now_us);
-	}
+	enum lk_err err = verify(request, message, &asked, response);
+	lk_expressions_release(request->expressions, asked.expression);
 	return err;
 }

@@ -64,6 +64,14 @@ uint32_t lk_rules_role(const struct lk_rules *rules, size_t i)
 	return role;
 }
 
+struct lk_cidr lk_rules_cidr(const struct lk_rules *rules, size_t i)
+{
+	struct lk_cidr cidr;
+
+	memcpy(&cidr, rules->cidrs + i * sizeof cidr, sizeof cidr);
+	return cidr;
+}
+
 struct lk_limit lk_rules_limit(const struct lk_rules *rules, size_t i)
 {
 	struct lk_limit limit;
@@ -83,8 +91,7 @@ struct lk_credits lk_rules_credits(const struct lk_rules *rules)
 bool lk_rules_admit(const struct lk_rules *rules, const struct lk_address *address)
 {
 	for (size_t i = 0; i < rules->n_cidrs; i++) {
-		struct lk_cidr cidr;
-		memcpy(&cidr, rules->cidrs + i * sizeof cidr, sizeof cidr);
+		struct lk_cidr cidr = lk_rules_cidr(rules, i);
 		if (lk_cidr_holds(&cidr, address)) {
 			return true;
 		}

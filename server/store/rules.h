@@ -37,6 +37,7 @@ struct lk_rules {
 bool lk_rules_read(const uint8_t *data, size_t len, struct lk_rules *ret_rules);
 
 uint32_t lk_rules_role(const struct lk_rules *rules, size_t i);
+struct lk_cidr lk_rules_cidr(const struct lk_rules *rules, size_t i);
 struct lk_limit lk_rules_limit(const struct lk_rules *rules, size_t i);
 /* Only where has_credits. */
 struct lk_credits lk_rules_credits(const struct lk_rules *rules);

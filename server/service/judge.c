@@ -1,0 +1,222 @@
+#include "server/service/judge.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "client/varint.h"
+#include "server/core/grant.h"
+#include "server/core/secret.h"
+#include "server/service/judge_charge.h"
+#include "server/store/denials.h"
+#include "server/store/find.h"
+#include "server/store/held.h"
+#include "server/store/slots.h"
+
+/* The field of KeyIdentity that holds the owner. */
+#define IDENTITY_OWNER 7
+/* How often a key is looked up anew that was changed while it was judged: a change takes a commit, so that even two in a row are rare. */
+#define TRIES 4
+
+static bool keyspace_fits(struct lk_txn *txn, const struct lk_question *question, const struct lk_answer *answer)
+{
+	if (question->keyspace[0] == '\0' || strcmp(question->keyspace, answer->gate.keyspace_id) == 0) {
+		return true;
+	}
+	return (answer->verdict.head.flags & LK_VERDICT_TENANT_SCOPE) != 0 &&
+	       lk_find_has_keyspace(txn, answer->gate.tenant, question->keyspace);
+}
+
+const char *lk_judge_owner(const struct lk_answer *answer, size_t *ret_len)
+{
+	const uint8_t *owner = NULL;
+	size_t len = 0;
+	size_t identity_len = 0;
+	const uint8_t *identity = lk_verdict_identity(&answer->verdict, &identity_len);
+
+	*ret_len = lk_varint_find_bytes(identity, identity_len, IDENTITY_OWNER, &owner, &len) ? len : 0;
+	return (const char *)owner;
+}
+
+static bool is_own(const struct lk_question *question, const struct lk_answer *answer)
+{
+	size_t len = 0;
+	const char *owner = lk_judge_owner(answer, &len);
+
+	return len > 0 && strlen(question->subject) == len && memcmp(question->subject, owner, len) == 0;
+}
+
+/* Whether the key is one that the caller may ask about, within what was asked. */
+static bool is_in_reach(const struct lk_question *question, const struct lk_answer *answer)
+{
+	bool tenant_wide = (answer->verdict.head.flags & LK_VERDICT_TENANT_SCOPE) != 0;
+
+	if (question->tenant != NULL ? strcmp(question->tenant, answer->gate.tenant_id) != 0
+				     : !lk_grant_allows_tenant(question->grant, answer->gate.tenant_id)) {
+		return false;
+	}
+	/* A keyspace that was asked for is granted; a key of another keyspace can be good in it. */
+	if (!(tenant_wide && question->keyspace[0] != '\0') &&
+		!lk_grant_allows_keyspace(question->grant, answer->gate.keyspace_id)) {
+		return false;
+	}
+	return !question->grant->own_only || is_own(question, answer);
+}
+
+/* A record of one kind is no answer to a digest of the other. */
+static bool find(struct lk_txn *txn, const uint8_t *digest, bool is_sha256, struct lk_verdict *verdict)
+{
+	return lk_verdict_find(txn, digest, verdict) && ((verdict->head.flags & LK_VERDICT_SHA256) != 0) == is_sha256;
+}
+
+static void digest_by_sha256(const struct lk_court *court, const struct lk_question *question, uint8_t *ret_digest)
+{
+	uint8_t sha256[LK_SHA256_LEN];
+
+	lk_token_sha256(question->token, question->token_len, sha256);
+	lk_token_digest_sha256(court->keyring, sha256, ret_digest);
+	sodium_memzero(sha256, sizeof sha256);
+}
+
+/* Looks the token up; false where there is no key that the caller may ask about. */
+static bool look_up(const struct lk_court *court, const struct lk_question *question, struct lk_answer *answer)
+{
+	uint8_t digest[LK_DIGEST_LEN];
+
+	if (!lk_verdict_can_look_up(question->token, question->token_len)) {
+		return false;
+	}
+	lk_token_digest(court->keyring, question->token, question->token_len, digest);
+	if (!find(court->txn, digest, false, &answer->verdict)) {
+		/* A second digest and a second descent, paid for only where a key was imported that needs them. */
+		if (lk_txn_head(court->txn)->sha256_secrets == 0) {
+			return false;
+		}
+		digest_by_sha256(court, question, digest);
+		if (!find(court->txn, digest, true, &answer->verdict)) {
+			return false;
+		}
+	}
+	return lk_gate_get(court->txn, answer->verdict.head.keyspace, &answer->gate) && answer->gate.closed == 0 &&
+	       is_in_reach(question, answer);
+}
+
+static Latchkey__V1__VerifyCode code_of_unknown(const struct lk_court *court, const struct lk_question *question)
+{
+	const struct lk_head *head = lk_txn_head(court->txn);
+	bool imports = head->foreign_secrets + head->sha256_secrets > 0;
+
+	return lk_verdict_of_unknown(question->token, question->token_len, imports);
+}
+
+bool lk_judge_keyspace_cidrs(struct lk_txn *txn, const struct lk_answer *answer, struct lk_rules *ret_cidrs)
+{
+	if (answer->gate.has_cidrs == 0) {
+		return false;
+	}
+	if (lk_gate_cidrs_find(txn, answer->verdict.head.keyspace, ret_cidrs)) {
+		return true;
+	}
+	/* A list that there should be is not there: that must not open the gate. */
+	lk_txn_fail(txn, LK_CORRUPT);
+	return false;
+}
+
+static bool ip_fits(struct lk_txn *txn, const struct lk_question *question, const struct lk_answer *answer)
+{
+	struct lk_rules cidrs = {0};
+
+	return lk_rules_admit(&answer->rules, &question->address) &&
+	       (!lk_judge_keyspace_cidrs(txn, answer, &cidrs) || lk_rules_admit(&cidrs, &question->address));
+}
+
+static bool is_permitted(struct lk_txn *txn, const struct lk_question *question, const struct lk_answer *answer)
+{
+	struct lk_held held;
+	size_t len = 0;
+
+	if (question->expression == NULL) {
+		return true;
+	}
+	const uint8_t *identity = lk_verdict_identity(&answer->verdict, &len);
+	lk_held_init(&held, txn, identity, len, &answer->rules);
+	return lk_expression_evaluate(question->expression, lk_held_covers, &held);
+}
+
+/* Gathers what the gates ask of a key that was found; false where an error sticks. */
+static bool gather(const struct lk_court *court, const struct lk_question *question, struct lk_answer *answer)
+{
+	if (!lk_rules_read(answer->verdict.rules, answer->verdict.head.rules_len, &answer->rules)) {
+		lk_txn_fail(court->txn, LK_CORRUPT);
+		return false;
+	}
+	answer->facts = lk_verdict_facts_of(&answer->verdict);
+	answer->facts.keyspace_fits = keyspace_fits(court->txn, question, answer);
+	answer->facts.ip_fits = ip_fits(court->txn, question, answer);
+	answer->facts.permitted = is_permitted(court->txn, question, answer);
+	return lk_txn_err(court->txn) == LK_OK;
+}
+
+/* Judges on the snapshot as it is. LK_ABORTED: the slots are ahead of it. */
+static enum lk_err judge_once(
+	const struct lk_court *court, const struct lk_question *question, struct lk_answer *answer)
+{
+	bool looks = question->dry_run || question->explain;
+
+	answer->weighed = false;
+	answer->found = look_up(court, question, answer);
+	if (!answer->found) {
+		answer->code = code_of_unknown(court, question);
+		return lk_txn_err(court->txn);
+	}
+	if (!gather(court, question, answer)) {
+		return lk_txn_err(court->txn);
+	}
+	answer->code = lk_verdict_decide(&answer->facts, question->now_us);
+	bool passes = answer->code == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
+	if (!passes && !question->explain) {
+		return LK_OK;
+	}
+	Latchkey__V1__VerifyCode weighed = lk_judge_weigh(court, question, looks, answer);
+	if (lk_txn_err(court->txn) != LK_OK) {
+		return lk_txn_err(court->txn);
+	}
+	if (weighed == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_UNSPECIFIED) {
+		return LK_ABORTED;
+	}
+	if (passes) {
+		answer->code = weighed;
+	}
+	return LK_OK;
+}
+
+/* Counts the use, or notes the denial. */
+static void note(const struct lk_court *court, const struct lk_question *question, const struct lk_answer *answer)
+{
+	struct lk_denial denial = {
+		.code = (uint32_t)answer->code, .time_us = question->now_us, .address = question->address};
+
+	if (answer->code == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID) {
+		lk_slots_use(court->slots, answer->verdict.head.slot, question->now_us);
+	} else if (court->denials != NULL) {
+		lk_denials_note(court->denials, answer->found ? answer->verdict.head.slot : 0,
+			answer->found ? answer->verdict.head.keyspace : 0, &denial);
+	}
+}
+
+enum lk_err lk_judge(const struct lk_court *court, const struct lk_question *question, struct lk_answer *ret_answer)
+{
+	for (unsigned i = 0; i < TRIES; i++) {
+		enum lk_err err = judge_once(court, question, ret_answer);
+		if (err == LK_OK && !question->dry_run && !question->explain) {
+			note(court, question, ret_answer);
+		}
+		if (err != LK_ABORTED) {
+			return err;
+		}
+		err = lk_snapshot_begin(court->txn);
+		if (err != LK_OK) {
+			return err;
+		}
+	}
+	return LK_UNAVAILABLE;
+}
