@@ -2,10 +2,12 @@
 
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/varint.h"
 #include "server/core/grant.h"
 #include "server/core/secret.h"
+#include "server/core/time.h"
 #include "server/service/judge_charge.h"
 #include "server/store/denials.h"
 #include "server/store/find.h"
@@ -171,7 +173,7 @@ static enum lk_err judge_once(
 	if (!gather(court, question, answer)) {
 		return lk_txn_err(court->txn);
 	}
-	answer->code = lk_verdict_decide(&answer->facts, question->now_us);
+	answer->code = lk_verdict_decide(&answer->facts, answer->now_us);
 	bool passes = answer->code == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
 	if (!passes && !question->explain) {
 		return LK_OK;
@@ -190,33 +192,41 @@ static enum lk_err judge_once(
 }
 
 /* Counts the use, or notes the denial. */
-static void note(const struct lk_court *court, const struct lk_question *question, const struct lk_answer *answer)
+static void note(const struct lk_court *court, const struct lk_answer *answer, const struct lk_address *address)
 {
-	struct lk_denial denial = {
-		.code = (uint32_t)answer->code, .time_us = question->now_us, .address = question->address};
+	struct lk_denial denial = {.code = (uint32_t)answer->code, .time_us = answer->now_us, .address = *address};
 
 	if (answer->code == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID) {
-		lk_slots_use(court->slots, answer->verdict.head.slot, question->now_us);
+		lk_slots_use(court->slots, answer->verdict.head.slot, answer->now_us);
 	} else if (court->denials != NULL) {
 		lk_denials_note(court->denials, answer->found ? answer->verdict.head.slot : 0,
 			answer->found ? answer->verdict.head.keyspace : 0, &denial);
 	}
 }
 
+/* The newest state, and the instant that belongs to it: what a slot is ahead of is either of them. */
+static enum lk_err renew(const struct lk_court *court, struct lk_answer *answer)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	answer->now_us = now.tv_sec * LK_US_PER_SECOND + now.tv_nsec / 1000;
+	return lk_snapshot_begin(court->txn);
+}
+
 enum lk_err lk_judge(const struct lk_court *court, const struct lk_question *question, struct lk_answer *ret_answer)
 {
-	for (unsigned i = 0; i < TRIES; i++) {
-		enum lk_err err = judge_once(court, question, ret_answer);
-		if (err == LK_OK && !question->dry_run && !question->explain) {
-			note(court, question, ret_answer);
-		}
-		if (err != LK_ABORTED) {
-			return err;
-		}
-		err = lk_snapshot_begin(court->txn);
-		if (err != LK_OK) {
-			return err;
+	enum lk_err err = LK_ABORTED;
+
+	ret_answer->now_us = question->now_us;
+	for (unsigned i = 0; err == LK_ABORTED && i < TRIES; i++) {
+		err = i == 0 ? LK_OK : renew(court, ret_answer);
+		if (err == LK_OK) {
+			err = judge_once(court, question, ret_answer);
 		}
 	}
-	return LK_UNAVAILABLE;
+	if (err == LK_OK && !question->dry_run && !question->explain) {
+		note(court, ret_answer, &question->address);
+	}
+	return err == LK_ABORTED ? LK_UNAVAILABLE : err;
 }

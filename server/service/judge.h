@@ -71,12 +71,15 @@ struct lk_question {
 	/* Who asks: what it is granted, and who it is to the keys. */
 	const Latchkey__Store__GrantRecord *grant;
 	const char *subject;
+	/* CLOCK_REALTIME, read when the question came. */
 	int64_t now_us;
 };
 
-/* What came of it. Where `found` is not set, `code` alone means anything. */
+/* What came of it. Where `found` is not set, `code` and `now_us` alone mean anything. */
 struct lk_answer {
 	Latchkey__V1__VerifyCode code;
+	/* When it was judged: the question's instant, or a later one where the key was being changed. */
+	int64_t now_us;
 	/* There is such a key within the caller's reach. */
 	bool found;
 	struct lk_verdict verdict;

@@ -85,6 +85,6 @@ Latchkey__V1__VerifyCode lk_judge_weigh(
 		charge->credits_remaining = 0;
 		charge->credits_refuse = false;
 	}
-	return codes[looks ? lk_charge_look(court->slots, charge, question->now_us)
-			   : lk_charge(court->slots, charge, question->now_us)];
+	return codes[looks ? lk_charge_look(court->slots, charge, answer->now_us)
+			   : lk_charge(court->slots, charge, answer->now_us)];
 }

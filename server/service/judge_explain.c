@@ -59,7 +59,7 @@ static void say_time(struct explaining *self, const char *before, int64_t us)
 
 static bool refuses(const struct explaining *self, Latchkey__V1__VerifyCode code)
 {
-	return lk_verdict_refuses(code, &self->answer->facts, self->question->now_us);
+	return lk_verdict_refuses(code, &self->answer->facts, self->answer->now_us);
 }
 
 static Latchkey__V1__GateOutcome explain_malformed(struct explaining *self)
@@ -257,6 +257,17 @@ static Latchkey__V1__GateOutcome explain_permissions(struct explaining *self)
 	return is_refused ? REFUSED : PASSED;
 }
 
+/* Whether limits and credits have room; then all say how they would stand after the use, else how they stand. */
+static bool would_pass(const struct lk_answer *answer)
+{
+	bool passes = !answer->charge.has_credits || !answer->charge.credits_refuse;
+
+	for (size_t i = 0; i < answer->charge.n_limits; i++) {
+		passes = passes && !answer->charge.limits[i].refuses;
+	}
+	return passes;
+}
+
 static void say_limit(struct explaining *self, const struct lk_charge_limit *limit, bool shared)
 {
 	char span[LK_SPAN_TEXT_LEN];
@@ -264,8 +275,9 @@ static void say_limit(struct explaining *self, const struct lk_charge_limit *lim
 
 	say(self, "%s \"%.*s\" ", shared ? "the owner's" : "the key's", name_len, limit->limit.name);
 	if (!limit->refuses) {
-		say(self, "has room for %llu, and would have %llu left of %llu", (unsigned long long)limit->cost,
-			(unsigned long long)limit->standing.remaining, (unsigned long long)limit->limit.burst);
+		say(self, "has room for %llu: %llu of %llu %s left", (unsigned long long)limit->cost,
+			(unsigned long long)limit->standing.remaining, (unsigned long long)limit->limit.burst,
+			would_pass(self->answer) ? "would then be" : "are");
 		return;
 	}
 	say(self, "has %llu left of %llu, and the use costs %llu: ", (unsigned long long)limit->standing.remaining,
@@ -307,13 +319,14 @@ static Latchkey__V1__GateOutcome explain_credits(struct explaining *self)
 		return NOT_ASKED;
 	}
 	if (!charge->credits_refuse) {
-		say(self, "the use costs %llu, and would leave %llu", (unsigned long long)charge->cost,
-			(unsigned long long)charge->credits_remaining);
+		say(self, "the use costs %llu: %llu %s left", (unsigned long long)charge->cost,
+			(unsigned long long)charge->credits_remaining,
+			would_pass(self->answer) ? "would then be" : "are");
 		return PASSED;
 	}
 	say(self, "%llu are left, and the use costs %llu; ", (unsigned long long)charge->credits_remaining,
 		(unsigned long long)charge->cost);
-	int64_t refill_us = lk_credits_next_refill(&charge->credits, self->question->now_us);
+	int64_t refill_us = lk_credits_next_refill(&charge->credits, self->answer->now_us);
 	if (refill_us == 0) {
 		say(self, "they are not refilled");
 	} else {

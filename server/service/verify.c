@@ -168,8 +168,9 @@ static int64_t us_of_ns(int64_t ns)
 }
 
 static void fill_rate_state(
-	struct lk_request *request, const struct lk_charge_limit *charged, bool shared, Latchkey__V1__RateState *state)
+	struct lk_request *request, const struct lk_answer *answer, size_t i, Latchkey__V1__RateState *state)
 {
+	const struct lk_charge_limit *charged = &answer->charge.limits[i];
 	const struct lk_limit_standing *standing = &charged->standing;
 
 	latchkey__v1__rate_state__init(state);
@@ -178,13 +179,12 @@ static void fill_rate_state(
 	if (name != NULL) {
 		state->name = name;
 	}
-	state->shared = shared;
+	state->shared = i >= answer->n_own_limits;
 	state->limit = charged->limit.limit;
 	state->remaining = standing->remaining;
 	state->refused = charged->refuses;
 	if (standing->reset_ns > 0) {
-		state->reset_time = lk_time_to_timestamp(
-			request->arena, request->now_us + us_of_ns(standing->reset_ns));
+		state->reset_time = lk_time_to_timestamp(request->arena, answer->now_us + us_of_ns(standing->reset_ns));
 	}
 	if (charged->refuses && standing->retry_ns > 0) {
 		state->retry_after = lk_time_to_duration(request->arena, us_of_ns(standing->retry_ns));
@@ -205,7 +205,7 @@ static void put_rate_states(
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		fill_rate_state(request, &answer->charge.limits[i], i >= answer->n_own_limits, &states[i]);
+		fill_rate_state(request, answer, i, &states[i]);
 		list[i] = &states[i];
 	}
 	response->rate_states = list;
