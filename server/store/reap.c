@@ -65,7 +65,51 @@ static bool is_removed(const struct part *part, uint32_t number)
 	return false;
 }
 
-/* Removes a tenant, its keyspaces first, whether they were closed themselves or with it. */
+static void remove_role(const struct part *part, struct lk_value number)
+{
+	const Latchkey__Store__RoleRecord *role = number.len != sizeof(uint32_t)
+							  ? NULL
+							  : lk_find_role_by_number(
+								    part->txn, part->arena, lk_read_u32(number.data));
+
+	if (role == NULL) {
+		lk_txn_fail(part->txn, LK_CORRUPT);
+		return;
+	}
+	lk_change_expect_role(part->arena, part->change, role->tenant, role->id, role->revision);
+	lk_change_delete_role(part->arena, part->change, role->number);
+}
+
+static void remove_owner(const struct part *part, struct lk_value packed)
+{
+	const Latchkey__Store__OwnerRecord *owner = latchkey__store__owner_record__unpack(
+		&part->arena->allocator, packed.len, packed.data);
+
+	if (owner == NULL) {
+		lk_txn_fail(part->txn, part->arena->exhausted ? LK_NO_MEMORY : LK_CORRUPT);
+		return;
+	}
+	lk_change_expect_owner(part->arena, part->change, owner->tenant, owner->id, owner->revision);
+	lk_change_delete_owner(part->arena, part->change, owner->tenant, owner->id);
+}
+
+/* Removes what a table has of a tenant, whose number its keys begin with. False where some of it is left. */
+static bool remove_all(const struct part *part, enum lk_table table, uint32_t tenant,
+	void (*remove)(const struct part *part, struct lk_value value))
+{
+	const struct lk_key prefix = lk_key_u32(tenant);
+	struct lk_walk *walk = lk_walk_new(part->txn, table);
+	bool more = lk_walk_seek(walk, &prefix) && lk_walk_in(walk, &prefix);
+
+	while (more && !is_full(part)) {
+		remove(part, lk_walk_value(walk));
+		more = lk_walk_next(walk) && lk_walk_in(walk, &prefix);
+	}
+	lk_walk_free(walk);
+	return !more && !is_full(part);
+}
+
+/* Removes a tenant, its keyspaces first, whether they were closed themselves or with it; then its roles and owners. */
 static void remove_tenant(const struct part *part, uint32_t number)
 {
 	const struct lk_key prefix = lk_key_u32(number);
@@ -84,7 +128,9 @@ static void remove_tenant(const struct part *part, uint32_t number)
 		more = lk_walk_next(walk) && lk_walk_in(walk, &prefix);
 	}
 	lk_walk_free(walk);
-	if (whole && !is_full(part)) {
+	/* No key is left that has a role. */
+	if (whole && !is_full(part) && remove_all(part, LK_TABLE_ROLE_BY_ID, number, remove_role) &&
+		remove_all(part, LK_TABLE_OWNER, number, remove_owner)) {
 		lk_change_delete_tenant(part->arena, part->change, number);
 	}
 }

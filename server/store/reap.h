@@ -1,7 +1,7 @@
 /*
  * The reaper: removes what was deleted. Closing a keyspace or a tenant is one write, after which no key of it verifies and nobody
  * finds it; what it leaves behind stands in the table `closed`, and goes part by part in bounded Changes: the keys, then the
- * keyspace, then, when it has none left, the tenant. Only then is the id free again.
+ * keyspace, then, when it has none left, the tenant's roles and owners, then the tenant. Only then is the id free again.
  */
 #ifndef LK_SERVER_STORE_REAP_H
 #define LK_SERVER_STORE_REAP_H
@@ -12,7 +12,7 @@
 #define LK_REAP_PART 500
 
 /*
- * A chore's builder (chores.h), without a context: the next part of what is closed. Each key that goes has its audit record.
+ * A chore's builder (chores.h), without a context: the next part of what is closed. Each record that goes has its audit record.
  * LK_NO_MEMORY, and what sticks to `txn`.
  */
 LK_MUST_CHECK enum lk_err lk_reap_build(

@@ -163,6 +163,53 @@ void lk_draft_delete_tenant(struct lk_arena *arena, Latchkey__Store__Change *cha
 	lk_change_delete_tenant(arena, change, tenant);
 }
 
+Latchkey__Store__RoleRecord *lk_draft_put_role(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant,
+	const char *id, const char *permission)
+{
+	Latchkey__Store__RoleRecord *role = lk_arena_alloc(arena, sizeof *role);
+
+	latchkey__store__role_record__init(role);
+	role->tenant = tenant;
+	role->id = text(arena, id);
+	role->permissions = lk_arena_alloc(arena, sizeof *role->permissions);
+	role->permissions[0] = text(arena, permission);
+	role->n_permissions = 1;
+	role->create_us = change->time_us;
+	role->update_us = change->time_us;
+	lk_change_put_role(arena, change, role);
+	return role;
+}
+
+Latchkey__Store__OwnerRecord *lk_draft_put_owner(
+	struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant, const char *id)
+{
+	Latchkey__Store__OwnerRecord *owner = lk_arena_alloc(arena, sizeof *owner);
+	Latchkey__Store__RateLimitRecord *limit = lk_arena_alloc(arena, sizeof *limit);
+
+	latchkey__store__owner_record__init(owner);
+	latchkey__store__rate_limit_record__init(limit);
+	limit->name = text(arena, "calls");
+	limit->limit = 10;
+	limit->burst = 10;
+	limit->period_us = 60000000;
+	owner->tenant = tenant;
+	owner->id = text(arena, id);
+	owner->rate_limits = lk_arena_alloc(arena, sizeof *owner->rate_limits);
+	owner->rate_limits[0] = limit;
+	owner->n_rate_limits = 1;
+	owner->create_us = change->time_us;
+	owner->update_us = change->time_us;
+	lk_change_put_owner(arena, change, owner);
+	return owner;
+}
+
+void lk_draft_roles(struct lk_arena *arena, Latchkey__Store__KeyRecord *key, const uint32_t *roles, size_t count)
+{
+	key->roles = lk_arena_array(arena, count, sizeof *key->roles);
+	memcpy(key->roles, roles, count * sizeof *roles);
+	key->n_roles = count;
+}
+
 Latchkey__Store__JobRecord *lk_draft_put_job(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant)
 {
 	Latchkey__Store__JobRecord *job = lk_arena_alloc(arena, sizeof *job);

@@ -48,6 +48,14 @@ void lk_draft_delete_key(struct lk_arena *arena, Latchkey__Store__Change *change
 void lk_draft_delete_keyspace(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t keyspace);
 void lk_draft_delete_tenant(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant);
 
+/* A role of a tenant that grants one permission; and an owner with one limit, of 10 a minute. */
+Latchkey__Store__RoleRecord *lk_draft_put_role(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant,
+	const char *id, const char *permission);
+Latchkey__Store__OwnerRecord *lk_draft_put_owner(
+	struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant, const char *id);
+/* Gives a key these roles. The key is not put. */
+void lk_draft_roles(struct lk_arena *arena, Latchkey__Store__KeyRecord *key, const uint32_t *roles, size_t count);
+
 /* A job of a tenant, by the actor of the Change, about no key yet; and `count` slots, ascending, as a part of it. */
 Latchkey__Store__JobRecord *lk_draft_put_job(struct lk_arena *arena, Latchkey__Store__Change *change, uint32_t tenant);
 void lk_draft_put_job_again(struct lk_arena *arena, Latchkey__Store__Change *change, Latchkey__Store__JobRecord *job);

@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/store/change.h"
@@ -162,6 +163,90 @@ static void test_reap_removes_a_tenant_with_its_keyspaces(void **state)
 	assert_int_not_equal(lk_fixture_tenant(world.fixture, "acme"), acme);
 }
 
+/* Roles of a tenant, of which each key has one, and owners. */
+static void fill_roles(struct world *world, size_t count)
+{
+	Latchkey__Store__Change *change = lk_draft_new(world->arena);
+	char id[16] = "";
+
+	for (size_t i = 0; i < count; i++) {
+		(void)snprintf(id, sizeof id, "role-%zu", i);
+		(void)lk_draft_put_role(world->arena, change, world->tenant, id, "agents:list");
+		(void)snprintf(id, sizeof id, "user %zu", i);
+		(void)lk_draft_put_owner(world->arena, change, world->tenant, id);
+	}
+	assert_int_equal(lk_fixture_apply(world->fixture, change), LK_OK);
+	for (size_t i = 0; i < count; i++) {
+		Latchkey__Store__KeyRecord *key = world_key(world, "");
+		lk_draft_roles(world->arena, key, &change->mutations[2 * i]->put_role->number, 1);
+		world_put(world, key);
+	}
+}
+
+/* Keys first, for their roles are in use; and what another tenant has stays. */
+static void test_reap_removes_the_roles_and_owners_of_a_tenant(void **state)
+{
+	struct world world = world_make(state);
+	const struct world acme = world;
+
+	world.tenant = lk_fixture_tenant(world.fixture, "other");
+	world.keyspace = lk_fixture_keyspace(world.fixture, world.tenant, "prod");
+	fill_roles(&world, 2);
+	world = acme;
+	fill_roles(&world, 3);
+	close_tenant(&world, "acme");
+	assert_true(reap(&world));
+	assert_false(reap(&world));
+	struct lk_txn *txn = lk_fixture_snapshot(world.fixture);
+	assert_null(lk_find_tenant_any(txn, world.arena, "acme"));
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_ROLE), 2);
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_OWNER), 2);
+	assert_int_equal(lk_txn_head(txn)->owners, 2);
+	world_assert_consistent(world.fixture);
+}
+
+/* More than a part holds, and a part that ends between any two of them: 3 keys, their keyspace, 3 roles, 3 owners, the tenant. */
+static void test_reap_removes_roles_and_owners_part_by_part(void **state)
+{
+	for (size_t before = LK_REAP_PART - 11; before <= LK_REAP_PART; before++) {
+		struct world world = world_make(state);
+		struct lk_fixture *fixture = world.fixture;
+		fill_roles(&world, 3);
+		fill(&world, world.keyspace, before);
+		close_tenant(&world, "acme");
+		size_t parts = 0;
+		while (reap(&world)) {
+			parts++;
+		}
+		assert_int_equal(parts, before + 11 <= LK_REAP_PART ? 1 : 2);
+		struct lk_txn *txn = lk_fixture_snapshot(fixture);
+		assert_null(lk_find_tenant_any(txn, world.arena, "acme"));
+		assert_int_equal(lk_fixture_count(txn, LK_TABLE_ROLE), 0);
+		assert_int_equal(lk_fixture_count(txn, LK_TABLE_OWNER), 0);
+		world_assert_consistent(fixture);
+		lk_arena_reset(world.arena);
+	}
+}
+
+static void test_reap_is_built_again_where_a_role_moved(void **state)
+{
+	struct world world = world_make(state);
+
+	fill_roles(&world, 1);
+	close_tenant(&world, "acme");
+	Latchkey__Store__Change *change = build(&world);
+	/* The key, its keyspace, the role, the owner, the tenant. */
+	assert_int_equal(change->n_mutations, 5);
+	Latchkey__Store__Change *other = new_change(&world);
+	Latchkey__Store__RoleRecord *role = lk_find_role_by_number(lk_fixture_snapshot(world.fixture), world.arena, 1);
+	lk_change_put_role(world.arena, other, role);
+	assert_int_equal(lk_fixture_apply(world.fixture, other), LK_OK);
+	assert_int_equal(lk_fixture_apply(world.fixture, change), LK_MOVED);
+	assert_true(reap(&world));
+	assert_false(reap(&world));
+	world_assert_consistent(world.fixture);
+}
+
 static void test_reap_removes_a_tenant_without_keyspaces(void **state)
 {
 	struct world world = world_make(state);
@@ -213,6 +298,9 @@ int main(void)
 		TEST(test_reap_removes_a_keyspace_of_a_full_part),
 		TEST(test_reap_audits_each_key),
 		TEST(test_reap_removes_a_tenant_with_its_keyspaces),
+		TEST(test_reap_removes_the_roles_and_owners_of_a_tenant),
+		TEST(test_reap_removes_roles_and_owners_part_by_part),
+		TEST(test_reap_is_built_again_where_a_role_moved),
 		TEST(test_reap_removes_a_tenant_without_keyspaces),
 		TEST(test_reap_goes_on_in_a_store_that_was_closed),
 		TEST(test_reap_is_built_again_where_a_key_went_before),

@@ -171,6 +171,47 @@ static void check_spaces(struct lk_txn *txn, struct lk_arena *arena)
 	assert_int_equal(lk_fixture_count(txn, LK_TABLE_KEY_COUNTER), lk_fixture_count(txn, LK_TABLE_TENANT));
 }
 
+/* How many keys have a role. */
+static uint64_t count_use(struct lk_txn *txn, struct lk_arena *arena, uint32_t role)
+{
+	struct lk_key first = lk_key_u64(0);
+	uint64_t use = 0;
+
+	struct lk_walk *walk = lk_walk_new(txn, LK_TABLE_KEY);
+	for (bool more = lk_walk_seek(walk, &first); more; more = lk_walk_next(walk)) {
+		const Latchkey__Store__KeyRecord *key = lk_find_key_by_slot(
+			txn, arena, lk_read_u64(lk_walk_key(walk).data));
+		for (size_t i = 0; i < key->n_roles; i++) {
+			use += key->roles[i] == role;
+		}
+	}
+	lk_walk_free(walk);
+	return use;
+}
+
+static void check_roles(struct lk_txn *txn, struct lk_arena *arena)
+{
+	size_t roles = 0;
+
+	for (uint32_t number = 1; number <= lk_txn_head(txn)->last_role; number++) {
+		if (!has(txn, LK_TABLE_ROLE, lk_key_u32(number))) {
+			assert_false(has(txn, LK_TABLE_ROLE_USE, lk_key_u32(number)));
+			continue;
+		}
+		const Latchkey__Store__RoleRecord *role = lk_find_role_by_number(txn, arena, number);
+		assert_int_equal(role->number, number);
+		assert_int_equal(lk_find_role(txn, arena, role->tenant, role->id)->number, number);
+		assert_int_equal(lk_find_role_use(txn, number), count_use(txn, arena, number));
+		assert_true(has(txn, LK_TABLE_TENANT, lk_key_u32(role->tenant)));
+		roles++;
+	}
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_ROLE), roles);
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_ROLE_BY_ID), roles);
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_ROLE_USE), roles);
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_OWNER), lk_txn_head(txn)->owners);
+	assert_int_equal(lk_fixture_count(txn, LK_TABLE_OWNER_LIMITS), lk_txn_head(txn)->owners);
+}
+
 static const Latchkey__Store__AuditRecord *audit_record(const struct lk_walk *walk, struct lk_arena *arena)
 {
 	struct lk_value value = lk_walk_value(walk);
@@ -221,6 +262,7 @@ void world_assert_consistent(struct lk_fixture *fixture)
 	assert_int_equal(lk_txn_head(txn)->sha256_secrets, sums.sha256);
 	check_used(txn, sums.keys);
 	check_spaces(txn, arena);
+	check_roles(txn, arena);
 	check_audit(txn, arena);
 	assert_int_equal(lk_txn_err(txn), LK_OK);
 }
