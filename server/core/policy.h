@@ -20,12 +20,16 @@
 #define LK_METADATA_MAX_BYTES    4096
 /* The prefix of root keys: only the keyspace of tenant "system" has it. */
 #define LK_ROOT_KEY_PREFIX "lkr_"
+/* The most characters of a JWT's iss, and the one that it has where none is given. */
+#define LK_JWT_ISSUER_MAX     256
+#define LK_JWT_ISSUER_DEFAULT "latchkey"
 
 /*
  * Checks the policy of a keyspace that is made or changed, every fault under "policy", and writes it with its defaults made
  * explicit to `ret`, which borrows from `policy` and the arena. `policy` NULL: a fault, since token_prefix is needed.
- * Faults: a prefix that is empty, over 32 characters, or has others than [A-Za-z0-9_-]; a prefix that starts with "lkr_" though
- * `is_system` is false; display_length over prefix + 8; a ttl that is no Duration or not positive; default_ttl over max_ttl;
+ * Faults: a token_format or jwt_algorithm that is none; of OPAQUE tokens, a prefix that is empty, over 32 characters, or has
+ * others than [A-Za-z0-9_-], a prefix that starts with "lkr_" though `is_system` is false, a jwt_algorithm or jwt_issuer; of JWTs,
+ * a prefix, a jwt_issuer of over 256 characters or with a control character, or `is_system`; display_length over prefix + 8; a ttl that is no Duration or not positive; default_ttl over max_ttl;
  * name_max_length over LK_NAME_MAX; name_min_length over name_max_length; default_permissions that are no list of permissions
  * (permission.h). A name_min_length without name_required is none: it is for keys that have a name.
  */
