@@ -6,6 +6,9 @@
 #include <zlib.h>
 
 #define TAIL_LEN (LK_TOKEN_RANDOM_LEN + LK_TOKEN_CHECKSUM_LEN)
+/* Characters of base64url in the signature of a JWT: 32 bytes, or 64. */
+#define HS256_LEN 43
+#define EDDSA_LEN 86
 
 static const char base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -42,10 +45,54 @@ static bool checksum_fine(const char *token, size_t token_len)
 	return sodium_memcmp(checksum, token + body_len, sizeof(checksum)) == 0;
 }
 
+static bool is_jwt(const char *token, size_t token_len)
+{
+	/* Every header is an object, and this how one begins; no opaque token has a '.'. */
+	static const char start[] = "eyJ";
+	size_t start_len = sizeof(start) - 1;
+
+	return token_len > start_len && memcmp(token, start, start_len) == 0 && memchr(token, '.', token_len) != NULL;
+}
+
+static bool base64url_fine(const char *text, size_t len)
+{
+	unsigned fine = 1;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned c = (unsigned char)text[i];
+		fine &= is_base62(c) | (unsigned)(c == '_') | (unsigned)(c == '-');
+	}
+	return fine;
+}
+
+static enum lk_token_fault check_jwt(const char *token, size_t token_len)
+{
+	const char *end = token + token_len;
+	const char *claims = (const char *)memchr(token, '.', token_len) + 1;
+	const char *signature = memchr(claims, '.', (size_t)(end - claims));
+
+	if (!signature || signature == claims) {
+		return LK_TOKEN_LENGTH;
+	}
+	if (!base64url_fine(token, (size_t)(claims - 1 - token)) ||
+		!base64url_fine(claims, (size_t)(signature - claims)) ||
+		!base64url_fine(signature + 1, (size_t)(end - signature - 1))) {
+		return LK_TOKEN_CHARACTER;
+	}
+	size_t signature_len = (size_t)(end - signature - 1);
+	return signature_len == HS256_LEN || signature_len == EDDSA_LEN ? LK_TOKEN_FINE : LK_TOKEN_LENGTH;
+}
+
 enum lk_token_fault lk_token_check(const char *token, size_t token_len, const char *prefix)
 {
 	if (token_len < TAIL_LEN || token_len > LK_TOKEN_MAX) {
 		return LK_TOKEN_LENGTH;
+	}
+	if ((!prefix || prefix[0] == '\0') && is_jwt(token, token_len)) {
+		return check_jwt(token, token_len);
+	}
+	if (prefix && prefix[0] == '\0') {
+		return LK_TOKEN_PREFIX;
 	}
 	if (token_len == TAIL_LEN) {
 		return LK_TOKEN_PREFIX;

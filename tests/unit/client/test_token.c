@@ -142,6 +142,66 @@ static void test_token_fault_texts(void **state)
 	assert_string_equal(lk_token_fault_text((enum lk_token_fault)99), "an unknown fault");
 }
 
+#define HEADER   "eyJhbGciOiJIUzI1NiJ9"
+#define CLAIMS   "eyJqdGkiOiJrZXlfMDFqZCJ9"
+#define HS256    "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+#define EDDSA    "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+#define OF_HS256 HEADER "." CLAIMS "." HS256
+
+static void test_token_check_knows_jwts(void **state)
+{
+	static const struct {
+		const char *token;
+		enum lk_token_fault fault;
+	} cases[] = {
+		{OF_HS256, LK_TOKEN_FINE},
+		{HEADER "." CLAIMS "." EDDSA, LK_TOKEN_FINE},
+		/* Mistyped, which only the signature tells. */
+		{HEADER "." CLAIMS ".eyJftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", LK_TOKEN_FINE},
+		{HEADER "." CLAIMS "." HS256 "k", LK_TOKEN_LENGTH},
+		{HEADER "." CLAIMS ".", LK_TOKEN_LENGTH},
+		{HEADER "." CLAIMS "xxxxxxxxxxxxxxxxxxxx", LK_TOKEN_LENGTH},
+		{HEADER ".." HS256, LK_TOKEN_LENGTH},
+		{HEADER "." HS256, LK_TOKEN_LENGTH},
+		{HEADER "." CLAIMS "." CLAIMS "." HS256, LK_TOKEN_CHARACTER},
+		{"eyJhbGciOiJIUzI1NiJ=." CLAIMS "." HS256, LK_TOKEN_CHARACTER},
+		{HEADER ".eyJqdGkiOiJrZXlfMD+qZCJ9." HS256, LK_TOKEN_CHARACTER},
+		{HEADER "." CLAIMS ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r/wW1gFWFOEjXk", LK_TOKEN_CHARACTER},
+		{HEADER "." CLAIMS "." HS256 "\n", LK_TOKEN_CHARACTER},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t len = strlen(cases[i].token);
+		assert_int_equal(lk_token_check(cases[i].token, len, NULL), cases[i].fault);
+		assert_int_equal(lk_token_check(cases[i].token, len, ""), cases[i].fault);
+		assert_int_equal(lk_token_check(cases[i].token, len, "sk-"), LK_TOKEN_PREFIX);
+	}
+}
+
+static void test_token_check_of_a_jwt_cut_off_anywhere_fails(void **state)
+{
+	(void)state;
+	for (size_t len = 0; len < sizeof(OF_HS256) - 1; len++) {
+		assert_int_not_equal(lk_token_check(OF_HS256, len, NULL), LK_TOKEN_FINE);
+		assert_int_not_equal(lk_token_check(OF_HS256, len, ""), LK_TOKEN_FINE);
+	}
+}
+
+/* A prefix that looks like a JWT's header makes no JWT, and no prefix no opaque token. */
+static void test_token_check_tells_opaque_tokens_from_jwts(void **state)
+{
+	char token[64] = "eyJ-0123456789ABCDEFGHIJKLMNOPQRSTUV";
+	size_t len = strlen(token);
+
+	(void)state;
+	lk_token_checksum(token, len, token + len);
+	len += LK_TOKEN_CHECKSUM_LEN;
+	assert_int_equal(lk_token_check(token, len, NULL), LK_TOKEN_FINE);
+	assert_int_equal(lk_token_check(token, len, "eyJ-"), LK_TOKEN_FINE);
+	assert_int_equal(lk_token_check(token, len, ""), LK_TOKEN_PREFIX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +212,9 @@ int main(void)
 		cmocka_unit_test(test_token_every_cut_is_detected),
 		cmocka_unit_test(test_token_each_fault),
 		cmocka_unit_test(test_token_fault_texts),
+		cmocka_unit_test(test_token_check_knows_jwts),
+		cmocka_unit_test(test_token_check_of_a_jwt_cut_off_anywhere_fails),
+		cmocka_unit_test(test_token_check_tells_opaque_tokens_from_jwts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
