@@ -10,6 +10,15 @@
 
 static const char prefix_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
+/* Of a JWT: it starts with its header. */
+static void check_no_prefix(struct lk_faults *faults, const char *prefix)
+{
+	if (prefix[0] != '\0') {
+		lk_fault_add(faults, "policy.token_prefix", "%s: a JWT has no prefix: leave it out",
+			lk_text_quote(faults->arena, prefix));
+	}
+}
+
 static void check_prefix(struct lk_faults *faults, const char *prefix, bool is_system)
 {
 	static const char field[] = "policy.token_prefix";
@@ -33,12 +42,70 @@ static void check_prefix(struct lk_faults *faults, const char *prefix, bool is_s
 	}
 }
 
-static void check_format(struct lk_faults *faults, Latchkey__V1__TokenFormat format)
+/* Whether tokens are JWTs. */
+static bool check_format(struct lk_faults *faults, Latchkey__V1__TokenFormat format, bool is_system)
 {
+	static const char field[] = "policy.token_format";
+
 	if (format != LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_UNSPECIFIED &&
-		format != LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE) {
-		lk_fault_add(
-			faults, "policy.token_format", "%d is no token format: give TOKEN_FORMAT_OPAQUE", (int)format);
+		format != LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE &&
+		format != LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT) {
+		lk_fault_add(faults, field, "%d is no token format: give TOKEN_FORMAT_OPAQUE or TOKEN_FORMAT_JWT",
+			(int)format);
+	}
+	if (format != LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT) {
+		return false;
+	}
+	if (is_system) {
+		lk_fault_add(faults, field, "root keys are told by their prefix, which a JWT has not: leave it");
+	}
+	return true;
+}
+
+/* What only JWTs have, where tokens are JWTs. */
+static void check_jwt(
+	struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy, Latchkey__Store__PolicyRecord *ret)
+{
+	bool is_eddsa = policy->jwt_algorithm == LATCHKEY__V1__JWT_ALGORITHM__JWT_ALGORITHM_EDDSA;
+
+	if (policy->jwt_algorithm != LATCHKEY__V1__JWT_ALGORITHM__JWT_ALGORITHM_UNSPECIFIED &&
+		policy->jwt_algorithm != LATCHKEY__V1__JWT_ALGORITHM__JWT_ALGORITHM_HS256 && !is_eddsa) {
+		lk_fault_add(faults, "policy.jwt_algorithm",
+			"%d is no algorithm: give JWT_ALGORITHM_HS256 or JWT_ALGORITHM_EDDSA",
+			(int)policy->jwt_algorithm);
+	}
+	ret->jwt_algorithm = is_eddsa ? LATCHKEY__STORE__JWT_ALGORITHM__JWT_ALGORITHM_EDDSA
+				      : LATCHKEY__STORE__JWT_ALGORITHM__JWT_ALGORITHM_HS256;
+	const char *issuer = lk_text_check(faults, "policy.jwt_issuer", policy->jwt_issuer, LK_JWT_ISSUER_MAX, false);
+	ret->jwt_issuer = (char *)(uintptr_t)(issuer[0] == '\0' ? LK_JWT_ISSUER_DEFAULT : issuer);
+}
+
+/* What only JWTs have, where tokens are none. */
+static void check_no_jwt(struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy)
+{
+	static const char remedy[] =
+		"is of JWTs alone: leave it out, or give token_format TOKEN_FORMAT_JWT and no token_prefix";
+
+	if (policy->jwt_algorithm != LATCHKEY__V1__JWT_ALGORITHM__JWT_ALGORITHM_UNSPECIFIED) {
+		lk_fault_add(faults, "policy.jwt_algorithm", "%s", remedy);
+	}
+	if (policy->jwt_issuer[0] != '\0') {
+		lk_fault_add(faults, "policy.jwt_issuer", "%s", remedy);
+	}
+}
+
+/* The format, and the rules that only tokens of one format have. */
+static void check_token(struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy, bool is_system,
+	Latchkey__Store__PolicyRecord *ret)
+{
+	ret->is_jwt = check_format(faults, policy->token_format, is_system);
+	ret->token_prefix = policy->token_prefix;
+	if (ret->is_jwt) {
+		check_no_prefix(faults, policy->token_prefix);
+		check_jwt(faults, policy, ret);
+	} else {
+		check_prefix(faults, policy->token_prefix, is_system);
+		check_no_jwt(faults, policy);
 	}
 }
 
@@ -117,12 +184,11 @@ void lk_policy_from_request(struct lk_faults *faults, const Latchkey__V1__KeyPol
 {
 	latchkey__store__policy_record__init(ret);
 	if (policy == NULL) {
-		lk_fault_add(faults, "policy", "is needed: give at least token_prefix, for example \"sk-\"");
+		lk_fault_add(faults, "policy",
+			"is needed: give at least token_prefix, for example \"sk-\", or token_format TOKEN_FORMAT_JWT");
 		return;
 	}
-	check_prefix(faults, policy->token_prefix, is_system);
-	check_format(faults, policy->token_format);
-	ret->token_prefix = policy->token_prefix;
+	check_token(faults, policy, is_system, ret);
 	ret->display_length = check_display_length(faults, policy);
 	ret->name_required = policy->name_required;
 	ret->name_unique = policy->name_unique;
@@ -152,7 +218,11 @@ Latchkey__V1__KeyPolicy *lk_policy_to_api(struct lk_arena *arena, const Latchkey
 	}
 	latchkey__v1__key_policy__init(api);
 	api->token_prefix = lk_arena_text(arena, policy->token_prefix, strlen(policy->token_prefix));
-	api->token_format = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE;
+	api->token_format = policy->is_jwt ? LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT
+					   : LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE;
+	/* The numbers are the same, and 0 where tokens are no JWTs. */
+	api->jwt_algorithm = (Latchkey__V1__JwtAlgorithm)policy->jwt_algorithm;
+	api->jwt_issuer = policy->jwt_issuer;
 	api->display_length = policy->display_length;
 	api->name_required = policy->name_required;
 	api->name_unique = policy->name_unique;

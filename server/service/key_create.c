@@ -146,7 +146,7 @@ enum lk_err lk_key_create_build(struct lk_request *request, const Latchkey__V1__
 		err = identify(request, record);
 	}
 	if (err == LK_OK && !message->validate_only) {
-		err = lk_key_mint(request, place.keyspace->policy, record, &response->token);
+		err = lk_key_mint(request, place.keyspace, record, &response->token);
 	}
 	if (err == LK_OK && !message->validate_only) {
 		expect(request, &place, record, change);

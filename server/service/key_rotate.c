@@ -58,7 +58,7 @@ enum lk_err lk_key_rotate_build(struct lk_request *request, const Latchkey__V1__
 		return err;
 	}
 	replace_secret(request, subject.key, overlap_us);
-	err = lk_key_mint(request, subject.keyspace->policy, subject.key, &response->token);
+	err = lk_key_mint(request, subject.keyspace, subject.key, &response->token);
 	if (err != LK_OK) {
 		return err;
 	}

@@ -1,9 +1,12 @@
 #include "server/service/key_subject.h"
 
+#include <string.h>
+
 #include "server/core/grant.h"
 #include "server/core/lifecycle.h"
 #include "server/core/secret.h"
 #include "server/service/build.h"
+#include "server/service/signing_key.h"
 #include "server/service/view.h"
 
 enum lk_err lk_key_check_grant(struct lk_request *request, const Latchkey__Store__KeyRecord *key)
@@ -90,21 +93,35 @@ enum lk_err lk_key_name_taken(struct lk_request *request, const char *field, con
 	return lk_request_fail(request, LK_ALREADY_EXISTS, "name \"%s\" is taken", name);
 }
 
-enum lk_err lk_key_mint(struct lk_request *request, const Latchkey__Store__PolicyRecord *policy,
-	Latchkey__Store__KeyRecord *record, char **ret_token)
+static enum lk_err mint_opaque(struct lk_request *request, const char *prefix, char **ret_token)
 {
 	char *token = lk_arena_alloc(request->arena, LK_TOKEN_MINTED_MAX);
-	uint8_t *digest = lk_arena_alloc(request->arena, LK_DIGEST_LEN);
 
-	if (token == NULL || digest == NULL) {
+	if (token == NULL) {
 		return LK_NO_MEMORY;
 	}
-	size_t len = lk_token_mint(policy->token_prefix, token);
+	(void)lk_token_mint(prefix, token);
+	*ret_token = token;
+	return LK_OK;
+}
+
+enum lk_err lk_key_mint(struct lk_request *request, const Latchkey__Store__KeyspaceRecord *keyspace,
+	Latchkey__Store__KeyRecord *record, char **ret_token)
+{
+	const Latchkey__Store__PolicyRecord *policy = keyspace->policy;
+	char *token = NULL;
+	enum lk_err err = policy->is_jwt ? lk_signing_key_mint(request, keyspace, record, &token)
+					 : mint_opaque(request, policy->token_prefix, &token);
+
+	if (err != LK_OK) {
+		return err;
+	}
+	uint8_t *digest = lk_arena_alloc(request->arena, LK_DIGEST_LEN);
 	char *shown = lk_arena_text(request->arena, token, policy->display_length);
-	if (shown == NULL) {
+	if (digest == NULL || shown == NULL) {
 		return LK_NO_MEMORY;
 	}
-	lk_token_digest(lk_store_keyring(request->store), token, len, digest);
+	lk_token_digest(lk_store_keyring(request->store), token, strlen(token), digest);
 	record->digest = (ProtobufCBinaryData){LK_DIGEST_LEN, digest};
 	record->secret_kind = LATCHKEY__STORE__SECRET_KIND__SECRET_KIND_MINTED;
 	record->display_prefix = shown;

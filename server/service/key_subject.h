@@ -48,10 +48,10 @@ void lk_key_show_change(struct lk_request *request, const Latchkey__Store__Chang
 enum lk_err lk_key_name_taken(struct lk_request *request, const char *field, const char *name, const char *keyspace);
 
 /*
- * Mints a token by the policy: the digest and the first characters into the record, the token, in the request's arena, to
- * `ret_token`. LK_NO_MEMORY.
+ * Mints a token by the policy of the keyspace, of a record whose other fields stand: the digest and the first characters into the
+ * record, the token, in the request's arena, to `ret_token`. LK_NO_MEMORY; of a JWT also what lk_signing_key_mint() returns.
  */
-LK_MUST_CHECK enum lk_err lk_key_mint(struct lk_request *request, const Latchkey__Store__PolicyRecord *policy,
+LK_MUST_CHECK enum lk_err lk_key_mint(struct lk_request *request, const Latchkey__Store__KeyspaceRecord *keyspace,
 	Latchkey__Store__KeyRecord *record, char **ret_token);
 
 #endif

@@ -7,7 +7,9 @@
 #include "server/service/build.h"
 #include "server/service/cursor.h"
 #include "server/service/keyspace_change.h"
+#include "server/service/keyspace_jwks.h"
 #include "server/service/services.h"
+#include "server/service/signing_key.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
 
@@ -24,6 +26,7 @@ static Latchkey__Store__KeyspaceRecord *draft(
 	latchkey__store__keyspace_record__init(record);
 	latchkey__store__policy_record__init(policy);
 	lk_policy_from_request(&request->faults, message->policy, false, policy);
+	lk_signing_key_check_secret(&request->faults, policy, message->jwt_secret);
 	record->id = message->keyspace;
 	record->display_name = (char *)(uintptr_t)lk_text_check(
 		&request->faults, "display_name", message->display_name, LK_NAME_MAX, false);
@@ -82,6 +85,12 @@ static enum lk_err build_create(struct lk_request *request, const Latchkey__V1__
 		return err;
 	}
 	record->tenant = tenant->number;
+	if (!message->validate_only && record->policy->is_jwt) {
+		err = lk_signing_key_add(request, record, message->jwt_secret);
+	}
+	if (err != LK_OK) {
+		return err;
+	}
 	if (!message->validate_only) {
 		lk_build_expect_tenant(request, change, tenant->id, tenant->revision);
 		lk_build_expect_keyspace(request, change, tenant->number, record->id, 0);
@@ -194,4 +203,5 @@ const struct latchkey_v1_keyspace_handlers lk_keyspace_handlers = {
 	.update = {lk_keyspace_update_build, lk_keyspace_update_reply},
 	/* What a Delete answers is known before it is done. */
 	.delete_ = {lk_keyspace_delete_build, NULL},
+	.get_jwks = lk_keyspace_get_jwks,
 };

@@ -8,22 +8,28 @@
 #include "server/core/text.h"
 #include "server/service/access.h"
 #include "server/service/build.h"
+#include "server/service/signing_key.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
 #include "server/store/verdict_record.h"
 
 /* The rules of a policy, as they stand in the table of paths. */
-#define RULE(member)                                                                                                   \
+#define ANY_RULE(member, is_of_format)                                                                                 \
 	{                                                                                                              \
-		offsetof(Latchkey__V1__KeyPolicy, member), sizeof(((Latchkey__V1__KeyPolicy *)NULL)->member)           \
+		offsetof(Latchkey__V1__KeyPolicy, member), sizeof(((Latchkey__V1__KeyPolicy *)NULL)->member),          \
+			is_of_format                                                                                   \
 	}
+#define RULE(member)        ANY_RULE(member, false)
+#define FORMAT_RULE(member) ANY_RULE(member, true)
 static const struct {
 	size_t offset;
 	size_t size;
+	/* It means something for tokens of one format alone, or something else for each. */
+	bool is_of_format;
 } rules[] = {
-	RULE(token_prefix),
+	FORMAT_RULE(token_prefix),
 	RULE(token_format),
-	RULE(display_length),
+	FORMAT_RULE(display_length),
 	RULE(name_required),
 	RULE(name_unique),
 	RULE(expiry_required),
@@ -33,6 +39,8 @@ static const struct {
 	RULE(owner_required),
 	RULE(name_min_length),
 	RULE(name_max_length),
+	FORMAT_RULE(jwt_algorithm),
+	FORMAT_RULE(jwt_issuer),
 	RULE(default_permissions),
 };
 #define RULES (sizeof rules / sizeof rules[0])
@@ -58,6 +66,8 @@ static const char *const paths[] = {
 	"policy.owner_required",
 	"policy.name_min_length",
 	"policy.name_max_length",
+	"policy.jwt_algorithm",
+	"policy.jwt_issuer",
 	"policy.default_permissions",
 };
 #define PATHS (sizeof paths / sizeof paths[0])
@@ -68,6 +78,8 @@ struct place {
 	Latchkey__Store__TenantRecord *tenant;
 	Latchkey__Store__KeyspaceRecord *keyspace;
 	bool is_system;
+	/* What it changes to has JWTs that no key of it signs yet. */
+	bool needs_key;
 };
 
 /* Finds it, and sees that the caller is granted it. What is not there stays NULL: the request's faults come before that. */
@@ -121,6 +133,34 @@ static void prefix_faults(struct lk_faults *faults, size_t first)
 }
 
 /*
+ * Puts the rules that are named in their places. Where the format of tokens changes by that, those that only the other one has go
+ * with it, but for what is named: who asks for JWTs need not take the prefix away.
+ */
+static void merge_rules(Latchkey__V1__KeyPolicy *merged, const Latchkey__V1__KeyPolicy *given, struct lk_mask mask)
+{
+	const Latchkey__V1__KeyPolicy cleared = LATCHKEY__V1__KEY_POLICY__INIT;
+	bool was_jwt = merged->token_format == LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT;
+
+	for (size_t i = 0; i < RULES; i++) {
+		if (lk_mask_names(mask, FIRST_RULE + i)) {
+			memcpy((char *)merged + rules[i].offset, (const char *)given + rules[i].offset, rules[i].size);
+		}
+	}
+	if (lk_mask_names(mask, FIRST_RULE + RULES - 1)) {
+		merged->n_default_permissions = given->n_default_permissions;
+	}
+	if ((merged->token_format == LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT) == was_jwt) {
+		return;
+	}
+	for (size_t i = 0; i < RULES; i++) {
+		if (rules[i].is_of_format && !lk_mask_names(mask, FIRST_RULE + i)) {
+			memcpy((char *)merged + rules[i].offset, (const char *)&cleared + rules[i].offset,
+				rules[i].size);
+		}
+	}
+}
+
+/*
  * The policy that comes of the rules that are named, and of those that stand for the others, checked whole: rules lean on one
  * another. NULL where the arena is exhausted.
  */
@@ -135,17 +175,7 @@ static Latchkey__Store__PolicyRecord *merge_policy(struct lk_request *request, c
 	if (merged == NULL || policy == NULL) {
 		return NULL;
 	}
-	if (given == NULL) {
-		given = &cleared;
-	}
-	for (size_t i = 0; i < RULES; i++) {
-		if (lk_mask_names(mask, FIRST_RULE + i)) {
-			memcpy((char *)merged + rules[i].offset, (const char *)given + rules[i].offset, rules[i].size);
-		}
-	}
-	if (lk_mask_names(mask, FIRST_RULE + RULES - 1)) {
-		merged->n_default_permissions = given->n_default_permissions;
-	}
+	merge_rules(merged, given == NULL ? &cleared : given, mask);
 	lk_policy_from_request(&request->faults, merged, place->is_system, policy);
 	if (place->is_system) {
 		check_root_policy(&request->faults, merged);
@@ -169,9 +199,15 @@ static bool same_policy(
 	return memcmp(packed, packed + len, len) == 0;
 }
 
+/* Whether a keyspace that comes to obey `policy` needs a new key to sign with: of the algorithm, or since it had no JWTs. */
+static bool needs_key(const Latchkey__Store__KeyspaceRecord *record, const Latchkey__Store__PolicyRecord *policy)
+{
+	return policy->is_jwt && (!record->policy->is_jwt || record->policy->jwt_algorithm != policy->jwt_algorithm);
+}
+
 /* Puts what is named in its place in the record; `*ret_changes` is whether that changes it. */
-static enum lk_err change_record(struct lk_request *request, const struct place *place,
-	const Latchkey__V1__Keyspace *given, struct lk_mask mask, bool *ret_changes)
+static enum lk_err change_record(struct lk_request *request, struct place *place, const Latchkey__V1__Keyspace *given,
+	struct lk_mask mask, bool *ret_changes)
 {
 	Latchkey__Store__KeyspaceRecord *record = place->keyspace;
 
@@ -192,6 +228,7 @@ static enum lk_err change_record(struct lk_request *request, const struct place 
 		return LK_NO_MEMORY;
 	}
 	if (!same_policy(request->arena, record->policy, policy)) {
+		place->needs_key = needs_key(record, policy);
 		record->policy = policy;
 		*ret_changes = true;
 	}
@@ -220,6 +257,9 @@ enum lk_err lk_keyspace_update_build(struct lk_request *request, const Latchkey_
 	}
 	if (err == LK_OK) {
 		err = lk_access_etag(request, message->etag, place.keyspace->revision);
+	}
+	if (err == LK_OK && place.needs_key) {
+		err = lk_signing_key_add(request, place.keyspace, (ProtobufCBinaryData){0});
 	}
 	if (err != LK_OK) {
 		return err;

@@ -10,7 +10,66 @@
 #include "server/store/store.h"
 #include "server/store/verdict_record.h"
 
-/* A snapshot of a record without its digests; NULL where there is no record, or no memory. */
+/* A copy without the secrets that sign its JWTs, sealed as they are; NULL where there is no memory. */
+static Latchkey__Store__KeyspaceRecord *without_secrets(
+	struct lk_arena *arena, const Latchkey__Store__KeyspaceRecord *keyspace)
+{
+	size_t n = keyspace->n_jwt_keys;
+	Latchkey__Store__KeyspaceRecord *copy = lk_arena_alloc(arena, sizeof *copy);
+	Latchkey__Store__JwtKeyRecord **pointers = lk_arena_array(arena, n, sizeof *pointers);
+	Latchkey__Store__JwtKeyRecord *keys = lk_arena_array(arena, n, sizeof *keys);
+
+	if (copy == NULL || pointers == NULL || keys == NULL) {
+		return NULL;
+	}
+	*copy = *keyspace;
+	copy->jwt_keys = pointers;
+	for (size_t i = 0; i < n; i++) {
+		keys[i] = *keyspace->jwt_keys[i];
+		keys[i].sealed_secret = (ProtobufCBinaryData){0};
+		pointers[i] = &keys[i];
+	}
+	return copy;
+}
+
+/* A copy without what its tokens are known by; NULL where there is no memory. */
+static Latchkey__Store__KeyRecord *without_digests(struct lk_arena *arena, const Latchkey__Store__KeyRecord *key)
+{
+	Latchkey__Store__KeyRecord *copy = lk_arena_alloc(arena, sizeof *copy);
+
+	if (copy != NULL) {
+		*copy = *key;
+		copy->digest = (ProtobufCBinaryData){0};
+		copy->previous_digest = (ProtobufCBinaryData){0};
+	}
+	return copy;
+}
+
+/* Puts a record into a snapshot, without its digests and secrets: as NULL where there is no memory. */
+static void fill_snapshot(struct lk_arena *arena, union lk_audit_record record, Latchkey__Store__Snapshot *snapshot)
+{
+	switch (snapshot->record_case) {
+	case LATCHKEY__STORE__SNAPSHOT__RECORD_TENANT:
+		snapshot->tenant = record.tenant;
+		break;
+	case LATCHKEY__STORE__SNAPSHOT__RECORD_KEYSPACE:
+		snapshot->keyspace = without_secrets(arena, record.keyspace);
+		break;
+	case LATCHKEY__STORE__SNAPSHOT__RECORD_KEY:
+		snapshot->key = without_digests(arena, record.key);
+		break;
+	case LATCHKEY__STORE__SNAPSHOT__RECORD_ROLE:
+		snapshot->role = record.role;
+		break;
+	case LATCHKEY__STORE__SNAPSHOT__RECORD_OWNER:
+		snapshot->owner = record.owner;
+		break;
+	default:
+		break;
+	}
+}
+
+/* A snapshot of a record; NULL where there is no record, or no memory. */
 static Latchkey__Store__Snapshot *snapshot_of(
 	struct lk_arena *arena, Latchkey__Store__Snapshot__RecordCase kind, union lk_audit_record record)
 {
@@ -21,25 +80,9 @@ static Latchkey__Store__Snapshot *snapshot_of(
 	}
 	latchkey__store__snapshot__init(snapshot);
 	snapshot->record_case = kind;
-	if (kind == LATCHKEY__STORE__SNAPSHOT__RECORD_TENANT) {
-		snapshot->tenant = record.tenant;
-	} else if (kind == LATCHKEY__STORE__SNAPSHOT__RECORD_KEYSPACE) {
-		snapshot->keyspace = record.keyspace;
-	} else if (kind == LATCHKEY__STORE__SNAPSHOT__RECORD_ROLE) {
-		snapshot->role = record.role;
-	} else if (kind == LATCHKEY__STORE__SNAPSHOT__RECORD_OWNER) {
-		snapshot->owner = record.owner;
-	} else {
-		Latchkey__Store__KeyRecord *copy = lk_arena_alloc(arena, sizeof *copy);
-		if (copy == NULL) {
-			return NULL;
-		}
-		*copy = *record.key;
-		copy->digest = (ProtobufCBinaryData){0};
-		copy->previous_digest = (ProtobufCBinaryData){0};
-		snapshot->key = copy;
-	}
-	return snapshot;
+	fill_snapshot(arena, record, snapshot);
+	/* They are pointers, all of them. */
+	return snapshot->key == NULL ? NULL : snapshot;
 }
 
 /*

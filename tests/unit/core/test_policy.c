@@ -195,10 +195,99 @@ static void test_policy_display_length_ends_eight_behind_the_prefix(void **state
 static void test_policy_unknown_format_is_a_fault(void **state)
 {
 	(void)state;
-	policy.token_format = (Latchkey__V1__TokenFormat)2;
+	policy.token_format = (Latchkey__V1__TokenFormat)3;
 	lk_policy_from_request(&faults, &policy, false, &record);
 	assert_int_equal(faults.count, 1);
-	assert_fault(0, "policy.token_format", "2 is no token format");
+	assert_fault(0, "policy.token_format", "3 is no token format: give TOKEN_FORMAT_OPAQUE or TOKEN_FORMAT_JWT");
+}
+
+static void test_policy_of_jwts_has_defaults(void **state)
+{
+	(void)state;
+	policy.token_prefix = "";
+	policy.token_format = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 0);
+	assert_true(record.is_jwt);
+	assert_int_equal(record.jwt_algorithm, LATCHKEY__STORE__JWT_ALGORITHM__JWT_ALGORITHM_HS256);
+	assert_string_equal(record.jwt_issuer, "latchkey");
+	assert_string_equal(record.token_prefix, "");
+	assert_int_equal(record.display_length, 6);
+}
+
+static void test_policy_of_jwts_survives_the_way_to_the_store_and_back(void **state)
+{
+	(void)state;
+	policy.token_prefix = "";
+	policy.token_format = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT;
+	policy.jwt_algorithm = LATCHKEY__V1__JWT_ALGORITHM__JWT_ALGORITHM_EDDSA;
+	policy.jwt_issuer = " https://keys.example/\"\xc3\xa4\" ";
+	policy.display_length = 8;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(record.jwt_algorithm, LATCHKEY__STORE__JWT_ALGORITHM__JWT_ALGORITHM_EDDSA);
+	const Latchkey__V1__KeyPolicy *api = lk_policy_to_api(&arena, &record);
+	assert_int_equal(api->token_format, LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT);
+	assert_int_equal(api->jwt_algorithm, LATCHKEY__V1__JWT_ALGORITHM__JWT_ALGORITHM_EDDSA);
+	assert_string_equal(api->jwt_issuer, "https://keys.example/\"\xc3\xa4\"");
+	assert_string_equal(api->token_prefix, "");
+	assert_int_equal(api->display_length, 8);
+	/* What is shown is good to be given again. */
+	lk_policy_from_request(&faults, api, false, &record);
+	assert_int_equal(faults.count, 0);
+}
+
+static void test_policy_formats_have_rules_of_their_own(void **state)
+{
+	(void)state;
+	static char long_issuer[LK_JWT_ISSUER_MAX + 2];
+	memset(long_issuer, 'i', sizeof long_issuer - 1);
+	enum {
+		opaque = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE,
+		unset = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_UNSPECIFIED,
+		jwt = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT,
+	};
+	static const struct {
+		const char *prefix;
+		int format;
+		int algorithm;
+		const char *issuer;
+		uint32_t display_length;
+		bool is_system;
+		const char *field;
+		const char *part;
+	} cases[] = {
+		{"sk-", opaque, 1, "", 0, false, "policy.jwt_algorithm", "is of JWTs alone"},
+		{"sk-", unset, 2, "", 0, false, "policy.jwt_algorithm", "is of JWTs alone"},
+		{"sk-", unset, 7, "", 0, false, "policy.jwt_algorithm", "is of JWTs alone"},
+		{"sk-", opaque, 0, "me", 0, false, "policy.jwt_issuer", "is of JWTs alone"},
+		{"", opaque, 0, "", 0, false, "policy.token_prefix", "is needed"},
+		{"sk-", jwt, 1, "", 0, false, "policy.token_prefix", "\"sk-\": a JWT has no prefix"},
+		{"", jwt, 3, "", 0, false, "policy.jwt_algorithm", "3 is no algorithm"},
+		{"", jwt, -1, "", 0, false, "policy.jwt_algorithm", "-1 is no algorithm"},
+		{"", jwt, 2, long_issuer, 0, false, "policy.jwt_issuer", "257 characters"},
+		{"", jwt, 2, "a\nb", 0, false, "policy.jwt_issuer", "control character"},
+		{"", jwt, 2, "", 9, false, "policy.display_length", "at most 8"},
+		{"", jwt, 2, "", 8, true, "policy.token_format", "root keys"},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		lk_faults_init(&faults, &arena);
+		policy.token_prefix = (char *)cases[i].prefix;
+		policy.token_format = (Latchkey__V1__TokenFormat)cases[i].format;
+		policy.jwt_algorithm = (Latchkey__V1__JwtAlgorithm)cases[i].algorithm;
+		policy.jwt_issuer = (char *)cases[i].issuer;
+		policy.display_length = cases[i].display_length;
+		lk_policy_from_request(&faults, &policy, cases[i].is_system, &record);
+		assert_int_equal(faults.count, 1);
+		assert_fault(0, cases[i].field, cases[i].part);
+	}
+	long_issuer[LK_JWT_ISSUER_MAX] = '\0';
+	policy = (Latchkey__V1__KeyPolicy)LATCHKEY__V1__KEY_POLICY__INIT;
+	policy.token_format = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT;
+	policy.jwt_issuer = long_issuer;
+	lk_faults_init(&faults, &arena);
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 0);
 }
 
 static void test_policy_ttls_are_positive_durations(void **state)
@@ -320,8 +409,8 @@ static void test_policy_reports_all_faults_together(void **state)
 	policy.name_min_length = 102;
 	policy.name_max_length = 101;
 	lk_policy_from_request(&faults, &policy, false, &record);
-	static const char *const fields[] = {"policy.token_prefix", "policy.token_prefix", "policy.token_prefix",
-		"policy.token_format", "policy.default_ttl", "policy.max_ttl", "policy.name_max_length",
+	static const char *const fields[] = {"policy.token_format", "policy.token_prefix", "policy.token_prefix",
+		"policy.token_prefix", "policy.default_ttl", "policy.max_ttl", "policy.name_max_length",
 		"policy.name_min_length", "policy.default_permissions[0]"};
 	assert_int_equal(faults.count, COUNT(fields));
 	for (size_t i = 0; i < COUNT(fields); i++) {
@@ -343,6 +432,9 @@ int main(void)
 		TEST(test_policy_huge_prefix_is_a_fault_and_no_more),
 		TEST(test_policy_display_length_ends_eight_behind_the_prefix),
 		TEST(test_policy_unknown_format_is_a_fault),
+		TEST(test_policy_of_jwts_has_defaults),
+		TEST(test_policy_of_jwts_survives_the_way_to_the_store_and_back),
+		TEST(test_policy_formats_have_rules_of_their_own),
 		TEST(test_policy_ttls_are_positive_durations),
 		TEST(test_policy_default_ttl_is_within_the_longest),
 		TEST(test_policy_name_lengths_are_in_order),
