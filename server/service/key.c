@@ -15,5 +15,6 @@ const struct latchkey_v1_key_handlers lk_key_handlers = {
 	.delete_ = {lk_key_delete_build, NULL},
 	.verify = lk_key_verify,
 	.export_ = lk_key_export,
+	.adjust_credits = {lk_key_adjust_credits_build, lk_key_adjust_credits_reply},
 	.bulk_revoke = {lk_key_bulk_revoke_build, lk_key_bulk_revoke_reply},
 };

@@ -36,6 +36,12 @@ enum lk_err lk_key_suspend_build(struct lk_request *request, const Latchkey__V1_
 void lk_key_suspend_reply(struct lk_request *request, const Latchkey__V1__SuspendKeyRequest *message,
 	const Latchkey__Store__Change *change, Latchkey__V1__Key *response);
 
+/* key_credits.c */
+enum lk_err lk_key_adjust_credits_build(struct lk_request *request, const Latchkey__V1__AdjustCreditsRequest *message,
+	Latchkey__Store__Change *change, Latchkey__V1__Key *response);
+void lk_key_adjust_credits_reply(struct lk_request *request, const Latchkey__V1__AdjustCreditsRequest *message,
+	const Latchkey__Store__Change *change, Latchkey__V1__Key *response);
+
 /* key_rotate.c */
 enum lk_err lk_key_rotate_build(struct lk_request *request, const Latchkey__V1__RotateKeyRequest *message,
 	Latchkey__Store__Change *change, Latchkey__V1__RotateKeyResponse *response);

@@ -155,6 +155,11 @@ static const struct lk_command commands[] = {
 		.word = "key",
 		.show = lk_key_show},
 	{.verb = "suspend", .service = &latchkey_v1_key_cli, .rpc_verb = "suspend", .word = "key", .show = lk_key_show},
+	{.verb = "adjust-credits",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "adjust-credits",
+		.word = "key",
+		.show = lk_key_show},
 	{
 		.verb = "rotate",
 		.service = &latchkey_v1_key_cli,
