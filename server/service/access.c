@@ -57,6 +57,17 @@ enum lk_err lk_access_no_tenant(struct lk_request *request, const char *given)
 	return lk_request_not_found(request, "tenant", single != NULL ? single : given);
 }
 
+enum lk_err lk_access_whole_tenant(struct lk_request *request, const char *what)
+{
+	if (lk_grant_allows_keyspace(request->caller.grant, LK_GRANT_ANY)) {
+		return LK_OK;
+	}
+	return lk_request_fail(request, LK_PERMISSION_DENIED,
+		"%s are shared by keys of every keyspace, and you are not granted all: your grant needs keyspace "
+		"\"" LK_GRANT_ANY "\"",
+		what);
+}
+
 enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field, const char *keyspace)
 {
 	if (!lk_text_is_id(keyspace)) {

@@ -22,6 +22,13 @@ LK_MUST_CHECK enum lk_err lk_access_tenant(
 /* LK_NOT_FOUND, naming the tenant that `given` names; or the faults so far, or what sticks to the transaction. */
 enum lk_err lk_access_no_tenant(struct lk_request *request, const char *given);
 
+/*
+ * Whether the caller may change what keys of every keyspace of a tenant share: its roles, the limits of its owners. Only one that is
+ * granted every keyspace may, for the others' keys would change with it; to read them the tenant is enough. `what`: "roles", "owners".
+ * LK_PERMISSION_DENIED.
+ */
+LK_MUST_CHECK enum lk_err lk_access_whole_tenant(struct lk_request *request, const char *what);
+
 /* Checks the id of a keyspace, and that the caller is granted it. A malformed one is a fault of `field`. */
 LK_MUST_CHECK enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field, const char *keyspace);
 

@@ -138,6 +138,14 @@ bool lk_audit_filter_matches(const struct lk_audit_filter *filter, const Latchke
 	       is_of_methods(filter, record->method);
 }
 
+/* Whether it is of no keyspace, and so for whoever is granted the tenant. */
+static bool is_of_tenant(const Latchkey__Store__Snapshot *snapshot)
+{
+	return snapshot != NULL && (snapshot->record_case == LATCHKEY__STORE__SNAPSHOT__RECORD_TENANT ||
+					   snapshot->record_case == LATCHKEY__STORE__SNAPSHOT__RECORD_ROLE ||
+					   snapshot->record_case == LATCHKEY__STORE__SNAPSHOT__RECORD_OWNER);
+}
+
 bool lk_audit_filter_allows(const struct lk_request *request, const Latchkey__Store__AuditRecord *record)
 {
 	const Latchkey__Store__GrantRecord *grant = request->caller.grant;
@@ -147,6 +155,5 @@ bool lk_audit_filter_allows(const struct lk_request *request, const Latchkey__St
 	if (!lk_grant_allows_tenant(grant, record->tenant)) {
 		return false;
 	}
-	bool is_of_tenant = snapshot != NULL && snapshot->record_case == LATCHKEY__STORE__SNAPSHOT__RECORD_TENANT;
-	return is_of_tenant || lk_grant_allows_keyspace(grant, record->keyspace);
+	return is_of_tenant(snapshot) || lk_grant_allows_keyspace(grant, record->keyspace);
 }

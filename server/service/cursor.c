@@ -88,6 +88,11 @@ void lk_cursor_open(struct lk_request *request, const char *token, const char *f
 	*ret_len = len;
 }
 
+static bool is_full(const struct lk_id_rows *rows, size_t page_size)
+{
+	return *rows->count >= page_size || (rows->bytes != NULL && *rows->bytes >= LK_PAGE_BYTES_FULL);
+}
+
 char *lk_cursor_fill(struct lk_request *request, struct lk_id_scan *scan, size_t page_size, const char *filter,
 	const struct lk_id_rows *rows)
 {
@@ -95,7 +100,7 @@ char *lk_cursor_fill(struct lk_request *request, struct lk_id_scan *scan, size_t
 	uint32_t number = 0;
 	bool more = true;
 
-	for (size_t examined = 0; more && *rows->count < page_size && examined < LK_PAGE_EXAMINE_MAX; examined++) {
+	for (size_t examined = 0; more && !is_full(rows, page_size) && examined < LK_PAGE_EXAMINE_MAX; examined++) {
 		more = lk_id_scan_next(scan, &number) && rows->add(request, rows->context, number, &last);
 	}
 	lk_id_scan_free(scan);

@@ -18,6 +18,8 @@
 #define LK_PAGE_EXAMINE_MAX 20000
 /* The most bytes of rows in one page: leaves room in a reply of 1 MiB for the envelope and the cursor. */
 #define LK_PAGE_BYTES_MAX (((size_t)1 << 20) - ((size_t)8 << 10))
+/* So many leave room for one more row that has at most 16 KiB. */
+#define LK_PAGE_BYTES_FULL (LK_PAGE_BYTES_MAX - ((size_t)16 << 10))
 
 /* The rows that a page may have: `page_size`, or the default for 0. A fault of "page_size" where it is out of range. */
 size_t lk_cursor_page_size(struct lk_request *request, int32_t page_size);
@@ -50,10 +52,13 @@ struct lk_id_rows {
 	void *context;
 	/* How many rows the response has. */
 	const size_t *count;
+	/* How many bytes they have, packed; NULL of rows that are small. At LK_PAGE_BYTES_FULL the page is full. */
+	const size_t *bytes;
 };
 
 /*
- * Fills a page from `scan`, which it frees: `page_size` rows, or fewer where the list ends or LK_PAGE_EXAMINE_MAX were looked at.
+ * Fills a page from `scan`, which it frees: `page_size` rows, or fewer where the list ends, the page is full or LK_PAGE_EXAMINE_MAX
+ * were looked at.
  * Returns the cursor of the next page; NULL at the end, and where it failed.
  */
 char *lk_cursor_fill(struct lk_request *request, struct lk_id_scan *scan, size_t page_size, const char *filter,

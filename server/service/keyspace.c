@@ -190,7 +190,7 @@ static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListKeys
 		return LK_NO_MEMORY;
 	}
 	struct page page = {tenant, response};
-	const struct lk_id_rows rows = {add_row, &page, &response->n_keyspaces};
+	const struct lk_id_rows rows = {add_row, &page, &response->n_keyspaces, NULL};
 	response->next_page_token = lk_cursor_fill(
 		request, lk_keyspace_scan_new(request->txn, tenant->number, after), page_size, filter, &rows);
 	return lk_request_check(request);

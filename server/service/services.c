@@ -6,7 +6,9 @@ const struct lk_service_entry lk_services[] = {
 	{&latchkey_v1_health_service, &lk_health_handlers},
 	{&latchkey_v1_key_service, &lk_key_handlers},
 	{&latchkey_v1_keyspace_service, &lk_keyspace_handlers},
+	{&latchkey_v1_owner_service, &lk_owner_handlers},
 	{&latchkey_v1_reflection_service, &lk_reflection_handlers},
+	{&latchkey_v1_role_service, &lk_role_handlers},
 	{&latchkey_v1_tenant_service, &lk_tenant_handlers},
 };
 

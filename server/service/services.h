@@ -11,7 +11,9 @@
 #include "latchkey/v1/health.server.h"
 #include "latchkey/v1/key.server.h"
 #include "latchkey/v1/keyspace.server.h"
+#include "latchkey/v1/owner.server.h"
 #include "latchkey/v1/reflection.server.h"
+#include "latchkey/v1/role.server.h"
 #include "latchkey/v1/tenant.server.h"
 #include "server/service/method.h"
 
@@ -20,7 +22,9 @@ extern const struct latchkey_v1_audit_handlers lk_audit_handlers;
 extern const struct latchkey_v1_health_handlers lk_health_handlers;
 extern const struct latchkey_v1_key_handlers lk_key_handlers;
 extern const struct latchkey_v1_keyspace_handlers lk_keyspace_handlers;
+extern const struct latchkey_v1_owner_handlers lk_owner_handlers;
 extern const struct latchkey_v1_reflection_handlers lk_reflection_handlers;
+extern const struct latchkey_v1_role_handlers lk_role_handlers;
 extern const struct latchkey_v1_tenant_handlers lk_tenant_handlers;
 
 struct lk_service_entry {

@@ -122,7 +122,7 @@ static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListTena
 {
 	char after[LK_ID_MAX + 1] = "";
 	size_t after_len = 0;
-	const struct lk_id_rows rows = {add_row, response, &response->n_tenants};
+	const struct lk_id_rows rows = {add_row, response, &response->n_tenants, NULL};
 
 	size_t page_size = lk_cursor_page_size(request, message->page_size);
 	lk_cursor_open(request, message->page_token, "", after, LK_ID_MAX, &after_len);
