@@ -153,10 +153,10 @@ static enum lk_err select_by_name(struct gathering *gathering, const Latchkey__S
 }
 
 /* Every fault of what says which keys. */
-static enum lk_err check(struct lk_request *request, const Latchkey__V1__BulkRevokeKeysRequest *message,
-	struct lk_key_filter *ret_filter)
+static enum lk_err check(struct lk_request *request, const Latchkey__Store__TenantRecord *tenant,
+	const Latchkey__V1__BulkRevokeKeysRequest *message, struct lk_key_filter *ret_filter)
 {
-	enum lk_err err = lk_key_filter_check(request, message->filter, ret_filter);
+	enum lk_err err = lk_key_filter_check(request, tenant, message->filter, ret_filter);
 	uint64_t number = 0;
 	char field[32];
 
@@ -214,7 +214,7 @@ enum lk_err lk_bulk_select(struct lk_request *request, const Latchkey__Store__Te
 	size_t most = message->validate_only && message->n_keys == 0 ? LK_BULK_SAMPLE : LK_BULK_MOST;
 	struct gathering gathering = {.request = request, .most = most};
 
-	enum lk_err err = check(request, message, &filter);
+	enum lk_err err = check(request, tenant, message, &filter);
 	if (err == LK_OK && tenant == NULL) {
 		err = lk_access_no_tenant(request, message->tenant);
 	}

@@ -8,6 +8,7 @@
 #include "server/core/text.h"
 #include "server/core/time.h"
 #include "server/service/access.h"
+#include "server/store/find.h"
 #include "server/store/slots.h"
 
 #define OWNER_MAX 128
@@ -50,6 +51,12 @@ static bool passes_permission(
 	return false;
 }
 
+static bool passes_role(struct lk_request *request, const struct lk_key_filter *filter, const struct lk_key_peek *key)
+{
+	(void)request;
+	return lk_key_peek_has_role(key, filter->role);
+}
+
 static bool passes_created(
 	struct lk_request *request, const struct lk_key_filter *filter, const struct lk_key_peek *key)
 {
@@ -80,6 +87,7 @@ static const struct {
 	{LK_ASK_OWNER, passes_owner},
 	{LK_ASK_NAME, passes_name},
 	{LK_ASK_USED, passes_used},
+	{LK_ASK_ROLE, passes_role},
 	{LK_ASK_PERMISSION, passes_permission},
 };
 
@@ -143,6 +151,30 @@ static void check_texts(
 	filter->permission = message->permission;
 }
 
+/* A role that is not there is a fault, and not a list without a key: it may be misspelt. */
+static void check_role(struct lk_request *request, const Latchkey__Store__TenantRecord *tenant, const char *id,
+	struct lk_key_filter *filter)
+{
+	if (id[0] == '\0') {
+		return;
+	}
+	filter->asks |= LK_ASK_ROLE;
+	if (!lk_text_is_id(id)) {
+		lk_text_check_id(&request->faults, "filter.role", id);
+		return;
+	}
+	if (tenant == NULL) {
+		return;
+	}
+	const Latchkey__Store__RoleRecord *role = lk_find_role(request->txn, request->arena, tenant->number, id);
+	if (role == NULL) {
+		lk_fault_add(
+			&request->faults, "filter.role", "there is no role \"%s\" in tenant \"%s\"", id, tenant->id);
+		return;
+	}
+	filter->role = role->number;
+}
+
 /* Reads an instant; false where none is given, or none that is one, which is a fault. */
 static bool read_instant(
 	struct lk_request *request, const char *field, const Google__Protobuf__Timestamp *timestamp, int64_t *ret_us)
@@ -202,8 +234,8 @@ static void check_ends(struct lk_request *request, const Latchkey__V1__KeyFilter
 	filter->used_last_us = filter->used_last_us < 0 ? 0 : filter->used_last_us;
 }
 
-enum lk_err lk_key_filter_check(
-	struct lk_request *request, const Latchkey__V1__KeyFilter *message, struct lk_key_filter *ret_filter)
+enum lk_err lk_key_filter_check(struct lk_request *request, const Latchkey__Store__TenantRecord *tenant,
+	const Latchkey__V1__KeyFilter *message, struct lk_key_filter *ret_filter)
 {
 	static const Latchkey__V1__KeyFilter nothing = LATCHKEY__V1__KEY_FILTER__INIT;
 	enum lk_err err = LK_OK;
@@ -213,6 +245,7 @@ enum lk_err lk_key_filter_check(
 	ret_filter->keyspace = message->keyspace;
 	check_states(request, message, ret_filter);
 	check_texts(request, message, ret_filter);
+	check_role(request, tenant, message->role, ret_filter);
 	check_created(request, message, ret_filter);
 	check_ends(request, message, ret_filter);
 	if (message->keyspace[0] != '\0') {

@@ -25,7 +25,11 @@ enum lk_key_ask {
 	LK_ASK_CREATED = 1 << 4,
 	LK_ASK_EXPIRES = 1 << 5,
 	LK_ASK_USED = 1 << 6,
+	LK_ASK_ROLE = 1 << 7,
 };
+
+/* The questions whose answers stand far behind the rest of a record (key_peek.h). */
+#define LK_ASK_RIGHTS (LK_ASK_PERMISSION | LK_ASK_ROLE)
 
 #define LK_ASK_ALL (~0U)
 
@@ -46,6 +50,8 @@ struct lk_key_filter {
 	const char *owner;
 	const char *name_prefix;
 	const char *permission;
+	/* By its number. */
+	uint32_t role;
 	struct lk_instants created;
 	/* The last instant at which it may expire; those that never do are not among them. */
 	int64_t expires_last_us;
@@ -54,11 +60,11 @@ struct lk_key_filter {
 };
 
 /*
- * Checks `message`; NULL is one that says nothing. Each fault is one of "filter.<field>"; what is faulty is left out of the
+ * Checks `message`; NULL is one that says nothing. `tenant`: whose roles it may name; NULL where it is not there. Each fault is one of "filter.<field>"; what is faulty is left out of the
  * result. A keyspace that the caller is not granted is LK_PERMISSION_DENIED. Whether there is such a keyspace is seen later.
  */
-LK_MUST_CHECK enum lk_err lk_key_filter_check(
-	struct lk_request *request, const Latchkey__V1__KeyFilter *message, struct lk_key_filter *ret_filter);
+LK_MUST_CHECK enum lk_err lk_key_filter_check(struct lk_request *request, const Latchkey__Store__TenantRecord *tenant,
+	const Latchkey__V1__KeyFilter *message, struct lk_key_filter *ret_filter);
 
 /* Whether it says nothing: all keys pass. */
 bool lk_key_filter_is_empty(const struct lk_key_filter *filter);

@@ -59,7 +59,7 @@ enum lk_err lk_key_page_open(struct lk_request *request, const struct lk_key_que
 
 	enum lk_err err = lk_access_tenant(request, query->tenant, &page.tenant);
 	if (err == LK_OK) {
-		err = lk_key_filter_check(request, query->filter, &page.filter);
+		err = lk_key_filter_check(request, page.tenant, query->filter, &page.filter);
 	}
 	if (err != LK_OK) {
 		return err;
@@ -108,7 +108,7 @@ static bool passes(struct filling *filling, const struct lk_key_row *row)
 	const struct lk_key_filter *filter = &filling->page->filter;
 	struct lk_key_peek key = {0};
 
-	if (!lk_key_peek_at(request->txn, filling->keys, row->slot, (filter->asks & LK_ASK_PERMISSION) != 0, &key)) {
+	if (!lk_key_peek_at(request->txn, filling->keys, row->slot, (filter->asks & LK_ASK_RIGHTS) != 0, &key)) {
 		if (filling->page->range.index != LK_KEYS_BY_USED) {
 			lk_txn_fail(request->txn, LK_CORRUPT);
 		}

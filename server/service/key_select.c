@@ -73,10 +73,10 @@ struct sweep {
 	struct lk_request *request;
 	const struct lk_key_filter *filter;
 	struct lk_key_range range;
-	/* enum lk_key_ask: what the range leaves open; and whether it takes the record to answer that. */
+	/* enum lk_key_ask: what the range leaves open; and whether it takes the record, and its rights, to answer that. */
 	unsigned open;
 	bool needs_record;
-	bool permissions;
+	bool rights;
 	/* Whether it may renew the snapshot, and did. */
 	bool renews;
 	bool renewed;
@@ -95,7 +95,7 @@ static void look_at(struct sweep *sweep, const struct lk_key_row *row)
 	struct lk_txn *txn = sweep->request->txn;
 	struct lk_key_peek key = {.slot = row->slot};
 
-	if (sweep->needs_record && !lk_key_peek_at(txn, sweep->keys, row->slot, sweep->permissions, &key)) {
+	if (sweep->needs_record && !lk_key_peek_at(txn, sweep->keys, row->slot, sweep->rights, &key)) {
 		/* The index by use may tell of a key that is gone; any other is wrong. */
 		if (sweep->range.index != LK_KEYS_BY_USED) {
 			lk_txn_fail(txn, LK_CORRUPT);
@@ -169,7 +169,7 @@ static struct sweep plan_sweep(struct lk_request *request, const struct lk_key_f
 	sweep.range = lk_key_plan_range(filter, index, false);
 	sweep.range.unordered = true;
 	sweep.open = lk_key_plan_open(filter, index);
-	sweep.permissions = (filter->asks & LK_ASK_PERMISSION) != 0;
+	sweep.rights = (filter->asks & LK_ASK_RIGHTS) != 0;
 	return sweep;
 }
 
@@ -185,7 +185,7 @@ enum lk_err lk_key_select(struct lk_request *request, const Latchkey__Store__Ten
 	}
 	sweep.needs_record = true;
 	/* `selected` may want them. */
-	sweep.permissions = true;
+	sweep.rights = true;
 	sweep.selected = selected;
 	sweep.context = context;
 	return run_sweep(&sweep, &spaces);
@@ -244,7 +244,7 @@ static void look_at_word(struct sweep *sweep, uint64_t slot, uint64_t word)
 		uint64_t at = slot + (uint64_t)__builtin_ctzll(word);
 		sweep->rows++;
 		/* One that is gone was deleted meanwhile. */
-		if (lk_key_peek_at(sweep->request->txn, sweep->keys, at, sweep->permissions, &key) &&
+		if (lk_key_peek_at(sweep->request->txn, sweep->keys, at, sweep->rights, &key) &&
 			lk_key_filter_match(sweep->request, sweep->filter, LK_ASK_ALL, &key)) {
 			sweep->count++;
 		}

@@ -16,6 +16,7 @@ enum {
 	FIELD_EXPIRE_US = 14,
 	FIELD_CREATE_US = 15,
 	FIELD_PERMISSIONS = 21,
+	FIELD_ROLES = 27,
 };
 
 static void take_number(struct lk_key_peek *peek, uint32_t field, uint64_t value)
@@ -55,12 +56,14 @@ static void take_bytes(struct lk_key_peek *peek, uint32_t field, const uint8_t *
 		peek->owner = text;
 	} else if (field == FIELD_PERMISSIONS) {
 		peek->rest = peek->n_permissions++ == 0 ? start : peek->rest;
+	} else if (field == FIELD_ROLES) {
+		peek->roles = text;
 	}
 }
 
-bool lk_key_peek_read(struct lk_value record, bool permissions, struct lk_key_peek *ret_peek)
+bool lk_key_peek_read(struct lk_value record, bool rights, struct lk_key_peek *ret_peek)
 {
-	const uint32_t last = permissions ? FIELD_PERMISSIONS : FIELD_CREATE_US;
+	const uint32_t last = rights ? FIELD_ROLES : FIELD_CREATE_US;
 	const uint8_t *at = record.data;
 	const uint8_t *end = record.data + record.len;
 	struct lk_key_peek peek = {.end = end};
@@ -106,8 +109,7 @@ static bool stands_on(const struct lk_walk *keys, uint64_t slot)
 	return key.len == sizeof slot && lk_read_u64(key.data) == slot;
 }
 
-bool lk_key_peek_at(
-	struct lk_txn *txn, struct lk_walk *keys, uint64_t slot, bool permissions, struct lk_key_peek *ret_peek)
+bool lk_key_peek_at(struct lk_txn *txn, struct lk_walk *keys, uint64_t slot, bool rights, struct lk_key_peek *ret_peek)
 {
 	bool stands = slot > 0 && keys != NULL && stands_on(keys, slot - 1) && lk_walk_next(keys) &&
 		      stands_on(keys, slot);
@@ -119,7 +121,7 @@ bool lk_key_peek_at(
 	if (!stands) {
 		return false;
 	}
-	if (!lk_key_peek_read(lk_walk_value(keys), permissions, ret_peek)) {
+	if (!lk_key_peek_read(lk_walk_value(keys), rights, ret_peek)) {
 		lk_txn_fail(txn, LK_CORRUPT);
 		return false;
 	}
@@ -139,6 +141,20 @@ bool lk_key_peek_permission(const struct lk_key_peek *peek, const uint8_t **at, 
 	}
 	*ret_permission = (struct lk_peeked_text){(const char *)data, len};
 	return true;
+}
+
+bool lk_key_peek_has_role(const struct lk_key_peek *peek, uint32_t role)
+{
+	const uint8_t *at = (const uint8_t *)peek->roles.data;
+	const uint8_t *end = at == NULL ? NULL : at + peek->roles.len;
+	uint64_t number = 0;
+
+	while (at < end && lk_varint_get(&at, end, &number)) {
+		if (number == role) {
+			return true;
+		}
+	}
+	return false;
 }
 
 bool lk_peeked_text_is(struct lk_peeked_text field, const char *text)

@@ -60,7 +60,7 @@ static void assert_fault(const Latchkey__V1__KeyFilter *message, const char *fie
 	struct lk_key_filter filter;
 
 	asking_begin(&asking);
-	assert_int_equal(lk_key_filter_check(&asking.request, message, &filter), LK_OK);
+	assert_int_equal(lk_key_filter_check(&asking.request, asking.tenant, message, &filter), LK_OK);
 	assert_int_equal(asking.request.faults.count, field == NULL ? 0 : 1);
 	assert_true(field == NULL || has_fault(&asking.request, field));
 	asking_end(&asking);
@@ -186,7 +186,7 @@ static void test_filter_that_says_nothing_is_empty(void **state)
 	asking_begin(&asking);
 	for (int what = 0; what <= CROWD_ASKS; what++) {
 		crowd_filter_make(&crowd, what, what, &asks);
-		assert_int_equal(lk_key_filter_check(&asking.request, &asks.message, &filter), LK_OK);
+		assert_int_equal(lk_key_filter_check(&asking.request, asking.tenant, &asks.message, &filter), LK_OK);
 		assert_int_equal(lk_key_filter_is_empty(&filter), what == CROWD_ASKS);
 	}
 	asking_end(&asking);
@@ -293,7 +293,7 @@ static void assert_selection(const struct crowd_filter *asks)
 	struct asking asking;
 
 	asking_begin(&asking);
-	assert_int_equal(lk_key_filter_check(&asking.request, &asks->message, &filter), LK_OK);
+	assert_int_equal(lk_key_filter_check(&asking.request, asking.tenant, &asks->message, &filter), LK_OK);
 	assert_int_equal(lk_key_select(&asking.request, asking.tenant, &filter, take, &selected), LK_OK);
 	assert_int_equal(selected.count, count);
 	for (size_t i = 0; i < count; i++) {
@@ -334,7 +334,7 @@ static void test_request_is_in_time_until_its_deadline(void **state)
 	(void)state;
 	crowd_make(&crowd, 1);
 	asking_begin(&asking);
-	assert_int_equal(lk_key_filter_check(&asking.request, NULL, &filter), LK_OK);
+	assert_int_equal(lk_key_filter_check(&asking.request, asking.tenant, NULL, &filter), LK_OK);
 	struct selected selected = {.most = CROWD_MOST};
 	/* Long past: but of so few keys nobody looks at it. */
 	asking.request.deadline_us = 1;
@@ -360,7 +360,7 @@ static void test_selection_of_a_keyspace_that_is_not_there_says_so(void **state)
 	crowd_make(&crowd, 1);
 	asking_begin(&asking);
 	message.keyspace = TEXT("not-there");
-	assert_int_equal(lk_key_filter_check(&asking.request, &message, &filter), LK_OK);
+	assert_int_equal(lk_key_filter_check(&asking.request, asking.tenant, &message, &filter), LK_OK);
 	assert_int_equal(lk_key_select(&asking.request, asking.tenant, &filter, take, &selected), LK_NOT_FOUND);
 	assert_int_equal(selected.count, 0);
 	asking_end(&asking);

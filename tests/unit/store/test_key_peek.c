@@ -16,6 +16,8 @@
 
 static char *permissions[] = {"agents:install", "", "*"};
 
+static uint32_t roles[] = {300, 1, UINT32_MAX};
+
 static Latchkey__Store__KeyRecord full_record(void)
 {
 	Latchkey__Store__KeyRecord key = LATCHKEY__STORE__KEY_RECORD__INIT;
@@ -43,6 +45,8 @@ static Latchkey__Store__KeyRecord full_record(void)
 	key.n_permissions = COUNT(permissions);
 	key.suspend_reason = TEXT("for now");
 	key.previous_until_us = 9;
+	key.roles = roles;
+	key.n_roles = COUNT(roles);
 	return key;
 }
 
@@ -87,8 +91,14 @@ static void test_peek_reads_what_the_record_says(void **state)
 		assert_true(lk_peeked_text_is(held, permissions[i]));
 	}
 	assert_false(lk_key_peek_permission(&peek, &at, &held));
+	for (size_t i = 0; i < COUNT(roles); i++) {
+		assert_true(lk_key_peek_has_role(&peek, roles[i]));
+	}
+	assert_false(lk_key_peek_has_role(&peek, 0));
+	assert_false(lk_key_peek_has_role(&peek, 2));
 	/* They are read only where they are asked for. */
 	assert_true(lk_key_peek_read(value, false, &peek));
+	assert_false(lk_key_peek_has_role(&peek, 1));
 	assert_int_equal(peek.n_permissions, 0);
 	at = peek.rest;
 	assert_false(lk_key_peek_permission(&peek, &at, &held));
@@ -142,12 +152,15 @@ static void test_peek_survives_any_bytes(void **state)
 				while (lk_key_peek_permission(&peek, &at, &held)) {
 					assert_true((const uint8_t *)held.data + held.len <= cut + len);
 				}
+				(void)lk_key_peek_has_role(&peek, 2);
 			}
 		}
 		/* Each byte, with every bit of it turned. */
 		memcpy(cut, whole.data, len);
 		cut[len - 1] = (uint8_t)~cut[len - 1];
-		(void)lk_key_peek_read((struct lk_value){cut, len}, true, &peek);
+		if (lk_key_peek_read((struct lk_value){cut, len}, true, &peek)) {
+			(void)lk_key_peek_has_role(&peek, 2);
+		}
 		free(cut);
 	}
 	release(whole);
