@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tools/latchkey/rate_limit.h"
+
 static const struct {
 	const char *name, *metavar, *help;
 } own_flags[] = {
@@ -17,6 +19,10 @@ static const struct {
 	[LK_OWN_RESUME] = {"resume", NULL, "Go on with FILE.part where an export of the same keys was interrupted."},
 	[LK_OWN_SKIP_EXISTING] = {"skip-existing", NULL,
 		"Count keys whose secret is there already as done: for a second run of what was interrupted."},
+	[LK_OWN_RATE_LIMIT] = {"rate-limit", LK_RATE_LIMIT_METAVAR,
+		"A rate limit: requests=600/1m lets 600 pass each minute, evenly, and as many at once; "
+		"requests=600/1m:20 at "
+		"most 20 at once. Of a keyspace: that of a new key that is given none. May be given several times."},
 	[LK_OWN_OPERAND] = {"", NULL, NULL},
 };
 

@@ -44,6 +44,8 @@ struct lk_update {
 	const char *id;
 	/* A field in it that is replaced as a whole: all flags below it go together. NULL: none. */
 	const char *whole;
+	/* The one flag below it that must be there with any; NULL: all of them must. */
+	const char *whole_needs;
 };
 
 /* The flags that are the command line's own and not a request's. */
@@ -55,6 +57,8 @@ enum lk_own_flag {
 	LK_OWN_FILE,
 	LK_OWN_RESUME,
 	LK_OWN_SKIP_EXISTING,
+	/* May be given several times; see lk_command.rate_limits. */
+	LK_OWN_RATE_LIMIT,
 	/* No flag, but the one word that a command may take without one; see lk_command.operand. */
 	LK_OWN_OPERAND,
 	LK_OWN_FLAGS,
@@ -72,7 +76,7 @@ struct lk_run {
 	json_t *request;
 	/*
 	 * The values of the own flags, NULL where not given; of one for yes or no, "" where it was. LK_OWN_CLEAR is in the
-	 * request's mask alone.
+	 * request's mask alone, LK_OWN_RATE_LIMIT in its field.
 	 */
 	const char *own[LK_OWN_FLAGS];
 	/* From LK_OWN_LIMIT. 0: none. */
@@ -103,6 +107,8 @@ struct lk_command {
 	const struct lk_update *update;
 	/* Which of the own flags it takes. */
 	unsigned own_flags;
+	/* The repeated RateLimit that LK_OWN_RATE_LIMIT fills: "key.rate_limits". */
+	const char *rate_limits;
 	/* What the one word stands for that is given without a flag, and must be: "FILE|-". NULL: there is none. */
 	const char *operand;
 	/* Does all that follows on the reading of the flags, in place of one call and its answer. NULL: calls and shows. */

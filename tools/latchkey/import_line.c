@@ -139,6 +139,10 @@ static const struct {
 	{"expire_time", "expire_time"},
 	{"create_time", "create_time"},
 	{"permissions", "permissions"},
+	{"roles", "roles"},
+	{"allowed_cidrs", "allowed_cidrs"},
+	{"rate_limits", "rate_limits"},
+	{"credits", "credits"},
 };
 
 static bool is_text(const json_t *value)

@@ -29,6 +29,12 @@ static const struct lk_show_field list_fields[] = {
 		.kind = LK_SHOW_TIME,
 		.absent = "Never"},
 	{.column = {.header = "USES", .dispensable = 2}, .path = "usageCount"},
+	{.column = {.header = "ROLES", .dispensable = 7, .least = 8}, .path = "roles", .rare = true},
+	{.column = {.header = "CREDITS", .dispensable = 8}, .path = "credits.balance", .rare = true},
+	{.column = {.header = "LIMITS", .dispensable = 9, .least = 12},
+		.path = "rateLimits",
+		.kind = LK_SHOW_LIMITS,
+		.rare = true},
 };
 
 /* Of a verdict: what it is, and, behind N_VERDICT_ALONE fields, who the token stands for. */
@@ -102,15 +108,46 @@ static const char *const pages[] = {"page_token", NULL};
 /* As are those of an export, which are as large as they may be. */
 static const char *const all_pages[] = {"page_", NULL};
 
-static const struct lk_rename created[] = {{"permissions", "permission", NULL}, {0}};
+static const struct lk_rename created[] = {
+	{"permissions", "permission", NULL},
+	{"roles", "role", "A role that it has: its holder may do what that permits too."},
+	{"allowed_cidrs", "allowed-cidr",
+		"A range of addresses that it may be used from, or one address: 10.0.0.0/8, 2001:db8::1."},
+	{"credits.balance", "credits",
+		"Its credits: a use takes its cost of them, and is refused where fewer are left."},
+	{"credits.refill.amount", "refill-amount", "How many credits a refill brings: 1 to 10,000,000,000."},
+	{"credits.refill.interval", "refill-interval",
+		"How often credits are refilled, at 00:00 UTC of each day, or of each month's first."},
+	{"credits.refill.mode", "refill-mode",
+		"Whether a refill takes the place of the credits that are left, or is added to them; replace unless "
+		"given."},
+	{0},
+};
 static const struct lk_rename filtered[] = {{"filter.states", "state", NULL}, {0}};
 static const struct lk_rename revoked[] = {{"keys", "key", NULL}, {"filter.states", "state", NULL}, {0}};
 static const struct lk_rename updated[] = {
 	{"key.id", "key", "The key's id or number."},
 	{"key.permissions", "permission", NULL},
+	{"key.roles", "role", "A role that it has: its holder may do what that permits too."},
+	{"key.allowed_cidrs", "allowed-cidr",
+		"A range of addresses that it may be used from, or one address: 10.0.0.0/8, 2001:db8::1."},
+	{"key.credits.balance", "credits",
+		"Its credits: a use takes its cost of them, and is refused where fewer are left."},
+	{"key.credits.refill.amount", "refill-amount", "How many credits a refill brings: 1 to 10,000,000,000."},
+	{"key.credits.refill.interval", "refill-interval",
+		"How often credits are refilled, at 00:00 UTC of each day, or of each month's first."},
+	{"key.credits.refill.mode", "refill-mode",
+		"Whether a refill takes the place of the credits that are left, or is added to them; replace unless "
+		"given."},
 	{0},
 };
-static const struct lk_update update = {.message = "key", .id = "key.id"};
+/* A balance that is not given would be 0. */
+static const struct lk_update update = {
+	.message = "key",
+	.id = "key.id",
+	.whole = "key.credits",
+	.whole_needs = "key.credits.balance",
+};
 
 static const struct lk_command commands[] = {
 	{
@@ -119,7 +156,8 @@ static const struct lk_command commands[] = {
 		.rpc_verb = "create",
 		.hidden = grant,
 		.renames = created,
-		.own_flags = LK_OWN(LK_OWN_TOKEN_FILE),
+		.own_flags = LK_OWN(LK_OWN_TOKEN_FILE) | LK_OWN(LK_OWN_RATE_LIMIT),
+		.rate_limits = "rate_limits",
 		.prepare = lk_key_open_token_file,
 		.deliver = lk_key_fill_token_file,
 		.show = lk_key_show_created,
@@ -139,14 +177,16 @@ static const struct lk_command commands[] = {
 		.verb = "update",
 		.service = &latchkey_v1_key_cli,
 		.rpc_verb = "update",
-		.help = "Changes what flags are given for, and nothing else. Metadata and permissions are replaced as "
-			"a whole. A "
-			"key that has expired is revived by an --expire-time in the future.",
+		.help = "Changes what flags are given for, and nothing else. Metadata, permissions, roles, addresses, "
+			"rate limits and credits with their refill are each replaced as a whole; a rate limit that "
+			"keeps its name goes on from where it stands. A key that has expired is revived by an "
+			"--expire-time in the future.",
 		.hidden = grant_in_key,
 		.renames = updated,
 		.word = "key.id",
 		.update = &update,
-		.own_flags = LK_OWN(LK_OWN_CLEAR),
+		.own_flags = LK_OWN(LK_OWN_CLEAR) | LK_OWN(LK_OWN_RATE_LIMIT),
+		.rate_limits = "key.rate_limits",
 		.show = lk_key_show,
 	},
 	{.verb = "activate",

@@ -30,6 +30,8 @@ static const struct lk_show_field fields[] = {
 	{.column = {.header = "Maximum TTL"}, .path = "policy.maxTtl", .kind = LK_SHOW_SPAN, .absent = "none"},
 	{.column = {.header = "Revoke deletes"}, .path = "policy.revokeDeletes"},
 	{.column = {.header = "Permissions"}, .path = "policy.defaultPermissions"},
+	{.column = {.header = "Rate limits"}, .path = "policy.defaultRateLimits", .kind = LK_SHOW_LIMITS},
+	{.column = {.header = "Addresses"}, .path = "allowedCidrs"},
 	{.column = {.header = "Created"}, .path = "createTime", .kind = LK_SHOW_TIME},
 	{.column = {.header = "Updated"}, .path = "updateTime", .kind = LK_SHOW_TIME},
 	{.column = {.header = "Etag"}, .path = "etag"},
@@ -46,10 +48,18 @@ static enum lk_err show_list(const struct lk_run *run, const json_t *response)
 		json_object_get(response, "keyspaces"), "no keyspaces", &run->page);
 }
 
-static const struct lk_rename created[] = {{"policy.default_permissions", "default-permission", NULL}, {0}};
+static const struct lk_rename created[] = {
+	{"policy.default_permissions", "default-permission", NULL},
+	{"allowed_cidrs", "allowed-cidr",
+		"A range of addresses that its keys may be used from, or one address: 10.0.0.0/8, 2001:db8::1."},
+	{0},
+};
 static const struct lk_rename updated[] = {
 	{"keyspace.id", "keyspace", "The keyspace's id."},
 	{"keyspace.policy.default_permissions", "default-permission", NULL},
+	{"keyspace.allowed_cidrs", "allowed-cidr",
+		"A range of addresses that its keys may be used from, or one address: 10.0.0.0/8, 2001:db8::1. Takes "
+		"effect at once for every key."},
 	{0},
 };
 static const struct lk_update update = {.message = "keyspace", .id = "keyspace.id"};
@@ -61,6 +71,8 @@ static const struct lk_command commands[] = {
 		.rpc_verb = "create",
 		.renames = created,
 		.word = "keyspace",
+		.own_flags = LK_OWN(LK_OWN_RATE_LIMIT),
+		.rate_limits = "policy.default_rate_limits",
 		.show = show,
 	},
 	{.verb = "get", .service = &latchkey_v1_keyspace_cli, .rpc_verb = "get", .word = "keyspace", .show = show},
@@ -78,11 +90,12 @@ static const struct lk_command commands[] = {
 		.rpc_verb = "update",
 		.help = "Changes what flags are given for, and nothing else. A new policy means nothing for keys that "
 			"exist, "
-			"until they are next changed.",
+			"until they are next changed; addresses hold for all of them at once.",
 		.renames = updated,
 		.word = "keyspace.id",
 		.update = &update,
-		.own_flags = LK_OWN(LK_OWN_CLEAR),
+		.own_flags = LK_OWN(LK_OWN_CLEAR) | LK_OWN(LK_OWN_RATE_LIMIT),
+		.rate_limits = "keyspace.policy.default_rate_limits",
 		.show = show,
 	},
 	{

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/latchkey/rate_limit.h"
 #include "tools/latchkey/suggest.h"
 #include "tools/latchkey/update.h"
 #include "tools/latchkey/value.h"
@@ -204,6 +205,25 @@ static enum lk_exit read_flag(struct reader *reader, const struct lk_flag *flag,
 	return code == LK_EXIT_OK ? read_text(reader, flag, text) : code;
 }
 
+/* Adds a rate limit to its list. */
+static enum lk_exit read_rate_limit(struct reader *reader, const char *equals)
+{
+	const char *text = NULL, *name = lk_own_flag_name(LK_OWN_RATE_LIMIT), *last;
+	json_t *holder = holder_of(reader->request, reader->command->rate_limits, &last);
+	enum lk_exit code = take_value(reader, name, lk_own_flag_metavar(LK_OWN_RATE_LIMIT), equals, &text);
+
+	if (!holder) {
+		return lk_say_no_memory();
+	}
+	if (code == LK_EXIT_OK) {
+		code = lk_rate_limit_add(holder, last, text);
+	}
+	if (code == LK_EXIT_OK && reader->command->update) {
+		code = lk_changes_set_path(&reader->changes, reader->command, reader->command->rate_limits, name);
+	}
+	return code;
+}
+
 static enum lk_exit read_own_flag(struct reader *reader, enum lk_own_flag flag, const char *equals)
 {
 	if (flag == LK_OWN_CLEAR) {
@@ -212,6 +232,9 @@ static enum lk_exit read_own_flag(struct reader *reader, enum lk_own_flag flag, 
 			reader, lk_own_flag_name(flag), lk_own_flag_metavar(flag), equals, &cleared);
 
 		return code == LK_EXIT_OK ? lk_changes_clear(&reader->changes, reader->command, cleared) : code;
+	}
+	if (flag == LK_OWN_RATE_LIMIT) {
+		return read_rate_limit(reader, equals);
 	}
 	if (reader->own[flag]) {
 		lk_say("--%s was given twice, and takes one value", lk_own_flag_name(flag));

@@ -22,9 +22,10 @@ static const struct lk_show_field list_fields[] = {
 static const struct lk_preset of_system[] = {{"tenant", "system"}, {0}};
 static const struct lk_preset in_root[] = {{"tenant", "system"}, {"keyspace", "root"}, {0}};
 static const struct lk_preset among_root[] = {{"tenant", "system"}, {"filter.keyspace", "root"}, {0}};
-static const char *const fixed[] = {"scope", "permissions", NULL};
-static const char *const fixed_in_key[] = {"key.scope", "key.permissions", NULL};
-static const char *const unfiltered[] = {"filter.permission", NULL};
+static const char *const fixed[] = {"scope", "permissions", "roles", "allowed_cidrs", "credits.", NULL};
+static const char *const fixed_in_key[] = {
+	"key.scope", "key.permissions", "key.roles", "key.allowed_cidrs", "key.credits.", NULL};
+static const char *const unfiltered[] = {"filter.permission", "filter.role", NULL};
 static const struct lk_rename filtered[] = {{"filter.states", "state", NULL}, {0}};
 static const struct lk_rename updated[] = {{"key.id", "key", "The key's id or number."}, {0}};
 static const struct lk_update update = {.message = "key", .id = "key.id", .whole = "key.grant"};

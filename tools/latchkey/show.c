@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/latchkey/rate_limit.h"
 #include "tools/latchkey/say.h"
 #include "tools/latchkey/times.h"
 
@@ -38,8 +39,8 @@ static const json_t *value_at(const json_t *object, const char *path)
 	return NULL;
 }
 
-/* "2592000s" as "30d". What it does not understand it shows as it stands. */
-static void write_span(FILE *out, const char *json)
+/* "2592000s" as "30d". */
+void lk_show_write_span(FILE *out, const char *json)
 {
 	static const struct {
 		int64_t seconds;
@@ -70,7 +71,7 @@ static void write_string(FILE *out, const struct lk_show_field *field, const cha
 		fputs(time, out);
 		break;
 	case LK_SHOW_SPAN:
-		write_span(out, string);
+		lk_show_write_span(out, string);
 		break;
 	default:
 		if (field->prefix && strncmp(string, field->prefix, strlen(field->prefix)) == 0) {
@@ -82,7 +83,9 @@ static void write_string(FILE *out, const struct lk_show_field *field, const cha
 
 static void write_scalar(FILE *out, const struct lk_show_field *field, const json_t *value)
 {
-	if (json_is_string(value)) {
+	if (field->kind == LK_SHOW_LIMITS) {
+		lk_rate_limit_write(out, value);
+	} else if (json_is_string(value)) {
 		write_string(out, field, json_string_value(value));
 	} else if (json_is_boolean(value)) {
 		fputs(json_is_true(value) ? "yes" : "no", out);
@@ -185,11 +188,45 @@ static void add_object(
 	}
 }
 
+/* Whether any of the objects has the field, or nobody can say for want of memory. */
+static bool is_anywhere(const struct lk_show_field *field, const json_t *objects)
+{
+	bool found = false;
+	json_t *object;
+	size_t i;
+
+	json_array_foreach(objects, i, object)
+	{
+		enum lk_tint tint;
+		char *text = found ? NULL : lk_show_text(field, object, &tint);
+
+		found |= !text || *text != '\0';
+		free(text);
+	}
+	return found;
+}
+
+/* Copies the fields of a table of these objects: all but the rare ones that none of them has. Returns how many. */
+static size_t choose_fields(
+	const struct lk_show_field *fields, size_t n, const json_t *objects, struct lk_show_field *ret_chosen)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; ret_chosen && i < n; i++) {
+		if (!fields[i].rare || is_anywhere(&fields[i], objects)) {
+			ret_chosen[count++] = fields[i];
+		}
+	}
+	return count;
+}
+
 enum lk_err lk_show_rows(const struct lk_show_field *fields, size_t n, const json_t *objects, const char *none,
 	const struct lk_page *page)
 {
+	struct lk_show_field *chosen = calloc(n, sizeof(*chosen));
+	size_t n_chosen = choose_fields(fields, n, objects, chosen);
 	struct lk_column *columns = calloc(n, sizeof(*columns));
-	struct lk_table *table = table_of(fields, n, columns);
+	struct lk_table *table = chosen ? table_of(chosen, n_chosen, columns) : NULL;
 	enum lk_err err = LK_NO_MEMORY;
 	bool ok = table != NULL;
 	size_t left_out = 0, i;
@@ -200,7 +237,7 @@ enum lk_err lk_show_rows(const struct lk_show_field *fields, size_t n, const jso
 		err = LK_OK;
 		goto out;
 	}
-	json_array_foreach(objects, i, object) add_object(table, fields, n, object, &ok);
+	json_array_foreach(objects, i, object) add_object(table, chosen, n_chosen, object, &ok);
 	if (ok) {
 		err = lk_table_print(table, page, &left_out);
 	}
@@ -210,6 +247,7 @@ enum lk_err lk_show_rows(const struct lk_show_field *fields, size_t n, const jso
 out:
 	lk_table_free(table);
 	free(columns);
+	free(chosen);
 	return err;
 }
 

@@ -7,7 +7,9 @@
 #define LK_CLI_SHOW_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "tools/latchkey/table.h"
 
@@ -22,6 +24,8 @@ enum lk_show_kind {
 	LK_SHOW_STATUS,
 	/* A number; 0 is as if it were not there. */
 	LK_SHOW_COUNT,
+	/* A list of RateLimits, each as it is typed (rate_limit.h). */
+	LK_SHOW_LIMITS,
 };
 
 /* One field of an object. */
@@ -34,6 +38,8 @@ struct lk_show_field {
 	const char *absent;
 	/* An enum's name, which its values begin with and the table leaves out: "KEY_STATE_". NULL: not an enum. */
 	const char *prefix;
+	/* Of rows: without this column where none of them has it. */
+	bool rare;
 };
 
 /*
@@ -46,6 +52,9 @@ LK_MUST_CHECK enum lk_err lk_show_rows(const struct lk_show_field *fields, size_
 /* Prints one object, a field a line. Errors as above. */
 LK_MUST_CHECK enum lk_err lk_show_record(
 	const struct lk_show_field *fields, size_t n, const json_t *object, const struct lk_page *page);
+
+/* Writes a Duration as LK_SHOW_SPAN shows it. What it does not understand it writes as it stands. */
+void lk_show_write_span(FILE *out, const char *json);
 
 /* The text of one field, to be free()d; NULL: out of memory. `*ret_tint` is how to colour it. */
 char *lk_show_text(const struct lk_show_field *field, const json_t *object, enum lk_tint *ret_tint);

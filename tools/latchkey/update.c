@@ -20,16 +20,16 @@ static const char *below(const char *path, const char *beginning)
 	return strncmp(path, beginning, len) == 0 && path[len] == '.' ? path + len + 1 : NULL;
 }
 
-/* The path of a flag's field as the mask has it; NULL: an update does not change it. */
-static const char *mask_path(const struct lk_update *update, const struct lk_flag *flag)
+/* The path of a field, as the mask has it; NULL: an update does not change it. */
+static const char *mask_path(const struct lk_update *update, const char *path)
 {
-	if (strcmp(flag->path, update->id) == 0) {
+	if (strcmp(path, update->id) == 0) {
 		return NULL;
 	}
-	if (update->whole && below(flag->path, update->whole)) {
+	if (update->whole && below(path, update->whole)) {
 		return below(update->whole, update->message);
 	}
-	return below(flag->path, update->message);
+	return below(path, update->message);
 }
 
 static enum lk_exit note(json_t **set, const char *path, const char *name)
@@ -40,11 +40,26 @@ static enum lk_exit note(json_t **set, const char *path, const char *name)
 	return json_object_set_new(*set, path, json_string(name)) == 0 ? LK_EXIT_OK : lk_say_no_memory();
 }
 
+enum lk_exit lk_changes_set_path(
+	struct lk_changes *changes, const struct lk_command *command, const char *path, const char *name)
+{
+	const char *masked = mask_path(command->update, path);
+
+	return masked ? note(&changes->set, masked, name) : LK_EXIT_OK;
+}
+
 enum lk_exit lk_changes_set(struct lk_changes *changes, const struct lk_command *command, const struct lk_flag *flag)
 {
-	const char *path = mask_path(command->update, flag);
+	return lk_changes_set_path(changes, command, flag->path, lk_command_flag_name(command, flag));
+}
 
-	return path ? note(&changes->set, path, lk_command_flag_name(command, flag)) : LK_EXIT_OK;
+/* The path in the mask of the field that clearing a flag clears; NULL: none. Not the whole for a part of it that it can do without. */
+static const char *path_to_clear(const struct lk_update *update, const struct lk_flag *flag)
+{
+	if (update->whole_needs && below(flag->path, update->whole) && strcmp(flag->path, update->whole_needs) != 0) {
+		return NULL;
+	}
+	return mask_path(update, flag->path);
 }
 
 /* The `i`th flag whose field can be cleared. For lk_suggest(). */
@@ -56,17 +71,30 @@ static const char *clearable(const void *command, size_t i)
 	for (size_t j = 0; j < method->n_flags; j++) {
 		const struct lk_flag *flag = &method->flags[j];
 
-		if (lk_command_has_flag(words, flag) && mask_path(words->update, flag) && i-- == 0) {
+		if (lk_command_has_flag(words, flag) && path_to_clear(words->update, flag) && i-- == 0) {
 			return lk_command_flag_name(words, flag);
 		}
+	}
+	return words->rate_limits && i == 0 ? lk_own_flag_name(LK_OWN_RATE_LIMIT) : NULL;
+}
+
+/* The path in the mask of what clearing the flag called `name` clears; NULL: there is none. */
+static const char *path_of_name(const struct lk_command *command, const char *name)
+{
+	const struct lk_flag *flag = lk_command_flag(command, name, strlen(name));
+
+	if (flag) {
+		return path_to_clear(command->update, flag);
+	}
+	if (command->rate_limits && strcmp(name, lk_own_flag_name(LK_OWN_RATE_LIMIT)) == 0) {
+		return mask_path(command->update, command->rate_limits);
 	}
 	return NULL;
 }
 
 enum lk_exit lk_changes_clear(struct lk_changes *changes, const struct lk_command *command, const char *name)
 {
-	const struct lk_flag *flag = lk_command_flag(command, name, strlen(name));
-	const char *path = flag ? mask_path(command->update, flag) : NULL;
+	const char *path = path_of_name(command, name);
 	const char *meant = path ? NULL : lk_suggest(name, clearable, command);
 
 	if (path) {
@@ -94,6 +122,23 @@ static void add_paths(struct lk_bytes *mask, json_t *object)
 	}
 }
 
+static enum lk_exit missing(const struct lk_command *command, const struct lk_flag *flag)
+{
+	const char *name = lk_command_flag_name(command, flag);
+	const char *whole = below(command->update->whole, command->update->message);
+
+	if (flag->kind == LK_FLAG_BOOL) {
+		/* Left out, it would silently become false. */
+		lk_say("--%s is missing: the %s is replaced as a whole, so say --%s or --%s=false", name, whole, name,
+			name);
+	} else if (command->update->whole_needs) {
+		lk_say("--%s is missing: \"%s\" is replaced as a whole, so give that too", name, whole);
+	} else {
+		lk_say("--%s is missing: the %s is replaced as a whole, so give all of its flags", name, whole);
+	}
+	return LK_EXIT_USAGE;
+}
+
 /* Whether one flag of what is replaced as a whole was given, and another not. */
 static enum lk_exit check_whole(
 	const struct lk_changes *changes, const struct lk_command *command, const json_t *request)
@@ -107,13 +152,11 @@ static enum lk_exit check_whole(
 	}
 	message = json_object_get(message, below(whole, command->update->message));
 	for (size_t i = 0; i < method->n_flags; i++) {
-		const char *name = below(method->flags[i].path, whole);
+		const struct lk_flag *flag = &method->flags[i];
+		const char *name = below(flag->path, whole), *needs = command->update->whole_needs;
 
-		if (name && !json_object_get(message, name)) {
-			lk_say("--%s is missing: the %s is replaced as a whole, so give all of its flags",
-				lk_command_flag_name(command, &method->flags[i]),
-				below(whole, command->update->message));
-			return LK_EXIT_USAGE;
+		if (name && !json_object_get(message, name) && (!needs || strcmp(flag->path, needs) == 0)) {
+			return missing(command, flag);
 		}
 	}
 	return LK_EXIT_OK;

@@ -22,6 +22,10 @@ void lk_changes_done(struct lk_changes *changes);
 /* Notes that `flag` was given; one that stands beside what is changed, such as --etag, adds nothing. */
 enum lk_exit lk_changes_set(struct lk_changes *changes, const struct lk_command *command, const struct lk_flag *flag);
 
+/* The same of the field at `path`, from the request on, for which there is an own flag called `name`. */
+enum lk_exit lk_changes_set_path(
+	struct lk_changes *changes, const struct lk_command *command, const char *path, const char *name);
+
 /* Notes that the field of the flag called `name` is to be cleared. LK_EXIT_USAGE: there is no such flag, or it cannot be. */
 enum lk_exit lk_changes_clear(struct lk_changes *changes, const struct lk_command *command, const char *name);
 

@@ -86,7 +86,7 @@ expect 0 lk root-key create --name gateway --methods keys.verify --tenants acme 
 root=$(jq -r .key.id <"$dir/out")
 expect 2 lk root-key update "$root" --methods 'keys.*'
 err_has '--tenants is missing'
-expect 0 lk root-key update "$root" --methods 'keys.*' --tenants acme --keyspaces '*' --output json
+expect 0 lk root-key update "$root" --methods 'keys.*' --tenants acme --keyspaces '*' --own-only=false --output json
 json .grant.methods '["keys.*"]'
 json .name gateway
 expect 0 lk key list --credential-file "$dir/root"

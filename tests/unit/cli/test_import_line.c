@@ -109,6 +109,47 @@ static void test_import_line_takes_what_an_export_tells(void **state)
 	free_key(key);
 }
 
+static void assert_rules(const Latchkey__V1__ImportedKey *key)
+{
+	assert_int_equal(key->n_roles, 2);
+	assert_string_equal(key->roles[1], "b");
+	assert_int_equal(key->n_allowed_cidrs, 1);
+	assert_string_equal(key->allowed_cidrs[0], "10.0.0.0/8");
+	assert_int_equal(key->n_rate_limits, 1);
+	assert_string_equal(key->rate_limits[0]->name, "r");
+	assert_int_equal(key->rate_limits[0]->limit, 600);
+	assert_int_equal(key->rate_limits[0]->period->seconds, 60);
+	assert_int_equal(key->rate_limits[0]->burst, 20);
+	assert_int_equal(key->credits->balance, 5);
+	assert_int_equal(key->credits->refill->amount, 100);
+	assert_int_equal(key->credits->refill->interval, LATCHKEY__V1__CREDIT_INTERVAL__CREDIT_INTERVAL_DAY);
+}
+
+static void test_import_line_takes_roles_addresses_limits_and_credits(void **state)
+{
+	static const char rules[] =
+		"\"roles\":[\"a\",\"b\"],\"allowedCidrs\":[\"10.0.0.0/"
+		"8\"],\"rateLimits\":[{\"name\":\"r\",\"limit\":\"600\","
+		"\"period\":\"60s\",\"burst\":\"20\"}],\"credits\":{\"balance\":\"5\",\"refill\":{\"amount\":\"100\","
+		"\"interval\":\"CREDIT_INTERVAL_DAY\",\"mode\":\"CREDIT_REFILL_MODE_REPLACE\"},"
+		"\"nextRefillTime\":\"2027-01-01T00:00:00Z\"}";
+	char line[1024];
+
+	(void)state;
+	(void)snprintf(line, sizeof(line), "{\"token\":\"abc\",%s}", rules);
+	Latchkey__V1__ImportedKey *key = read_key(line);
+	assert_rules(key);
+	free_key(key);
+	(void)snprintf(line, sizeof(line), "{\"key\":{%s},\"blake2b\":\"00\"}", rules);
+	key = read_key(line);
+	assert_rules(key);
+	free_key(key);
+	/* What is wrong inside is told by its field, and where that stands. */
+	assert_refused(
+		"{\"token\":\"abc\",\"rateLimits\":[{\"limit\":\"many\"}]}", 1, 16, "rateLimits: give an integer");
+	assert_refused("{\"key\":{\"credits\":{\"balance\":-1}},\"blake2b\":\"00\"}", 1, 9, "credits");
+}
+
 static void test_import_line_knows_what_expired_keys_are_besides(void **state)
 {
 	static const struct {
@@ -220,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_import_line_takes_fields_by_either_name),
 		cmocka_unit_test(test_import_line_takes_what_an_export_tells),
+		cmocka_unit_test(test_import_line_takes_roles_addresses_limits_and_credits),
 		cmocka_unit_test(test_import_line_knows_what_expired_keys_are_besides),
 		cmocka_unit_test(test_import_line_says_where_it_is_wrong),
 		cmocka_unit_test(test_import_line_never_quotes_what_may_be_a_token),

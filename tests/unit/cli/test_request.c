@@ -13,7 +13,7 @@
 
 /* 2026-01-01T00:00:00Z */
 #define NOW       ((time_t)1767225600)
-#define WORDS_MAX 16
+#define WORDS_MAX 32
 
 /* What was said on standard error during one reading. */
 static char said[4096];
@@ -147,9 +147,9 @@ static void test_request_makes_the_mask_of_the_flags_that_were_given(void **stat
 		"\"name_required\": false}}, \"update_mask\": \"policy.maxTtl,policy.nameRequired,displayName\"}");
 	assert_request("tenant", "update", "acme --display-name x",
 		"{\"tenant\": {\"id\": \"acme\", \"display_name\": \"x\"}, \"update_mask\": \"displayName\"}");
-	assert_request("root-key", "update", "7 --methods keys.* --tenants * --keyspaces *",
+	assert_request("root-key", "update", "7 --methods keys.* --tenants * --keyspaces * --own-only=false",
 		"{\"tenant\": \"system\", \"key\": {\"id\": \"7\", \"grant\": {\"methods\": [\"keys.*\"], \"tenants\": "
-		"[\"*\"], \"keyspaces\": [\"*\"]}}, \"update_mask\": \"grant\"}");
+		"[\"*\"], \"keyspaces\": [\"*\"], \"own_only\": false}}, \"update_mask\": \"grant\"}");
 }
 
 static void test_request_refuses_an_update_that_is_none(void **state)
@@ -175,6 +175,82 @@ static void test_request_refuses_an_update_that_is_none(void **state)
 		"latchkey: there is no flag --usage-count here; --help shows those that there are\n");
 	assert_refused("root-key", "update", "7 --methods keys.*",
 		"latchkey: --tenants is missing: the grant is replaced as a whole, so give all of its flags\n");
+}
+
+static void test_request_reads_rate_limits_credits_roles_and_addresses(void **state)
+{
+	static const char rules[] =
+		"\"rate_limits\": [{\"name\": \"r\", \"limit\": \"600\", \"period\": \"60s\"}, "
+		"{\"name\": \"d\", \"limit\": \"5\", \"period\": \"86400s\", \"burst\": \"2\"}], "
+		"\"roles\": [\"a\", \"b\"], \"allowed_cidrs\": [\"::/0\"], \"credits\": {\"balance\": "
+		"\"500\", \"refill\": {\"amount\": \"100\", \"interval\": "
+		"\"CREDIT_INTERVAL_MONTH\", \"mode\": \"CREDIT_REFILL_MODE_ADD\"}}}";
+	static const char flags[] =
+		"--rate-limit r=600/1m --role a --role b --allowed-cidr ::/0 --credits 500 "
+		"--refill-amount 100 --refill-interval month --refill-mode add --rate-limit=d=5/1d:2";
+	char line[512], expected[1024];
+
+	(void)state;
+	(void)snprintf(expected, sizeof(expected), "{%s", rules);
+	assert_request("key", "create", flags, expected);
+	(void)snprintf(line, sizeof(line), "7 %s", flags);
+	(void)snprintf(expected, sizeof(expected),
+		"{\"key\": {\"id\": \"7\", %s, \"update_mask\": \"rateLimits,roles,allowedCidrs,credits\"}", rules);
+	assert_request("key", "update", line, expected);
+	assert_request("key", "update", "7 --clear rate-limit --clear credits --clear role",
+		"{\"key\": {\"id\": \"7\"}, \"update_mask\": \"rateLimits,credits,roles\"}");
+	assert_request("keyspace", "create", "prod --token-prefix sk- --rate-limit r=1/1s --allowed-cidr 10.0.0.0/8",
+		"{\"keyspace\": \"prod\", \"allowed_cidrs\": [\"10.0.0.0/8\"], \"policy\": {\"token_prefix\": \"sk-\", "
+		"\"default_rate_limits\": [{\"name\": \"r\", \"limit\": \"1\", \"period\": \"1s\"}]}}");
+	assert_request("keyspace", "update", "prod --rate-limit r=1/1h30m --clear allowed-cidr",
+		"{\"keyspace\": {\"id\": \"prod\", \"policy\": {\"default_rate_limits\": [{\"name\": \"r\", \"limit\": "
+		"\"1\", \"period\": \"5400s\"}]}}, \"update_mask\": \"policy.defaultRateLimits,allowedCidrs\"}");
+}
+
+static void test_request_refuses_rate_limits_and_credits_that_are_none(void **state)
+{
+	static const char *const bad[] = {"", "r", "r=", "=600/1m", "r=600", "r=/1m", "r=-1/1m", "r=1.5/1m",
+		"r=600/1m:", "r=600/1m:x", "r=600/1m:20:3", "r=600:20/1m", "r=99999999999999999999/1m"};
+	char line[64], expected[160];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		(void)snprintf(line, sizeof(line), "--rate-limit=%s", bad[i]);
+		(void)snprintf(expected, sizeof(expected),
+			"latchkey: --rate-limit \"%s\": give NAME=LIMIT/PERIOD[:BURST], such as requests=600/1m or "
+			"requests=600/1m:20\n",
+			bad[i]);
+		assert_refused("key", "create", line, expected);
+	}
+	assert_refused("key", "create", "--rate-limit r=600/soon",
+		"latchkey: --rate-limit \"r=600/soon\": of the period \"soon\": a span is a number with w, d, h, m, s "
+		"or ms, "
+		"largest first, such as 30d or 1d12h\n");
+	assert_refused("key", "create", "--rate-limit \xff=600/1m",
+		"latchkey: --rate-limit \"\\xff=600/1m\": give text in UTF-8\n");
+	assert_refused("key", "create", "--rate-limit",
+		"latchkey: --rate-limit needs a value: --rate-limit NAME=LIMIT/PERIOD[:BURST]\n");
+	assert_refused("key", "list", "--rate-limit r=1/1s",
+		"latchkey: there is no flag --rate-limit here; --help shows those that there are\n");
+	/* What would leave a balance of 0. */
+	assert_refused("key", "update", "7 --refill-amount 5 --refill-interval day",
+		"latchkey: --credits is missing: \"credits\" is replaced as a whole, so give that too\n");
+	/* What would let a key be used without a limit. */
+	assert_refused("key", "update", "7 --clear refill-amount",
+		"latchkey: --clear refill-amount: there is no such flag to clear; --help shows those that there are\n");
+	assert_refused("key", "update", "7 --clear rate-limits",
+		"latchkey: --clear rate-limits: there is no such flag to clear; did you mean --clear rate-limit?\n");
+	assert_refused("key", "update", "7 --rate-limit r=1/1s --clear rate-limit",
+		"latchkey: --rate-limit is given and cleared: do one of them\n");
+	/* Root keys have none of it. */
+	assert_refused("root-key", "create", "--credits 5",
+		"latchkey: there is no flag --credits here; --help shows those that there are\n");
+	assert_refused("root-key", "create", "--role admin",
+		"latchkey: there is no flag --role here; --help shows those that there are\n");
+	/* Nor does a grant lose what narrows it because nobody said it again. */
+	assert_refused("root-key", "update", "7 --methods keys.* --tenants * --keyspaces *",
+		"latchkey: --own-only is missing: the grant is replaced as a whole, so say --own-only or "
+		"--own-only=false\n");
 }
 
 static void test_request_collects_maps_and_lists(void **state)
@@ -300,6 +376,8 @@ int main(void)
 		cmocka_unit_test(test_request_takes_words_for_the_flag_that_they_stand_for),
 		cmocka_unit_test(test_request_makes_the_mask_of_the_flags_that_were_given),
 		cmocka_unit_test(test_request_refuses_an_update_that_is_none),
+		cmocka_unit_test(test_request_reads_rate_limits_credits_roles_and_addresses),
+		cmocka_unit_test(test_request_refuses_rate_limits_and_credits_that_are_none),
 		cmocka_unit_test(test_request_collects_maps_and_lists),
 		cmocka_unit_test(test_request_sets_what_a_command_presets),
 		cmocka_unit_test(test_request_keeps_values_as_they_are),

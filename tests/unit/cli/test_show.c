@@ -63,6 +63,53 @@ static void test_show_text_of_each_kind(void **state)
 	assert_text(count, "{\"a\": 0}", "", LK_TINT_NONE);
 }
 
+static void test_show_text_of_rate_limits_is_as_they_are_typed(void **state)
+{
+	const struct lk_show_field limits = {.path = "a", .kind = LK_SHOW_LIMITS};
+
+	(void)state;
+	assert_text(limits,
+		"{\"a\": [{\"name\": \"r\", \"limit\": \"600\", \"period\": \"60s\", \"burst\": \"20\"}, {\"name\": "
+		"\"d\", \"limit\": \"5\", \"period\": \"90000s\", \"burst\": \"5\"}]}",
+		"r=600/1m:20, d=5/1d1h", LK_TINT_NONE);
+	assert_text(limits, "{\"a\": []}", "", LK_TINT_NONE);
+	assert_text(limits, "{}", "", LK_TINT_NONE);
+	assert_text(limits, "{\"a\": [{\"name\": \"r\"}]}", "", LK_TINT_NONE);
+	assert_text(limits, "{\"a\": [7]}", "", LK_TINT_NONE);
+}
+
+static void assert_rows(const char *json, const char *expected)
+{
+	static const struct lk_show_field fields[] = {
+		{.column = {.header = "ID"}, .path = "id"},
+		{.column = {.header = "CREDITS"}, .path = "credits.balance", .rare = true},
+		{.column = {.header = "NAME"}, .path = "name"},
+	};
+	json_t *objects = json_loads(json, 0, NULL);
+	char *text = NULL;
+	size_t len = 0;
+	const struct lk_page page = {.file = open_memstream(&text, &len)};
+
+	assert_non_null(objects);
+	assert_non_null(page.file);
+	assert_int_equal(lk_show_rows(fields, 3, objects, "none", &page), LK_OK);
+	assert_int_equal(fclose(page.file), 0);
+	assert_string_equal(text, expected);
+	free(text);
+	json_decref(objects);
+}
+
+static void test_show_rows_leave_out_a_rare_column_that_nobody_has(void **state)
+{
+	(void)state;
+	assert_rows("[{\"id\": \"1\", \"name\": \"a\"}, {\"id\": \"2\", \"name\": \"b\"}]", "ID  NAME\n1   a\n2   b\n");
+	assert_rows("[{\"id\": \"1\", \"name\": \"a\"}, {\"id\": \"2\", \"name\": \"b\", \"credits\": {\"balance\": "
+		    "\"0\"}}]",
+		"ID  CREDITS  NAME\n1            a\n2   0        b\n");
+	/* Of those that are not rare, a column stays that nobody has. */
+	assert_rows("[{\"id\": \"1\"}]", "ID  NAME\n1   \n");
+}
+
 static void test_show_text_colours_no_name(void **state)
 {
 	const struct lk_show_field name = {.path = "a"};
@@ -82,6 +129,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_show_text_of_each_kind),
+		cmocka_unit_test(test_show_text_of_rate_limits_is_as_they_are_typed),
+		cmocka_unit_test(test_show_rows_leave_out_a_rare_column_that_nobody_has),
 		cmocka_unit_test(test_show_text_colours_no_name),
 	};
 
