@@ -141,6 +141,7 @@ extern const struct lk_noun lk_noun_tenant;
 extern const struct lk_noun lk_noun_keyspace;
 extern const struct lk_noun lk_noun_key;
 extern const struct lk_noun lk_noun_role;
+extern const struct lk_noun lk_noun_owner;
 extern const struct lk_noun lk_noun_root_key;
 extern const struct lk_noun lk_noun_audit;
 extern const struct lk_noun lk_noun_health;

@@ -15,6 +15,7 @@ static const struct lk_noun *const nouns[] = {
 	&lk_noun_keyspace,
 	&lk_noun_key,
 	&lk_noun_role,
+	&lk_noun_owner,
 	&lk_noun_root_key,
 	&lk_noun_audit,
 	&lk_noun_health,
