@@ -23,7 +23,9 @@
 #include <latchkey/v1/health.client.h>
 #include <latchkey/v1/key.client.h>
 #include <latchkey/v1/keyspace.client.h>
+#include <latchkey/v1/owner.client.h>
 #include <latchkey/v1/reflection.client.h>
+#include <latchkey/v1/role.client.h>
 #include <latchkey/v1/tenant.client.h>
 
 #endif
