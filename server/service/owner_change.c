@@ -252,6 +252,7 @@ enum lk_err lk_owner_delete_build(struct lk_request *request, const Latchkey__V1
 	struct place place = {0};
 
 	(void)response;
+	request->urgent = true;
 	enum lk_err err = find_place(request, message->tenant, "owner", message->owner, &place);
 	if (err == LK_OK) {
 		err = check_found(request, &place, message->tenant);

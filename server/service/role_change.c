@@ -212,6 +212,8 @@ enum lk_err lk_role_update_build(struct lk_request *request, const Latchkey__V1_
 		return err;
 	}
 	if (changes) {
+		/* What ends all that a role grants waits for nobody, and finds room on a full disk. */
+		request->urgent = lk_mask_names(mask, PERMISSIONS) && place.role->n_permissions == 0;
 		lk_build_expect_tenant(request, change, place.tenant->id, place.tenant->revision);
 		lk_change_expect_role(
 			request->arena, change, place.tenant->number, place.role->id, place.role->revision);
@@ -236,6 +238,7 @@ enum lk_err lk_role_delete_build(struct lk_request *request, const Latchkey__V1_
 	struct place place = {0};
 
 	(void)response;
+	request->urgent = true;
 	enum lk_err err = find_place(request, message->tenant, "role", message->role, &place);
 	if (err == LK_OK) {
 		err = check_found(request, &place, message->tenant, message->role);
