@@ -11,6 +11,10 @@ const char *const lk_key_field_paths[LK_KEY_FIELDS] = {
 	[LK_KEY_FIELD_EXPIRE_TIME] = "expire_time",
 	[LK_KEY_FIELD_PERMISSIONS] = "permissions",
 	[LK_KEY_FIELD_GRANT] = "grant",
+	[LK_KEY_FIELD_ROLES] = "roles",
+	[LK_KEY_FIELD_ALLOWED_CIDRS] = "allowed_cidrs",
+	[LK_KEY_FIELD_RATE_LIMITS] = "rate_limits",
+	[LK_KEY_FIELD_CREDITS] = "credits",
 };
 
 /* Makes room for `count` entries of metadata, all empty. */
@@ -70,6 +74,16 @@ bool lk_key_fields_of_create(
 		.not_before_time = request->not_before_time,
 		.permissions = request->permissions,
 		.n_permissions = request->n_permissions,
+		.allowed_cidrs = request->allowed_cidrs,
+		.n_allowed_cidrs = request->n_allowed_cidrs,
+		.gives_roles = true,
+		.gives_rate_limits = true,
+		.gives_credits = true,
+		.roles = request->roles,
+		.n_roles = request->n_roles,
+		.rate_limits = request->rate_limits,
+		.n_rate_limits = request->n_rate_limits,
+		.credits = request->credits,
 	};
 	if (request->expiry_case == LATCHKEY__V1__CREATE_KEY_REQUEST__EXPIRY_EXPIRE_TIME) {
 		fields.expire_time = request->expire_time;
@@ -97,6 +111,16 @@ bool lk_key_fields_of_imported(
 		.expire_time = imported->expire_time,
 		.permissions = imported->permissions,
 		.n_permissions = imported->n_permissions,
+		.allowed_cidrs = imported->allowed_cidrs,
+		.n_allowed_cidrs = imported->n_allowed_cidrs,
+		.gives_roles = true,
+		.gives_rate_limits = true,
+		.gives_credits = true,
+		.roles = imported->roles,
+		.n_roles = imported->n_roles,
+		.rate_limits = imported->rate_limits,
+		.n_rate_limits = imported->n_rate_limits,
+		.credits = imported->credits,
 	};
 	if (!make_metadata(arena, imported->n_metadata, &fields)) {
 		return false;
@@ -127,6 +151,8 @@ bool lk_key_fields_of_record(
 		.n_metadata = record->n_metadata,
 		.permissions = record->permissions,
 		.n_permissions = record->n_permissions,
+		.allowed_cidrs = record->allowed_cidrs,
+		.n_allowed_cidrs = record->n_allowed_cidrs,
 		.grant = record->grant,
 	};
 	if (!take_instant(arena, record->not_before_us, &fields.not_before_time) ||
@@ -146,6 +172,25 @@ static bool overlay_metadata(struct lk_arena *arena, const Latchkey__V1__Key *ke
 		set_entry(fields, i, key->metadata[i]->key, key->metadata[i]->value);
 	}
 	return true;
+}
+
+/* What is counted or resolved, not kept as it is said. */
+static void overlay_given(const Latchkey__V1__Key *key, struct lk_mask mask, struct lk_key_fields *fields)
+{
+	if (lk_mask_names(mask, LK_KEY_FIELD_ROLES)) {
+		fields->gives_roles = true;
+		fields->roles = key->roles;
+		fields->n_roles = key->n_roles;
+	}
+	if (lk_mask_names(mask, LK_KEY_FIELD_RATE_LIMITS)) {
+		fields->gives_rate_limits = true;
+		fields->rate_limits = key->rate_limits;
+		fields->n_rate_limits = key->n_rate_limits;
+	}
+	if (lk_mask_names(mask, LK_KEY_FIELD_CREDITS)) {
+		fields->gives_credits = true;
+		fields->credits = key->credits;
+	}
 }
 
 bool lk_key_fields_overlay(
@@ -172,6 +217,11 @@ bool lk_key_fields_overlay(
 		changed.permissions = key->permissions;
 		changed.n_permissions = key->n_permissions;
 	}
+	if (lk_mask_names(mask, LK_KEY_FIELD_ALLOWED_CIDRS)) {
+		changed.allowed_cidrs = key->allowed_cidrs;
+		changed.n_allowed_cidrs = key->n_allowed_cidrs;
+	}
+	overlay_given(key, mask, &changed);
 	if (lk_mask_names(mask, LK_KEY_FIELD_METADATA) && !overlay_metadata(arena, key, &changed)) {
 		return false;
 	}

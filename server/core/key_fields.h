@@ -31,6 +31,22 @@ struct lk_key_fields {
 	size_t n_permissions;
 	/* Of a root key alone. */
 	Latchkey__Store__GrantRecord *grant;
+	char **allowed_cidrs;
+	size_t n_allowed_cidrs;
+	/*
+	 * What is said anew, as a request has it. A key that stands keeps what its record has of the others, which counts on from
+	 * where it is: what a record has cannot be said in these words.
+	 */
+	bool gives_roles;
+	bool gives_rate_limits;
+	bool gives_credits;
+	/* Ids; which roles they are, service/key_roles.h knows. */
+	char **roles;
+	size_t n_roles;
+	Latchkey__V1__RateLimit **rate_limits;
+	size_t n_rate_limits;
+	/* NULL: its use needs none. */
+	const Latchkey__V1__Credits *credits;
 };
 
 /* The fields that an Update may change, as positions in lk_key_field_paths. */
@@ -43,6 +59,10 @@ enum lk_key_field {
 	LK_KEY_FIELD_EXPIRE_TIME,
 	LK_KEY_FIELD_PERMISSIONS,
 	LK_KEY_FIELD_GRANT,
+	LK_KEY_FIELD_ROLES,
+	LK_KEY_FIELD_ALLOWED_CIDRS,
+	LK_KEY_FIELD_RATE_LIMITS,
+	LK_KEY_FIELD_CREDITS,
 	LK_KEY_FIELDS,
 };
 
@@ -54,7 +74,7 @@ LK_MUST_CHECK bool lk_key_fields_of_create(
 /* All but its secret, its state and what only an imported key can say of its past. */
 LK_MUST_CHECK bool lk_key_fields_of_imported(
 	struct lk_arena *arena, const Latchkey__V1__ImportedKey *imported, struct lk_key_fields *ret_fields);
-/* As the key stands. */
+/* As the key stands, without its roles, rate limits and credits. */
 LK_MUST_CHECK bool lk_key_fields_of_record(
 	struct lk_arena *arena, const Latchkey__Store__KeyRecord *record, struct lk_key_fields *ret_fields);
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "server/core/limit.h"
 #include "server/core/permission.h"
 #include "server/core/text.h"
 #include "server/core/time.h"
@@ -179,6 +180,20 @@ static void check_name_lengths(
 	}
 }
 
+static void check_rate_limits(struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy, bool is_system,
+	Latchkey__Store__PolicyRecord *ret)
+{
+	static const char field[] = "policy.default_rate_limits";
+	size_t count = policy->n_default_rate_limits;
+	if (is_system && count > 0) {
+		lk_fault_add(faults, field, "root keys have no rate limits: leave it out");
+		return;
+	}
+	if (lk_limit_check_list(faults, field, policy->default_rate_limits, count, &ret->default_rate_limits)) {
+		ret->n_default_rate_limits = count;
+	}
+}
+
 void lk_policy_from_request(struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy, bool is_system,
 	Latchkey__Store__PolicyRecord *ret)
 {
@@ -203,6 +218,7 @@ void lk_policy_from_request(struct lk_faults *faults, const Latchkey__V1__KeyPol
 	check_name_lengths(faults, policy, ret);
 	lk_permission_check_list(
 		faults, "policy.default_permissions", policy->default_permissions, policy->n_default_permissions);
+	check_rate_limits(faults, policy, is_system, ret);
 }
 
 uint32_t lk_policy_name_max(const Latchkey__Store__PolicyRecord *policy)
@@ -235,5 +251,7 @@ Latchkey__V1__KeyPolicy *lk_policy_to_api(struct lk_arena *arena, const Latchkey
 	api->name_max_length = lk_policy_name_max(policy);
 	api->default_permissions = policy->default_permissions;
 	api->n_default_permissions = policy->n_default_permissions;
+	api->default_rate_limits = lk_limit_to_api(arena, policy->default_rate_limits, policy->n_default_rate_limits);
+	api->n_default_rate_limits = policy->n_default_rate_limits;
 	return arena->exhausted ? NULL : api;
 }

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "server/core/cidr.h"
+#include "server/core/credits.h"
 #include "server/core/grant.h"
+#include "server/core/limit.h"
 #include "server/core/permission.h"
 #include "server/core/text.h"
 #include "server/core/time.h"
@@ -250,6 +253,92 @@ static void check_life(const struct check *check, const struct lk_key_fields *fi
 	}
 }
 
+/* Whether a root key may have such; where it may not, and has, that is a fault. */
+static bool may_have(const struct check *check, const char *name, bool is_given, const char *reason)
+{
+	if (check->rules->is_system && is_given) {
+		lk_fault_add(check->faults, field(check, name), "is not for root keys: leave it out; %s", reason);
+	}
+	return !check->rules->is_system;
+}
+
+/* Which roles they are, only the store knows. */
+static void check_roles(const struct check *check, const struct lk_key_fields *fields)
+{
+	(void)may_have(check, "roles", fields->n_roles > 0, "what its holder may call, its grant says");
+}
+
+static void check_cidrs(const struct check *check, const struct lk_key_fields *fields, Latchkey__Store__KeyRecord *ret)
+{
+	if (!may_have(check, "allowed_cidrs", fields->n_allowed_cidrs > 0,
+		    "where its holder calls from, no list is asked")) {
+		return;
+	}
+	ret->allowed_cidrs = lk_cidr_check_list(
+		check->faults, field(check, "allowed_cidrs"), fields->allowed_cidrs, fields->n_allowed_cidrs);
+	ret->n_allowed_cidrs = ret->allowed_cidrs == NULL ? 0 : fields->n_allowed_cidrs;
+}
+
+/* Copies of the policy's limits, for their clocks are each key's own. False where the arena is exhausted. */
+static bool copy_limits(struct lk_arena *arena, const Latchkey__Store__PolicyRecord *policy,
+	Latchkey__Store__RateLimitRecord ***ret_limits)
+{
+	size_t count = policy->n_default_rate_limits;
+	Latchkey__Store__RateLimitRecord **limits = lk_arena_array(arena, count, sizeof(*limits));
+	Latchkey__Store__RateLimitRecord *copies = lk_arena_array(arena, count, sizeof(*copies));
+
+	if (limits == NULL || copies == NULL) {
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		copies[i] = *policy->default_rate_limits[i];
+		limits[i] = &copies[i];
+	}
+	*ret_limits = limits;
+	return true;
+}
+
+static void check_rate_limits(
+	const struct check *check, const struct lk_key_fields *fields, Latchkey__Store__KeyRecord *ret)
+{
+	const struct lk_key_rules *rules = check->rules;
+	const Latchkey__Store__KeyRecord *before = rules->before;
+	Latchkey__Store__RateLimitRecord **limits = NULL;
+	size_t count = fields->n_rate_limits;
+	bool is_made = false;
+
+	if (!may_have(check, "rate_limits", count > 0, "how often its holder calls, nothing counts") ||
+		!fields->gives_rate_limits) {
+		return;
+	}
+	if (count == 0 && rules->defaults && rules->policy != NULL) {
+		count = rules->policy->n_default_rate_limits;
+		is_made = copy_limits(check->faults->arena, rules->policy, &limits);
+	} else {
+		is_made = lk_limit_check_list(
+			check->faults, field(check, "rate_limits"), fields->rate_limits, count, &limits);
+	}
+	if (!is_made) {
+		return;
+	}
+	lk_limit_assign_clocks(limits, count, before == NULL ? NULL : before->rate_limits,
+		before == NULL ? 0 : before->n_rate_limits, rules->clocks, &ret->clock_generations);
+	ret->rate_limits = count == 0 ? NULL : limits;
+	ret->n_rate_limits = count;
+}
+
+static void check_credits(
+	const struct check *check, const struct lk_key_fields *fields, Latchkey__Store__KeyRecord *ret)
+{
+	const struct lk_key_rules *rules = check->rules;
+
+	if (may_have(check, "credits", fields->credits != NULL, "what its holder calls costs nothing") &&
+		fields->gives_credits) {
+		ret->credits = lk_credits_check(check->faults, field(check, "credits"), fields->credits,
+			rules->before == NULL ? NULL : rules->before->credits, rules->spent, rules->credits_us);
+	}
+}
+
 void lk_policy_check_key(struct lk_faults *faults, const struct lk_key_rules *rules, const struct lk_key_fields *fields,
 	Latchkey__Store__KeyRecord *ret)
 {
@@ -261,4 +350,8 @@ void lk_policy_check_key(struct lk_faults *faults, const struct lk_key_rules *ru
 	check_metadata(&check, fields, ret);
 	check_permissions(&check, fields, ret);
 	ret->grant = check_grant(&check, fields->grant);
+	check_roles(&check, fields);
+	check_cidrs(&check, fields, ret);
+	check_rate_limits(&check, fields, ret);
+	check_credits(&check, fields, ret);
 }

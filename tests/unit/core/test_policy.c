@@ -59,6 +59,7 @@ static void test_policy_defaults_become_explicit(void **state)
 	assert_int_equal(record.name_min_length, 0);
 	assert_int_equal(record.name_max_length, 100);
 	assert_int_equal(record.n_default_permissions, 0);
+	assert_int_equal(record.n_default_rate_limits, 0);
 }
 
 static void test_policy_absent_is_a_fault(void **state)
@@ -395,6 +396,70 @@ static void test_policy_default_permissions_are_permissions(void **state)
 	assert_fault(1, "policy.default_permissions[2]", "given twice");
 }
 
+static Latchkey__V1__RateLimit make_limit(char *name, uint64_t most, Google__Protobuf__Duration *period)
+{
+	Latchkey__V1__RateLimit limit = LATCHKEY__V1__RATE_LIMIT__INIT;
+	limit.name = name;
+	limit.limit = most;
+	limit.period = period;
+	return limit;
+}
+
+static void test_policy_default_rate_limits_come_and_go(void **state)
+{
+	(void)state;
+	Google__Protobuf__Duration day = GOOGLE__PROTOBUF__DURATION__INIT;
+	day.seconds = 86400;
+	Latchkey__V1__RateLimit a = make_limit("a", 1000, &day), b = make_limit("b", 5, &day);
+	Latchkey__V1__RateLimit *limits[] = {&a, &b};
+	b.burst = 2;
+	policy.default_rate_limits = limits;
+	policy.n_default_rate_limits = 2;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(record.n_default_rate_limits, 2);
+	assert_int_equal(record.default_rate_limits[0]->burst, 1000);
+	const Latchkey__V1__KeyPolicy *api = lk_policy_to_api(&arena, &record);
+	assert_non_null(api);
+	assert_int_equal(api->n_default_rate_limits, 2);
+	assert_string_equal(api->default_rate_limits[1]->name, "b");
+	assert_int_equal(api->default_rate_limits[1]->limit, 5);
+	assert_int_equal(api->default_rate_limits[1]->burst, 2);
+	assert_int_equal(api->default_rate_limits[1]->period->seconds, 86400);
+}
+
+static void test_policy_default_rate_limits_are_limits(void **state)
+{
+	(void)state;
+	Google__Protobuf__Duration day = GOOGLE__PROTOBUF__DURATION__INIT;
+	day.seconds = 86400;
+	Latchkey__V1__RateLimit a = make_limit("a", 0, &day), b = make_limit("a", 5, NULL);
+	Latchkey__V1__RateLimit *limits[] = {&a, &b};
+	policy.default_rate_limits = limits;
+	policy.n_default_rate_limits = 2;
+	lk_policy_from_request(&faults, &policy, false, &record);
+	assert_int_equal(faults.count, 3);
+	assert_fault(0, "policy.default_rate_limits[0].limit", "0 is out of bounds");
+	assert_fault(1, "policy.default_rate_limits[1].name", "given twice");
+	assert_fault(2, "policy.default_rate_limits[1].period", "is needed");
+}
+
+static void test_policy_of_system_has_no_rate_limits(void **state)
+{
+	(void)state;
+	Google__Protobuf__Duration day = GOOGLE__PROTOBUF__DURATION__INIT;
+	day.seconds = 86400;
+	Latchkey__V1__RateLimit a = make_limit("a", 1, &day);
+	Latchkey__V1__RateLimit *limits[] = {&a};
+	policy.token_prefix = "lkr_";
+	policy.default_rate_limits = limits;
+	policy.n_default_rate_limits = 1;
+	lk_policy_from_request(&faults, &policy, true, &record);
+	assert_int_equal(faults.count, 1);
+	assert_fault(0, "policy.default_rate_limits", "root keys have no rate limits");
+	assert_int_equal(record.n_default_rate_limits, 0);
+}
+
 static void test_policy_reports_all_faults_together(void **state)
 {
 	(void)state;
@@ -440,6 +505,9 @@ int main(void)
 		TEST(test_policy_name_lengths_are_in_order),
 		TEST(test_policy_kept_without_lengths_has_the_widest),
 		TEST(test_policy_default_permissions_are_permissions),
+		TEST(test_policy_default_rate_limits_come_and_go),
+		TEST(test_policy_default_rate_limits_are_limits),
+		TEST(test_policy_of_system_has_no_rate_limits),
 		TEST(test_policy_reports_all_faults_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
