@@ -3,6 +3,7 @@
 #include "server/store/apply_internal.h"
 #include "server/store/find.h"
 #include "server/store/index.h"
+#include "server/store/rules.h"
 #include "server/store/verdict_record.h"
 
 /* For the records of one keyspace at a time, however many a tenant has. */
@@ -21,6 +22,22 @@ static void write_keyspace(struct lk_txn *txn, const Latchkey__Store__KeyspaceRe
 	struct lk_key key = lk_key_u32(keyspace->number);
 
 	lk_txn_put_record(txn, LK_TABLE_KEYSPACE, &key, &keyspace->base, 0);
+}
+
+/* Where verdicts look: in the same commit as the record, so that they hold for every key of it at once. */
+static void write_cidrs(struct lk_txn *txn, const Latchkey__Store__KeyspaceRecord *keyspace)
+{
+	struct lk_gate gate = {0};
+	bool has_cidrs = keyspace->n_allowed_cidrs > 0;
+
+	if (!lk_gate_get(txn, keyspace->number, &gate)) {
+		return;
+	}
+	lk_gate_cidrs_put(txn, keyspace);
+	if ((gate.has_cidrs != 0) != has_cidrs) {
+		gate.has_cidrs = has_cidrs ? 1 : 0;
+		lk_gate_put(txn, keyspace->number, &gate);
+	}
 }
 
 /* Its record is marked too, and takes the revision: whoever built a Change on it sees that it has moved. */
@@ -110,6 +127,7 @@ void lk_apply_put_keyspace(struct lk_mutating *mutating)
 		}
 	}
 	write_keyspace(txn, keyspace);
+	write_cidrs(txn, keyspace);
 	if (keyspace->closed && (before == NULL || !before->closed)) {
 		lk_index_close_keyspace(txn, keyspace->number);
 	}
@@ -165,6 +183,9 @@ void lk_apply_delete_keyspace(struct lk_mutating *mutating)
 		lk_txn_fail(txn, LK_INTERNAL);
 		return;
 	}
+	/* What has none has no entry. */
+	const Latchkey__Store__KeyspaceRecord nothing = {.number = number};
+	lk_gate_cidrs_put(txn, &nothing);
 	lk_index_remove_keyspace(txn, before);
 	lk_txn_delete(txn, LK_TABLE_KEYSPACE, &key);
 	mutating->audit.kind = LATCHKEY__STORE__SNAPSHOT__RECORD_KEYSPACE;
