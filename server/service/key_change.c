@@ -6,9 +6,11 @@
 #include "server/core/text.h"
 #include "server/service/build.h"
 #include "server/service/key_handlers.h"
+#include "server/service/key_roles.h"
 #include "server/service/key_subject.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
+#include "server/store/slots.h"
 
 #define ACTION(name) LATCHKEY__V1__KEY_ACTION__KEY_ACTION_##name
 
@@ -80,6 +82,9 @@ struct update {
 	struct lk_located_key subject;
 	/* The key as it is to be. */
 	Latchkey__Store__KeyRecord *wanted;
+	/* What its slot says. */
+	uint64_t clocks[LK_SLOT_CLOCKS];
+	uint64_t spent;
 };
 
 /* Whether the key is as its caller knew it, and may be updated. LK_ABORTED, LK_FAILED_PRECONDITION. */
@@ -96,6 +101,33 @@ static enum lk_err check_state(struct lk_request *request, const struct update *
 	return lk_key_transition(request, key, ACTION(UPDATE), &changes);
 }
 
+/* What was consumed so far, on which limits and credits that are given anew build. */
+static void read_slot(struct lk_request *request, struct update *update)
+{
+	const struct lk_slot *slot = lk_slots_at(lk_store_slots(request->store), update->subject.key->slot);
+
+	for (size_t i = 0; slot != NULL && i < LK_SLOT_CLOCKS; i++) {
+		update->clocks[i] = atomic_load_explicit(&slot->clocks[i], memory_order_relaxed);
+	}
+	update->spent = slot == NULL ? 0 : atomic_load_explicit(&slot->spent, memory_order_relaxed);
+}
+
+/* The key as it stands, for what is not named. */
+static enum lk_err start_values(struct lk_request *request, struct update *update, struct lk_key_fields *fields)
+{
+	update->wanted = lk_arena_alloc(request->arena, sizeof *update->wanted);
+	if (update->wanted == NULL) {
+		return LK_NO_MEMORY;
+	}
+	latchkey__store__key_record__init(update->wanted);
+	if (update->subject.key == NULL) {
+		return LK_OK;
+	}
+	*update->wanted = *update->subject.key;
+	read_slot(request, update);
+	return lk_key_fields_of_record(request->arena, update->subject.key, fields) ? LK_OK : LK_NO_MEMORY;
+}
+
 /*
  * Checks the values, as far as may be where the key is not there or not to be changed: against its policy only where `policy`
  * is given. LK_NO_MEMORY; all else are faults.
@@ -106,16 +138,9 @@ static enum lk_err check_values(
 	struct lk_key_fields fields = {.name = "", .owner = ""};
 	const Latchkey__Store__KeyRecord *key = update->subject.key;
 
-	update->wanted = lk_arena_alloc(request->arena, sizeof *update->wanted);
-	if (update->wanted == NULL) {
-		return LK_NO_MEMORY;
-	}
-	latchkey__store__key_record__init(update->wanted);
-	if (key != NULL) {
-		*update->wanted = *key;
-		if (!lk_key_fields_of_record(request->arena, key, &fields)) {
-			return LK_NO_MEMORY;
-		}
+	enum lk_err err = start_values(request, update, &fields);
+	if (err != LK_OK) {
+		return err;
 	}
 	if (update->message->key != NULL &&
 		!lk_key_fields_overlay(request->arena, update->message->key, update->mask, &fields)) {
@@ -128,10 +153,18 @@ static enum lk_err check_values(
 		.is_system = key == NULL ? fields.grant != NULL
 					 : strcmp(update->subject.tenant->id, LK_TENANT_SYSTEM) == 0,
 		.now_us = request->now_us,
+		.credits_us = request->now_us,
 		/* A key that has expired may be changed in all else, and stays so. */
 		.past_expiry = !lk_mask_names(update->mask, LK_KEY_FIELD_EXPIRE_TIME),
+		.before = key,
+		.clocks = update->clocks,
+		.spent = update->spent,
 	};
 	lk_policy_check_key(&request->faults, &rules, &fields, update->wanted);
+	if (fields.gives_roles && !rules.is_system) {
+		lk_key_resolve_roles(request, &request->faults, update->subject.tenant, "key.roles", fields.roles,
+			fields.n_roles, update->wanted);
+	}
 	return LK_OK;
 }
 
@@ -232,6 +265,9 @@ enum lk_err lk_key_update_build(struct lk_request *request, const Latchkey__V1__
 		return err;
 	}
 	bool changes = !is_same(request, update.subject.key, update.wanted);
+	if (changes) {
+		lk_key_expect_roles(request, change, update.subject.key, update.wanted);
+	}
 	update.subject.key = update.wanted;
 	if (changes) {
 		lk_key_put_subject(request, &update.subject, change);

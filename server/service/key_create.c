@@ -7,6 +7,7 @@
 #include "server/service/access.h"
 #include "server/service/build.h"
 #include "server/service/key_handlers.h"
+#include "server/service/key_roles.h"
 #include "server/service/key_subject.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
@@ -45,6 +46,7 @@ static enum lk_err check(struct lk_request *request, const Latchkey__V1__CreateK
 		.policy = policy,
 		.is_system = place->tenant == NULL ? message->grant != NULL : place->is_system,
 		.now_us = request->now_us,
+		.credits_us = request->now_us,
 		.defaults = true,
 	};
 	struct lk_key_fields fields = {0};
@@ -53,6 +55,10 @@ static enum lk_err check(struct lk_request *request, const Latchkey__V1__CreateK
 		return LK_NO_MEMORY;
 	}
 	lk_policy_check_key(&request->faults, &rules, &fields, record);
+	if (!rules.is_system) {
+		lk_key_resolve_roles(
+			request, &request->faults, place->tenant, "roles", fields.roles, fields.n_roles, record);
+	}
 	enum lk_err err = lk_request_check(request);
 	if (err != LK_OK) {
 		return err;
@@ -110,6 +116,7 @@ static void expect(struct lk_request *request, const struct place *place, const 
 	if (place->keyspace->policy->name_unique) {
 		lk_build_expect_name_free(request, change, place->keyspace->number, record->name);
 	}
+	lk_key_expect_roles(request, change, NULL, record);
 }
 
 static Latchkey__V1__Key *view(
@@ -163,7 +170,7 @@ void lk_key_create_reply(struct lk_request *request, const Latchkey__V1__CreateK
 {
 	(void)message;
 	if (change->n_mutations > 0 && response->key != NULL) {
-		response->key = view(
-			request, change->mutations[0]->put_key, response->key->tenant, response->key->keyspace);
+		lk_view_key(request, change->mutations[0]->put_key, response->key->tenant, response->key->keyspace,
+			response->key);
 	}
 }

@@ -9,6 +9,7 @@
 #include "server/service/access.h"
 #include "server/service/build.h"
 #include "server/service/key_handlers.h"
+#include "server/service/key_roles.h"
 #include "server/store/find.h"
 
 /* With skip_faulty: the most faults that are told of one key. */
@@ -208,6 +209,7 @@ static void put(struct lk_import *import, Latchkey__Store__Change *change)
 		record->state != LATCHKEY__STORE__STORED_STATE__STORED_STATE_REVOKED) {
 		lk_build_expect_name_free(request, change, record->keyspace, record->name);
 	}
+	lk_key_expect_roles(request, change, NULL, record);
 	lk_build_put_key(request, change, record);
 }
 

@@ -9,6 +9,7 @@
 #include "server/core/text.h"
 #include "server/core/time.h"
 #include "server/service/key_import.h"
+#include "server/service/key_roles.h"
 #include "server/store/find.h"
 #include "server/store/verdict_record.h"
 
@@ -168,14 +169,20 @@ static void check_fields(struct lk_import *import)
 		.prefix = import->prefix,
 		.policy = import->keyspace == NULL ? NULL : import->keyspace->policy,
 		.now_us = import->record->create_us,
+		/* The balance is what is left today. */
+		.credits_us = import->request->now_us,
 		.past_expiry = true,
 	};
 	struct lk_key_fields fields = {0};
+	char roles[LK_IMPORT_PREFIX_LEN + sizeof "roles"];
 
 	/* Where there is no memory left, the arena says so. */
 	if (lk_key_fields_of_imported(import->request->arena, import->given, &fields)) {
 		lk_policy_check_key(import->faults, &rules, &fields, import->record);
 	}
+	snprintf(roles, sizeof roles, "%sroles", import->prefix);
+	lk_key_resolve_roles(
+		import->request, import->faults, import->tenant, roles, fields.roles, fields.n_roles, import->record);
 	if (import->record->tenant_scope && !lk_grant_allows_keyspace(import->request->caller.grant, LK_GRANT_ANY)) {
 		lk_import_fault(import, "scope",
 			"a key of scope TENANT is good in every keyspace, and you are not granted keyspace "

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "server/core/cidr.h"
 #include "server/core/grant.h"
 #include "server/core/policy.h"
 #include "server/core/text.h"
@@ -31,6 +32,12 @@ static Latchkey__Store__KeyspaceRecord *draft(
 	record->display_name = (char *)(uintptr_t)lk_text_check(
 		&request->faults, "display_name", message->display_name, LK_NAME_MAX, false);
 	record->policy = policy;
+	record->allowed_cidrs = lk_cidr_check_list(
+		&request->faults, "allowed_cidrs", message->allowed_cidrs, message->n_allowed_cidrs);
+	if (record->allowed_cidrs == NULL) {
+		return NULL;
+	}
+	record->n_allowed_cidrs = message->n_allowed_cidrs;
 	record->create_us = request->now_us;
 	record->update_us = request->now_us;
 	return record;

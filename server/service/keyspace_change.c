@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "server/core/cidr.h"
 #include "server/core/grant.h"
 #include "server/core/mask.h"
 #include "server/core/policy.h"
@@ -42,17 +43,20 @@ static const struct {
 	FORMAT_RULE(jwt_algorithm),
 	FORMAT_RULE(jwt_issuer),
 	RULE(default_permissions),
+	RULE(default_rate_limits),
 };
 #define RULES (sizeof rules / sizeof rules[0])
 
-/* What an Update may change: after the first two, rule by rule. "policy" names all of them. */
+/* What an Update may change: after the first three, rule by rule. "policy" names all of them. */
 enum {
 	DISPLAY_NAME,
+	ALLOWED_CIDRS,
 	POLICY,
 	FIRST_RULE,
 };
 static const char *const paths[] = {
 	"display_name",
+	"allowed_cidrs",
 	"policy",
 	"policy.token_prefix",
 	"policy.token_format",
@@ -69,9 +73,13 @@ static const char *const paths[] = {
 	"policy.jwt_algorithm",
 	"policy.jwt_issuer",
 	"policy.default_permissions",
+	"policy.default_rate_limits",
 };
 #define PATHS (sizeof paths / sizeof paths[0])
 _Static_assert(PATHS == FIRST_RULE + RULES, "a path a rule");
+/* The rules that are lists, and have a count beside them. */
+#define DEFAULT_PERMISSIONS (PATHS - 2)
+#define DEFAULT_RATE_LIMITS (PATHS - 1)
 
 /* A keyspace that a request names, with its tenant. */
 struct place {
@@ -146,8 +154,11 @@ static void merge_rules(Latchkey__V1__KeyPolicy *merged, const Latchkey__V1__Key
 			memcpy((char *)merged + rules[i].offset, (const char *)given + rules[i].offset, rules[i].size);
 		}
 	}
-	if (lk_mask_names(mask, FIRST_RULE + RULES - 1)) {
+	if (lk_mask_names(mask, DEFAULT_PERMISSIONS)) {
 		merged->n_default_permissions = given->n_default_permissions;
+	}
+	if (lk_mask_names(mask, DEFAULT_RATE_LIMITS)) {
+		merged->n_default_rate_limits = given->n_default_rate_limits;
 	}
 	if ((merged->token_format == LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT) == was_jwt) {
 		return;
@@ -205,6 +216,40 @@ static bool needs_key(const Latchkey__Store__KeyspaceRecord *record, const Latch
 	return policy->is_jwt && (!record->policy->is_jwt || record->policy->jwt_algorithm != policy->jwt_algorithm);
 }
 
+static bool same_texts(char *const *a, size_t n_a, char *const *b, size_t n_b)
+{
+	size_t i = 0;
+
+	while (i < n_a && i < n_b && strcmp(a[i], b[i]) == 0) {
+		i++;
+	}
+	return i == n_a && i == n_b;
+}
+
+/* Puts the addresses in their place. They hold for each key at once, however old it is. */
+static enum lk_err change_cidrs(
+	struct lk_request *request, const struct place *place, const Latchkey__V1__Keyspace *given, bool *ret_changes)
+{
+	Latchkey__Store__KeyspaceRecord *record = place->keyspace;
+	size_t count = given->n_allowed_cidrs;
+
+	if (place->is_system && count > 0) {
+		lk_fault_add(&request->faults, "keyspace.allowed_cidrs",
+			"is not for root keys: leave it out; where their holders call from, no list is asked");
+		return LK_OK;
+	}
+	char **cidrs = lk_cidr_check_list(&request->faults, "keyspace.allowed_cidrs", given->allowed_cidrs, count);
+	if (cidrs == NULL) {
+		return LK_NO_MEMORY;
+	}
+	if (record != NULL && !same_texts(record->allowed_cidrs, record->n_allowed_cidrs, cidrs, count)) {
+		record->allowed_cidrs = cidrs;
+		record->n_allowed_cidrs = count;
+		*ret_changes = true;
+	}
+	return LK_OK;
+}
+
 /* Puts what is named in its place in the record; `*ret_changes` is whether that changes it. */
 static enum lk_err change_record(struct lk_request *request, struct place *place, const Latchkey__V1__Keyspace *given,
 	struct lk_mask mask, bool *ret_changes)
@@ -217,6 +262,12 @@ static enum lk_err change_record(struct lk_request *request, struct place *place
 		if (record != NULL && strcmp(record->display_name, name) != 0) {
 			record->display_name = (char *)(uintptr_t)name;
 			*ret_changes = true;
+		}
+	}
+	if (lk_mask_names(mask, ALLOWED_CIDRS)) {
+		enum lk_err err = change_cidrs(request, place, given, ret_changes);
+		if (err != LK_OK) {
+			return err;
 		}
 	}
 	/* What is not named is not judged: a keyspace may be renamed whose policy a newer version would not take. */

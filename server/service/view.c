@@ -2,9 +2,12 @@
 
 #include <inttypes.h>
 
+#include "server/core/credits.h"
 #include "server/core/lifecycle.h"
+#include "server/core/limit.h"
 #include "server/core/policy.h"
 #include "server/core/time.h"
+#include "server/service/key_roles.h"
 #include "server/store/slots.h"
 
 /* Messages own their texts, as far as protobuf-c's types tell; these are borrowed, and never freed. */
@@ -40,6 +43,8 @@ void lk_view_keyspace(struct lk_request *request, const Latchkey__Store__Keyspac
 	ret_view->create_time = lk_time_to_timestamp(request->arena, record->create_us);
 	ret_view->update_time = lk_time_to_timestamp(request->arena, record->update_us);
 	ret_view->etag = lk_view_etag(request->arena, record->revision);
+	ret_view->allowed_cidrs = record->allowed_cidrs;
+	ret_view->n_allowed_cidrs = record->n_allowed_cidrs;
 }
 
 Latchkey__V1__Grant *lk_view_grant(struct lk_arena *arena, const Latchkey__Store__GrantRecord *record)
@@ -105,15 +110,30 @@ static int64_t previous_end(const Latchkey__Store__KeyRecord *record, int64_t no
 	return end_us > now_us ? end_us : 0;
 }
 
+/* Roles, addresses, limits and credits; `slot` NULL: nothing was spent. */
+static void view_rules(struct lk_request *request, const Latchkey__Store__KeyRecord *record, const struct lk_slot *slot,
+	Latchkey__V1__Key *view)
+{
+	uint64_t spent = slot == NULL ? 0 : atomic_load_explicit(&slot->spent, memory_order_relaxed);
+
+	/* Once the Change is done there is no state to read: the build has named them. */
+	if (request->txn != NULL) {
+		view->roles = lk_key_role_names(request, record, &view->n_roles);
+	}
+	view->allowed_cidrs = record->allowed_cidrs;
+	view->n_allowed_cidrs = record->n_allowed_cidrs;
+	view->rate_limits = lk_limit_to_api(request->arena, record->rate_limits, record->n_rate_limits);
+	view->n_rate_limits = view->rate_limits == NULL ? 0 : record->n_rate_limits;
+	view->credits = lk_credits_to_api(request->arena, record->credits, spent, request->now_us);
+}
+
 void lk_view_key(struct lk_request *request, const Latchkey__Store__KeyRecord *record, const char *tenant,
 	const char *keyspace, Latchkey__V1__Key *ret_view)
 {
-	/* A record that is still to be applied has no slot, and no use. */
-	struct lk_usage usage = {0};
+	/* A record that is still to be applied has no slot, and no use: there is no slot 0. */
+	const struct lk_slots *slots = lk_store_slots(request->store);
+	struct lk_usage usage = lk_slots_usage(slots, record->slot);
 
-	if (record->slot != 0) {
-		usage = lk_slots_usage(lk_store_slots(request->store), record->slot);
-	}
 	ret_view->id = record->id;
 	ret_view->number = record->number;
 	ret_view->tenant = borrow(tenant);
@@ -140,5 +160,6 @@ void lk_view_key(struct lk_request *request, const Latchkey__Store__KeyRecord *r
 	ret_view->etag = lk_view_etag(request->arena, record->revision);
 	ret_view->grant = lk_view_grant(request->arena, record->grant);
 	view_metadata(request->arena, record, ret_view);
+	view_rules(request, record, lk_slots_at(slots, record->slot), ret_view);
 	view_state(request, record, ret_view);
 }

@@ -7,7 +7,7 @@
 #include "tests/unit/service/service_fixture.h"
 
 #define VERDICT(code)   LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_##code
-#define STATE(state)    LATCHKEY__V1__KEY_STATE__KEY_STATE_##state
+#define STATE(name)     LATCHKEY__V1__KEY_STATE__KEY_STATE_##name
 #define IMPORT_KEYS_MAX 1000
 
 /* SHA-256 of "abc", from the examples of FIPS 180-4: in hex, and as base64 in which both alphabets differ. */
