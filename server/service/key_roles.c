@@ -50,13 +50,13 @@ static uint32_t resolve(struct lk_request *request, struct lk_faults *faults,
 	if (tenant == NULL) {
 		return 0;
 	}
-	const Latchkey__Store__RoleRecord *role = lk_find_role(request->txn, request->arena, tenant->number, ids[at]);
-	if (role == NULL) {
+	uint32_t number = lk_find_role_number(request->txn, tenant->number, ids[at]);
+	if (number == 0) {
 		lk_fault_add(faults, field, "there is no role \"%s\" in tenant \"%s\": create it first", ids[at],
 			tenant->id);
 		return 0;
 	}
-	return role->number;
+	return number;
 }
 
 void lk_key_resolve_roles(struct lk_request *request, struct lk_faults *faults,
@@ -104,11 +104,8 @@ char **lk_key_role_names(struct lk_request *request, const Latchkey__Store__KeyR
 		return NULL;
 	}
 	for (size_t i = 0; i < record->n_roles; i++) {
-		bool is_there = lk_find_has_role(request->txn, record->roles[i]);
-		const Latchkey__Store__RoleRecord *role = is_there ? lk_find_role_by_number(request->txn,
-									     request->arena, record->roles[i])
-								   : NULL;
-		names[i] = role != NULL ? role->id : lk_arena_printf(request->arena, "#%" PRIu32, record->roles[i]);
+		char *id = lk_find_role_id(request->txn, request->arena, record->roles[i]);
+		names[i] = id != NULL ? id : lk_arena_printf(request->arena, "#%" PRIu32, record->roles[i]);
 		if (names[i] == NULL) {
 			return NULL;
 		}

@@ -2,12 +2,15 @@
 
 #include <string.h>
 
+#include "client/varint.h"
 #include "server/core/id.h"
 #include "server/core/text.h"
 #include "server/store/verdict_record.h"
 
 /* Of a name of LK_NAME_MAX characters, 4 bytes each. */
 #define NAME_MAX_BYTES ((size_t)LK_NAME_MAX * 4)
+/* latchkey.store.RoleRecord.id */
+#define ROLE_ID_FIELD 4
 
 /* Follows an index whose values are numbers of 4 or 8 bytes. */
 static bool find_number(
@@ -162,18 +165,39 @@ Latchkey__Store__RoleRecord *lk_find_role_by_number(struct lk_txn *txn, struct l
 	return expected(txn, lk_txn_record(txn, LK_TABLE_ROLE, &key, &latchkey__store__role_record__descriptor, arena));
 }
 
-Latchkey__Store__RoleRecord *lk_find_role(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id)
+uint32_t lk_find_role_number(struct lk_txn *txn, uint32_t tenant, const char *id)
 {
 	uint64_t number = 0;
 
 	if (!lk_text_is_id(id)) {
-		return NULL;
+		return 0;
 	}
 	struct lk_key key = lk_key_role_by_id(tenant, id);
-	if (!find_number(txn, LK_TABLE_ROLE_BY_ID, &key, sizeof(uint32_t), &number)) {
+	return find_number(txn, LK_TABLE_ROLE_BY_ID, &key, sizeof(uint32_t), &number) ? (uint32_t)number : 0;
+}
+
+char *lk_find_role_id(struct lk_txn *txn, struct lk_arena *arena, uint32_t number)
+{
+	struct lk_key key = lk_key_u32(number);
+	struct lk_value value = {0};
+	const uint8_t *id = NULL;
+	size_t len = 0;
+
+	if (!lk_txn_get(txn, LK_TABLE_ROLE, &key, &value)) {
 		return NULL;
 	}
-	return lk_find_role_by_number(txn, arena, (uint32_t)number);
+	if (!lk_varint_find_bytes(value.data, value.len, ROLE_ID_FIELD, &id, &len)) {
+		lk_txn_fail(txn, LK_CORRUPT);
+		return NULL;
+	}
+	return lk_arena_text(arena, id, len);
+}
+
+Latchkey__Store__RoleRecord *lk_find_role(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id)
+{
+	uint32_t number = lk_find_role_number(txn, tenant, id);
+
+	return number == 0 ? NULL : lk_find_role_by_number(txn, arena, number);
 }
 
 bool lk_find_has_role(struct lk_txn *txn, uint32_t number)

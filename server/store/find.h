@@ -44,6 +44,12 @@ uint64_t lk_find_slot_of_id(struct lk_txn *txn, const char *id);
 
 /* The role `id` of the tenant of that number. */
 Latchkey__Store__RoleRecord *lk_find_role(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant, const char *id);
+/*
+ * The number of the role `id`, and the id of the role of a number, in the arena; 0 and NULL: there is none. Without the role's
+ * permissions, which are long: for many keys at once.
+ */
+uint32_t lk_find_role_number(struct lk_txn *txn, uint32_t tenant, const char *id);
+char *lk_find_role_id(struct lk_txn *txn, struct lk_arena *arena, uint32_t number);
 /* A number comes from another record: where it names none, LK_CORRUPT sticks. */
 Latchkey__Store__RoleRecord *lk_find_role_by_number(struct lk_txn *txn, struct lk_arena *arena, uint32_t number);
 /* Whether there is a role of that number: for what may have lost it. */

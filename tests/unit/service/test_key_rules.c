@@ -7,9 +7,11 @@
 
 #include "server/core/credits.h"
 #include "server/core/limit.h"
+#include "server/core/permission.h"
 #include "server/store/apply.h"
 #include "server/store/change.h"
 #include "server/store/find.h"
+#include "server/store/rules.h"
 #include "server/store/slots.h"
 #include "tests/lib/draft.h"
 #include "tests/unit/service/import_fixture.h"
@@ -31,7 +33,7 @@ struct rules {
 static struct rules rules;
 
 /* A role of tenant "acme", put there without its service. */
-static void make_role(const char *id)
+static void make_role(const char *id, char **permissions, size_t n_permissions)
 {
 	struct lk_arena arena = {0};
 	struct lk_txn *txn = NULL;
@@ -41,6 +43,8 @@ static void make_role(const char *id)
 	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
 	role.tenant = lk_find_tenant(txn, &arena, "acme")->number;
 	role.id = TEXT(id);
+	role.permissions = permissions;
+	role.n_permissions = n_permissions;
 	Latchkey__Store__Change *change = lk_draft_new(&arena);
 	lk_change_put_role(&arena, change, &role);
 	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
@@ -53,8 +57,8 @@ static int setup(void **state)
 	if (fixture_setup(state) != 0) {
 		return -1;
 	}
-	make_role("admin");
-	make_role("reader");
+	make_role("admin", NULL, 0);
+	make_role("reader", NULL, 0);
 	rules = (struct rules){
 		.roles = {TEXT("reader"), TEXT("admin")},
 		.cidrs = {TEXT("::ffff:10.0.0.0/104"), TEXT("2001:DB8::1")},
@@ -533,6 +537,44 @@ static void test_import_tells_faults_by_key(void **state)
 	loop_answer_done(&answer);
 }
 
+/* As many roles as may be, which permit as much as may be, on as many keys as may be: what they permit is nowhere read for each. */
+static void test_many_keys_may_have_many_large_roles(void **state)
+{
+	char permission[LK_PERMISSION_MAX + 1], tokens[IMPORT_KEYS_MAX][32], ids[LK_ROLES_MAX][8];
+	char *permissions[LK_PERMISSIONS_MAX], *list[LK_ROLES_MAX];
+
+	(void)state;
+	memset(permission, 'p', sizeof permission - 1);
+	permission[sizeof permission - 1] = '\0';
+	for (size_t i = 0; i < LK_PERMISSIONS_MAX; i++) {
+		permissions[i] = permission;
+	}
+	for (size_t i = 0; i < LK_ROLES_MAX; i++) {
+		(void)snprintf(ids[i], sizeof ids[i], "r%zu", i);
+		make_role(ids[i], permissions, LK_PERMISSIONS_MAX);
+		list[i] = ids[i];
+	}
+	import_begin();
+	for (size_t i = 0; i < IMPORT_KEYS_MAX; i++) {
+		(void)snprintf(tokens[i], sizeof tokens[i], "many-token-%zu", i);
+		Latchkey__V1__ImportedKey *key = import_add_token(tokens[i]);
+		key->roles = list;
+		key->n_roles = LK_ROLES_MAX;
+	}
+	import_all();
+	Latchkey__V1__ListKeysRequest request = LATCHKEY__V1__LIST_KEYS_REQUEST__INIT;
+	request.tenant = TEXT("acme");
+	request.page_size = IMPORT_KEYS_MAX;
+	struct loop_answer answer = fixture_call(&latchkey_v1_key_list_method, &request.base, LK_OK);
+	const Latchkey__V1__ListKeysResponse *page = (const Latchkey__V1__ListKeysResponse *)answer.response;
+	assert_int_equal(page->n_keys, IMPORT_KEYS_MAX);
+	for (size_t i = 0; i < page->n_keys; i++) {
+		assert_int_equal(page->keys[i]->n_roles, LK_ROLES_MAX);
+		assert_string_equal(page->keys[i]->roles[LK_ROLES_MAX - 1], "r15");
+	}
+	loop_answer_done(&answer);
+}
+
 /* What Export tells, Import takes: the key is the same again. */
 static void test_export_tells_what_import_takes(void **state)
 {
@@ -604,6 +646,7 @@ int main(void)
 		TEST(test_rules_are_not_for_root_keys),
 		TEST(test_import_keeps_what_is_given_and_no_default),
 		TEST(test_import_tells_faults_by_key),
+		TEST(test_many_keys_may_have_many_large_roles),
 		TEST(test_export_tells_what_import_takes),
 		TEST(test_audit_shows_the_rules_before_and_after),
 	};
