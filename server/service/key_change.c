@@ -162,8 +162,9 @@ static enum lk_err check_values(
 	};
 	lk_policy_check_key(&request->faults, &rules, &fields, update->wanted);
 	if (fields.gives_roles && !rules.is_system) {
-		lk_key_resolve_roles(request, &request->faults, update->subject.tenant, "key.roles", fields.roles,
-			fields.n_roles, update->wanted);
+		/* Which roles there are is asked for a key that can be changed, as its policy is. */
+		lk_key_resolve_roles(request, &request->faults, policy == NULL ? NULL : update->subject.tenant,
+			"key.roles", fields.roles, fields.n_roles, update->wanted);
 	}
 	return LK_OK;
 }

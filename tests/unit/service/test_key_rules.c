@@ -443,6 +443,14 @@ static void test_update_reports_every_fault_together(void **state)
 	answer = keys_update(&changed, PATHS("allowed_cidrs", "rate_limits"), "", LK_INVALID_ARGUMENT);
 	assert_int_equal(violations_in(&answer), 2);
 	loop_answer_done(&answer);
+	/* But which roles there are, no more than which policy. */
+	rules.roles[0] = TEXT("nobody");
+	answer = keys_update(&changed, PATHS("roles"), "", LK_NOT_FOUND);
+	loop_answer_done(&answer);
+	rules.roles[0] = TEXT("No Role");
+	answer = keys_update(&changed, PATHS("roles"), "", LK_INVALID_ARGUMENT);
+	assert_violation(&answer, "key.roles[0]: \"No Role\"");
+	loop_answer_done(&answer);
 	fixture_key_done(&key);
 }
 
