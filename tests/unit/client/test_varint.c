@@ -132,6 +132,39 @@ static void test_varint_skip_each_type(void **state)
 	}
 }
 
+static void test_varint_find_bytes_stops_at_what_it_looks_for(void **state)
+{
+	/* Field 1: a varint; 4: "ab", and again "c"; 7: 4 bytes; 9: "". */
+	static const uint8_t message[] = {
+		1 << 3, 0x80, 1, 4 << 3 | 2, 2, 'a', 'b', 4 << 3 | 2, 1, 'c', 7 << 3 | 5, 1, 2, 3, 4, 9 << 3 | 2, 0};
+	static const struct {
+		uint32_t field;
+		bool found;
+		size_t at;
+		size_t len;
+	} cases[] = {{1, false, 0, 0}, {2, false, 0, 0}, {4, true, 5, 2}, {5, false, 0, 0}, {7, false, 0, 0},
+		{9, true, 17, 0}, {10, false, 0, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const uint8_t *data = NULL;
+		size_t len = 99;
+		assert_int_equal(
+			lk_varint_find_bytes(message, sizeof(message), cases[i].field, &data, &len), cases[i].found);
+		if (cases[i].found) {
+			assert_ptr_equal(data, message + cases[i].at);
+			assert_int_equal(len, cases[i].len);
+		}
+	}
+	/* Cut off within the field, or before it. */
+	for (size_t cut = 0; cut < 7; cut++) {
+		const uint8_t *data = NULL;
+		size_t len = 99;
+		assert_false(lk_varint_find_bytes(message, cut, 4, &data, &len));
+		assert_int_equal(len, 99);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +175,7 @@ int main(void)
 		cmocka_unit_test(test_varint_tag_refuses_what_is_none),
 		cmocka_unit_test(test_varint_bytes_stay_inside),
 		cmocka_unit_test(test_varint_skip_each_type),
+		cmocka_unit_test(test_varint_find_bytes_stops_at_what_it_looks_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
