@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "latchkey/v1/key.pb-c.h"
+#include "server/store/change.h"
 #include "server/store/index.h"
+#include "server/store/rules.h"
 #include "tests/lib/draft.h"
 #include "tests/unit/store/world.h"
 #include <cmocka.h>
@@ -133,6 +135,136 @@ static void test_verdict_without_a_grant_has_none(void **state)
 
 	assert_true(lk_verdict_find(lk_fixture_snapshot(world.fixture), key->digest.data, &verdict));
 	assert_int_equal(verdict.head.grant_len, 0);
+}
+
+static uint32_t make_role(struct world *world, const char *id)
+{
+	Latchkey__Store__Change *change = lk_draft_new(world->arena);
+	Latchkey__Store__RoleRecord *role = lk_arena_alloc(world->arena, sizeof *role);
+
+	latchkey__store__role_record__init(role);
+	role->tenant = world->tenant;
+	role->id = (char *)(uintptr_t)id;
+	role->description = (char *)(uintptr_t) "what comes behind the id";
+	lk_change_put_role(world->arena, change, role);
+	assert_int_equal(lk_fixture_apply(world->fixture, change), LK_OK);
+	return role->number;
+}
+
+/* The role's id as it stands in the identity; what stands in the rules is its number. */
+static void test_verdict_carries_roles_and_rules(void **state)
+{
+	static const char longest[] = "r23456789-23456789-23456789-23456789-23456789-23456789-23456789";
+	struct world world = world_make(state);
+	uint32_t roles[] = {make_role(&world, longest), make_role(&world, "admin")};
+	char *cidrs[] = {(char *)(uintptr_t) "10.0.0.0/8"};
+	Latchkey__Store__Change *change = lk_draft_new(world.arena);
+	Latchkey__Store__KeyRecord *key = lk_draft_put_key(world.arena, change, world.tenant, world.keyspace, "ci");
+	Latchkey__Store__GrantRecord grant = LATCHKEY__STORE__GRANT_RECORD__INIT;
+	struct lk_verdict verdict;
+	struct lk_rules rules;
+	size_t len = 0;
+
+	grant.own_only = true;
+	key->grant = &grant;
+	key->roles = roles;
+	key->n_roles = COUNT(roles);
+	key->allowed_cidrs = cidrs;
+	key->n_allowed_cidrs = 1;
+	lk_draft_rotate(world.arena, key, LK_FIXTURE_TIME_US);
+	assert_int_equal(lk_fixture_apply(world.fixture, change), LK_OK);
+	struct lk_txn *txn = lk_fixture_snapshot(world.fixture);
+	/* Also of the secret that was replaced: its end stands behind the rules. */
+	const uint8_t *digests[] = {key->digest.data, key->previous_digest.data};
+	for (size_t i = 0; i < COUNT(digests); i++) {
+		assert_true(lk_verdict_find(txn, digests[i], &verdict));
+		assert_int_equal(verdict.replaced_until_us, i == 0 ? 0 : LK_FIXTURE_TIME_US);
+		assert_true(lk_rules_read(verdict.rules, verdict.head.rules_len, &rules));
+		assert_int_equal(rules.n_roles, 2);
+		assert_int_equal(lk_rules_role(&rules, 1), roles[1]);
+		assert_int_equal(rules.n_cidrs, 1);
+		const uint8_t *packed = lk_verdict_identity(&verdict, &len);
+		Latchkey__V1__KeyIdentity *identity = latchkey__v1__key_identity__unpack(
+			&world.arena->allocator, len, packed);
+		assert_non_null(identity);
+		assert_int_equal(identity->n_roles, 2);
+		assert_string_equal(identity->roles[0], longest);
+		assert_string_equal(identity->roles[1], "admin");
+	}
+	world_delete(&world, key->slot);
+	assert_int_equal(lk_fixture_count(lk_fixture_snapshot(world.fixture), LK_TABLE_VERDICT), 0);
+}
+
+/* What a store of keys without rules holds for each: the head, the identity, and nothing else. */
+static void test_verdict_without_rules_is_not_a_byte_longer(void **state)
+{
+	struct world world = world_make(state);
+	const Latchkey__Store__KeyRecord *key = world_key(&world, "ci");
+	struct lk_key where = lk_key_verdict(key->digest.data);
+	struct lk_txn *txn = lk_fixture_snapshot(world.fixture);
+	struct lk_value value = {0};
+	struct lk_verdict verdict;
+
+	assert_true(lk_verdict_find(txn, key->digest.data, &verdict));
+	assert_true(lk_txn_get(txn, LK_TABLE_VERDICT, &where, &value));
+	assert_int_equal(value.len, sizeof(struct lk_verdict_head) + verdict.head.identity_len);
+	assert_int_equal(verdict.head.rules_len, 0);
+	/* The bytes of the head that say nothing of it are 0, as they were before there were rules. */
+	assert_int_equal(verdict.head.reserved[0] | verdict.head.reserved[1], 0);
+	const uint8_t *after_flags = value.data + offsetof(struct lk_verdict_head, flags) + 1;
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(after_flags[i], 0);
+	}
+}
+
+static void test_verdict_with_a_role_that_is_not_there_is_refused(void **state)
+{
+	struct world world = world_make(state);
+	Latchkey__Store__KeyRecord *key = world_key(&world, "ci");
+	uint32_t role = 99;
+	struct lk_gate gate = {0};
+	struct lk_txn *txn = begin(&world);
+
+	key->roles = &role;
+	key->n_roles = 1;
+	lk_verdict_move(txn, key, key, &gate);
+	assert_int_equal(lk_write_commit(txn), LK_CORRUPT);
+}
+
+static void test_verdict_with_more_rules_than_any_key_has_is_refused(void **state)
+{
+	struct world world = world_make(state);
+	Latchkey__Store__KeyRecord *key = world_key(&world, "ci");
+	char *cidrs[LK_CIDRS_MAX + 1];
+	struct lk_gate gate = {0};
+	struct lk_txn *txn = begin(&world);
+
+	for (size_t i = 0; i < COUNT(cidrs); i++) {
+		cidrs[i] = (char *)(uintptr_t) "10.0.0.0/8";
+	}
+	key->allowed_cidrs = cidrs;
+	key->n_allowed_cidrs = COUNT(cidrs);
+	lk_verdict_move(txn, key, key, &gate);
+	assert_int_equal(lk_write_commit(txn), LK_INTERNAL);
+}
+
+/* What a keyspace has beside its counters stays as it is when its keys come and go. */
+static void test_gate_keeps_its_list_when_keys_change(void **state)
+{
+	struct world world = world_make(state);
+	struct lk_gate gate = {0};
+	struct lk_txn *txn = begin(&world);
+
+	assert_true(lk_gate_get(txn, world.keyspace, &gate));
+	gate.has_cidrs = 1;
+	lk_gate_put(txn, world.keyspace, &gate);
+	assert_int_equal(lk_write_commit(txn), LK_OK);
+	Latchkey__Store__KeyRecord *key = world_key(&world, "ci");
+	world_revoke(&world, key);
+	world_delete(&world, key->slot);
+	assert_true(lk_gate_get(lk_fixture_snapshot(world.fixture), world.keyspace, &gate));
+	assert_int_equal(gate.has_cidrs, 1);
+	assert_int_equal(gate.active + gate.revoked, 0);
 }
 
 static void test_verdict_grant_larger_than_its_length_can_say_is_refused(void **state)
@@ -310,8 +442,10 @@ static void test_verdict_lengths_that_lie_are_corrupt(void **state)
 		uint32_t identity_len;
 		uint16_t grant_len;
 		uint8_t flags;
-	} lies[] = {{UINT32_MAX, 0, 0}, {UINT32_MAX, UINT16_MAX, 0}, {0, UINT16_MAX, 0}, {1, 0, 0}, {0, 1, 0},
-		{0x7fffffff, 1, 0}, {0, 0, LK_VERDICT_REPLACED}, {UINT32_MAX, UINT16_MAX, UINT8_MAX}};
+		uint16_t rules_len;
+	} lies[] = {{UINT32_MAX, 0, 0, 0}, {UINT32_MAX, UINT16_MAX, 0, 0}, {0, UINT16_MAX, 0, 0}, {1, 0, 0, 0},
+		{0, 1, 0, 0}, {0x7fffffff, 1, 0, 0}, {0, 0, LK_VERDICT_REPLACED, 0}, {0, 0, 0, 1},
+		{0, 0, 0, UINT16_MAX}, {UINT32_MAX, UINT16_MAX, UINT8_MAX, UINT16_MAX}};
 	struct world world = world_make(state);
 	uint8_t digest[LK_DIGEST_LEN] = {1};
 	struct lk_verdict verdict;
@@ -320,8 +454,10 @@ static void test_verdict_lengths_that_lie_are_corrupt(void **state)
 
 	key.digest = (ProtobufCBinaryData){sizeof digest, digest};
 	for (size_t i = 0; i < COUNT(lies); i++) {
-		struct lk_verdict_head head = {
-			.identity_len = lies[i].identity_len, .grant_len = lies[i].grant_len, .flags = lies[i].flags};
+		struct lk_verdict_head head = {.identity_len = lies[i].identity_len,
+			.grant_len = lies[i].grant_len,
+			.flags = lies[i].flags,
+			.rules_len = lies[i].rules_len};
 		struct lk_txn *txn = with_records(&world, digest, &head, sizeof head);
 		assert_false(lk_verdict_find(txn, digest, &verdict));
 		assert_int_equal(lk_txn_err(txn), LK_CORRUPT);
@@ -392,6 +528,11 @@ int main(void)
 		TEST(test_verdict_identity_is_all_that_the_reply_says),
 		TEST(test_verdict_carries_the_grant_of_a_root_key),
 		TEST(test_verdict_without_a_grant_has_none),
+		TEST(test_verdict_carries_roles_and_rules),
+		TEST(test_verdict_without_rules_is_not_a_byte_longer),
+		TEST(test_verdict_with_a_role_that_is_not_there_is_refused),
+		TEST(test_verdict_with_more_rules_than_any_key_has_is_refused),
+		TEST(test_gate_keeps_its_list_when_keys_change),
 		TEST(test_verdict_grant_larger_than_its_length_can_say_is_refused),
 		TEST(test_verdict_of_an_unknown_digest_is_not_there),
 		TEST(test_verdict_clashing_keys_are_each_found),
