@@ -1,6 +1,7 @@
 #include "server/store/apply.h"
 
 #include "server/store/apply_internal.h"
+#include "server/store/denials.h"
 #include "server/store/slots.h"
 
 /* Its audit record alone comes of it, which is written of the mutation itself. */
@@ -45,20 +46,33 @@ static bool takes_slot(const Latchkey__Store__Mutation *mutation)
 	       (mutation->what_case == LATCHKEY__STORE__MUTATION__WHAT_PUT_OWNER && mutation->put_owner->slot == 0);
 }
 
-/*
- * Disk for the slots that the change will name, before it names them. For new keys and owners alone: one must always be able to revoke a
- * key, also where no further slot can be had.
- */
-static void reserve_slots(struct lk_txn *txn, const Latchkey__Store__Change *change)
+static bool is_new_keyspace(const Latchkey__Store__Mutation *mutation)
 {
-	uint64_t fresh = 0;
+	return mutation->what_case == LATCHKEY__STORE__MUTATION__WHAT_PUT_KEYSPACE &&
+	       mutation->put_keyspace->number == 0;
+}
+
+/*
+ * Disk for the slots and the keyspaces' lines that the change will name, before it names them. For new ones alone: one must always be
+ * able to revoke a key, also where no further slot can be had.
+ */
+static void reserve_lines(struct lk_txn *txn, const Latchkey__Store__Change *change)
+{
+	const struct lk_head *head = lk_txn_head(txn);
+	struct lk_store *store = lk_txn_store(txn);
+	uint64_t slots = 0;
+	uint32_t keyspaces = 0;
 
 	for (size_t i = 0; i < change->n_mutations; i++) {
-		fresh += takes_slot(change->mutations[i]);
+		slots += takes_slot(change->mutations[i]);
+		keyspaces += is_new_keyspace(change->mutations[i]);
 	}
-	if (fresh > 0) {
-		uint64_t last = lk_txn_head(txn)->last_slot + fresh;
-		lk_txn_fail(txn, lk_slots_reserve(lk_store_slots(lk_txn_store(txn)), last));
+	if (slots > 0) {
+		lk_txn_fail(txn, lk_slots_reserve(lk_store_slots(store), head->last_slot + slots));
+	}
+	if (slots > 0 || keyspaces > 0) {
+		lk_txn_fail(txn, lk_denials_reserve(lk_store_denials(store), head->last_slot + slots,
+					 head->last_keyspace + keyspaces));
 	}
 }
 
@@ -66,7 +80,7 @@ enum lk_err lk_apply_do(struct lk_txn *txn, struct lk_arena *arena, Latchkey__St
 {
 	struct lk_mutating mutating = {.txn = txn, .arena = arena};
 
-	reserve_slots(txn, change);
+	reserve_lines(txn, change);
 	lk_txn_head(txn)->revision++;
 	for (size_t i = 0; i < change->n_mutations && lk_txn_err(txn) == LK_OK; i++) {
 		mutating.mutation = change->mutations[i];

@@ -1,6 +1,7 @@
 /*
  * Denials: the last verdict about each key that was not VALID, and how many there were by code and keyspace. Two files beside the slots,
- * which every verifier maps, as they do the slots (slots.h): denials.mmap, a line a slot, and gates.mmap, two lines a keyspace.
+ * which every verifier maps, as they do the slots (lines.h): denials.mmap, a line of 32 bytes a slot, and gates.mmap, two cache lines a
+ * keyspace.
  *
  * Noted without a lock: of two at the same moment one remains, and a line that is read half written fails its checksum and is taken for
  * none. They outlive a kill of the process, and reach the disk with the slots.
@@ -14,10 +15,14 @@
 #include <latchkey/error.h>
 
 #include "server/core/cidr.h"
+#include "server/store/slots.h"
 #include "server/store/store.h"
 
 /* One more than the largest VerifyCode. */
 #define LK_DENIAL_CODES 13
+
+/* The most keyspaces that a store ever has, since their numbers are never used again: so many are mapped, 2 GiB of addresses. */
+#define LK_DENIAL_KEYSPACES ((uint32_t)1 << 24)
 
 struct lk_denials;
 
@@ -29,26 +34,29 @@ struct lk_denial {
 };
 
 /*
- * Opens both files in `dir`, or makes them where they are not there: what they held is gone then, and that is all. A file that is none of
- * this store's is refused. As lk_slots_open() in all else.
+ * Opens both files in `dir`, or makes them: where `make` is set whatever was there, and else where they are not there; what they held is
+ * gone then, and that is all. A file that is none of this store's is refused. As lk_slots_open() in all else.
  */
-LK_MUST_CHECK enum lk_err lk_denials_open(int dir, const uint8_t store_id[static 16], uint64_t last_slot,
-	uint64_t max_slots, uint32_t last_keyspace, struct lk_denials **ret_denials,
+LK_MUST_CHECK enum lk_err lk_denials_open(int dir, bool make, const uint8_t store_id[static LK_STORE_ID_LEN],
+	uint64_t last_slot, uint64_t max_slots, uint32_t last_keyspace, struct lk_denials **ret_denials,
 	char ret_message[static LK_STORE_MESSAGE_LEN]);
 
-/* Takes NULL. */
+/* Syncs and unmaps. Takes NULL. */
 void lk_denials_close(struct lk_denials *denials);
 
-/* As lk_slots_reserve(): before a commit names the slot, or the keyspace. */
+/* As lk_slots_reserve(): before a commit names the slot, or the keyspace. LK_FULL: also past LK_DENIAL_KEYSPACES. */
 LK_MUST_CHECK enum lk_err lk_denials_reserve(struct lk_denials *denials, uint64_t last_slot, uint32_t last_keyspace);
 
-/* Notes a verdict that was not VALID. Slot 0: of no key; keyspace 0: of none. Any thread, never blocks. */
+/*
+ * Notes a verdict that was not VALID. Slot 0: of no key; keyspace 0: of none. A code that is none, or VALID, is not noted. Any thread,
+ * never blocks.
+ */
 void lk_denials_note(struct lk_denials *denials, uint64_t slot, uint32_t keyspace, const struct lk_denial *denial);
 
-/* The last of a key; code 0 where there is none. */
+/* The last of a key; code 0 where there is none. Any thread, never blocks. */
 struct lk_denial lk_denials_last(const struct lk_denials *denials, uint64_t slot);
 
-/* How many of each code, by its number. */
+/* How many of each code, by its number. Any thread, never blocks. */
 void lk_denials_counts(
 	const struct lk_denials *denials, uint32_t keyspace, uint64_t ret_counts[static LK_DENIAL_CODES]);
 

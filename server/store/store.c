@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "server/store/bootstrap.h"
+#include "server/store/denials.h"
 #include "server/store/error.h"
 #include "server/store/keyring.h"
 #include "server/store/opening.h"
@@ -68,6 +69,25 @@ static enum lk_err check_key(struct lk_opening *opening, const char *name, const
 	return LK_OK;
 }
 
+/* The files beside LMDB's. */
+static enum lk_err open_lines(struct lk_opening *opening, bool make, const uint8_t *store_id)
+{
+	struct lk_store *store = opening->store;
+	char message[LK_STORE_MESSAGE_LEN] = "";
+	const struct lk_head *head = lk_txn_head(opening->txn);
+	uint64_t max_slots = max_slots_of(opening->options);
+
+	enum lk_err err = pass_on(opening,
+		lk_slots_open(store->dir, make, store_id, head->last_slot, max_slots, &store->slots, message), message);
+	if (err == LK_OK) {
+		err = pass_on(opening,
+			lk_denials_open(store->dir, make, store_id, head->last_slot, max_slots, head->last_keyspace,
+				&store->denials, message),
+			message);
+	}
+	return err;
+}
+
 static enum lk_err adopt_store(struct lk_opening *opening)
 {
 	struct lk_store *store = opening->store;
@@ -84,12 +104,7 @@ static enum lk_err adopt_store(struct lk_opening *opening)
 	if (err != LK_OK) {
 		return err;
 	}
-	uint64_t last_slot = lk_txn_head(opening->txn)->last_slot;
-	uint64_t max_slots = max_slots_of(opening->options);
-	return pass_on(opening,
-		lk_slots_open(store->dir, false, opening->record->store_id.data, last_slot, max_slots, &store->slots,
-			message),
-		message);
+	return open_lines(opening, false, opening->record->store_id.data);
 }
 
 static void put_record(struct lk_opening *opening, uint8_t *store_id)
@@ -116,15 +131,14 @@ static enum lk_err make_store(struct lk_opening *opening)
 	struct lk_store *store = opening->store;
 	uint8_t store_id[LK_STORE_ID_LEN] = {0};
 	char message[LK_STORE_MESSAGE_LEN] = "";
-	uint64_t max_slots = max_slots_of(opening->options);
 
 	randombytes_buf(store_id, sizeof store_id);
 	enum lk_err err = pass_on(opening, lk_keyring_load(store->dir, true, &store->keyring, message), message);
 	if (err == LK_OK) {
-		err = pass_on(opening, lk_slots_open(store->dir, true, store_id, 0, max_slots, &store->slots, message),
-			message);
+		err = open_lines(opening, true, store_id);
 	}
-	if (err == LK_OK && (lk_slots_sync(store->slots) != LK_OK || fsync(store->dir) != 0)) {
+	if (err == LK_OK && (lk_slots_sync(store->slots) != LK_OK || lk_denials_sync(store->denials) != LK_OK ||
+				    fsync(store->dir) != 0)) {
 		err = lk_opening_fail(opening, LK_IO, "cannot sync the data directory: %s", strerror(errno));
 	}
 	if (err == LK_OK) {
@@ -215,6 +229,7 @@ void lk_store_close(struct lk_store *store)
 		return;
 	}
 	lk_slots_close(store->slots);
+	lk_denials_close(store->denials);
 	if (store->env != NULL) {
 		mdb_env_close(store->env);
 	}
@@ -249,6 +264,11 @@ struct lk_slots *lk_store_slots(struct lk_store *store)
 	return store->slots;
 }
 
+struct lk_denials *lk_store_denials(struct lk_store *store)
+{
+	return store->denials;
+}
+
 enum lk_err lk_store_tend(struct lk_store *store, struct lk_store_state *ret_state)
 {
 	struct lk_store_state state = {0};
@@ -257,6 +277,9 @@ enum lk_err lk_store_tend(struct lk_store *store, struct lk_store_state *ret_sta
 	enum lk_err err = lk_err_from_lmdb(mdb_reader_check(store->env, &state.dead_readers));
 	if (err == LK_OK) {
 		err = lk_slots_sync(store->slots);
+	}
+	if (err == LK_OK) {
+		err = lk_denials_sync(store->denials);
 	}
 	if (err == LK_OK) {
 		err = lk_snapshot_new(store, &snapshot);

@@ -22,6 +22,7 @@
 
 #include "server/core/secret.h"
 
+struct lk_denials;
 struct lk_slots;
 struct lk_store;
 
@@ -59,6 +60,9 @@ void lk_store_close(struct lk_store *store);
 const struct lk_keyring *lk_store_keyring(const struct lk_store *store);
 struct lk_slots *lk_store_slots(struct lk_store *store);
 
+/* What verdicts were not VALID (denials.h). As long as the store is open. */
+struct lk_denials *lk_store_denials(struct lk_store *store);
+
 /*
  * The index of use holds every use before this instant, cut down to the hour: 0 until a round of folding has ended (fold.h),
  * which tells it. Any thread.
@@ -77,7 +81,7 @@ struct lk_store_state {
 };
 
 /*
- * Keeps the store in order while it runs, once a minute or so: frees what dead readers pin, writes the slots to the disk.
+ * Keeps the store in order while it runs, once a minute or so: frees what dead readers pin, writes the slots and the denials to the disk.
  * Blocks. Any thread. Errors of LMDB, LK_IO.
  */
 LK_MUST_CHECK enum lk_err lk_store_tend(struct lk_store *store, struct lk_store_state *ret_state);

@@ -98,8 +98,8 @@ void loop_restart(struct loop *loop)
 
 void loop_stop(struct loop *loop)
 {
-	static const char *const files[] = {
-		"data.mdb", "lock.mdb", "slots.mmap", "verify.key", "seal.key", "latchkeyd.pid"};
+	static const char *const files[] = {"data.mdb", "lock.mdb", "slots.mmap", "denials.mmap", "gates.mmap",
+		"verify.key", "seal.key", "latchkeyd.pid"};
 	char path[128] = "";
 
 	close_all(loop);

@@ -100,6 +100,8 @@ void files_assert_modes(struct lk_fixture *fixture)
 	assert_int_equal(files_mode(fixture, "data.mdb"), 0640);
 	assert_int_equal(files_mode(fixture, "lock.mdb"), 0660);
 	assert_int_equal(files_mode(fixture, "slots.mmap"), 0660);
+	assert_int_equal(files_mode(fixture, "denials.mmap"), 0660);
+	assert_int_equal(files_mode(fixture, "gates.mmap"), 0660);
 	assert_int_equal(files_mode(fixture, "verify.key"), 0640);
 	assert_int_equal(files_mode(fixture, "seal.key"), 0600);
 	assert_int_equal(files_mode(fixture, "latchkeyd.pid"), 0640);

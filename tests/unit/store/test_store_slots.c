@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/store/denials.h"
 #include "server/store/slots.h"
 #include "tests/lib/store_fixture.h"
 #include "tests/unit/store/files.h"
@@ -114,6 +115,47 @@ static void test_store_with_fewer_slots_allowed_than_used_is_refused(void **stat
 	files_assert_opens(fixture);
 }
 
+/* Of the same store, or none: what denials tell is needed by nothing else. */
+static void test_store_without_its_denials_goes_on_without_what_they_told(void **state)
+{
+	static const struct lk_denial denial = {.code = 4, .time_us = 5};
+	struct lk_fixture *fixture = *state;
+	uint64_t counts[LK_DENIAL_CODES];
+
+	files_assert_opens(fixture);
+	uint32_t tenant = lk_fixture_tenant(fixture, "acme");
+	uint32_t keyspace = lk_fixture_keyspace(fixture, tenant, "prod");
+	const Latchkey__Store__KeyRecord *key = lk_fixture_key(fixture, tenant, keyspace, "");
+	assert_non_null(key);
+	lk_denials_note(lk_store_denials(fixture->store), key->slot, keyspace, &denial);
+	lk_fixture_close(fixture);
+	files_remove(fixture, "denials.mmap");
+	files_assert_opens(fixture);
+	assert_int_equal(lk_denials_last(lk_store_denials(fixture->store), key->slot).code, 0);
+	lk_denials_counts(lk_store_denials(fixture->store), keyspace, counts);
+	assert_int_equal(counts[4], 1);
+	lk_fixture_close(fixture);
+	files_remove(fixture, "gates.mmap");
+	files_assert_opens(fixture);
+	lk_denials_counts(lk_store_denials(fixture->store), keyspace, counts);
+	assert_int_equal(counts[4], 0);
+	files_assert_modes(fixture);
+}
+
+static void test_store_with_another_stores_denials_is_refused(void **state)
+{
+	static const char *const files[] = {"denials.mmap", "gates.mmap"};
+	struct lk_fixture *fixture = *state;
+
+	files_make_and_close(fixture);
+	for (size_t i = 0; i < COUNT(files); i++) {
+		files_write(fixture, files[i], 16, "another store id", 16);
+		files_assert_refused(fixture, LK_FAILED_PRECONDITION, files[i], "another store");
+		files_remove(fixture, files[i]);
+	}
+	files_assert_opens(fixture);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lk_fixture_setup_closed, lk_fixture_teardown)
 
 int main(void)
@@ -126,6 +168,8 @@ int main(void)
 		TEST(test_store_with_slots_that_are_none_is_refused),
 		TEST(test_store_with_slots_of_a_newer_schema_is_refused),
 		TEST(test_store_with_fewer_slots_allowed_than_used_is_refused),
+		TEST(test_store_without_its_denials_goes_on_without_what_they_told),
+		TEST(test_store_with_another_stores_denials_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("store and slots", tests, NULL, NULL);
