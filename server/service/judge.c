@@ -9,6 +9,7 @@
 #include "server/core/secret.h"
 #include "server/core/time.h"
 #include "server/service/judge_charge.h"
+#include "server/store/denials.h"
 #include "server/store/find.h"
 #include "server/store/held.h"
 #include "server/store/slots.h"
@@ -190,6 +191,19 @@ static enum lk_err judge_once(
 	return LK_OK;
 }
 
+/* Counts the use, or notes the denial. */
+static void note(const struct lk_court *court, const struct lk_answer *answer, const struct lk_address *address)
+{
+	struct lk_denial denial = {.code = (uint32_t)answer->code, .time_us = answer->now_us, .address = *address};
+
+	if (answer->code == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID) {
+		lk_slots_use(court->slots, answer->verdict.head.slot, answer->now_us);
+	} else if (court->denials != NULL) {
+		lk_denials_note(court->denials, answer->found ? answer->verdict.head.slot : 0,
+			answer->found ? answer->verdict.head.keyspace : 0, &denial);
+	}
+}
+
 /* The newest state, and the instant that belongs to it: what a slot is ahead of is either of them. */
 static enum lk_err renew(const struct lk_court *court, struct lk_answer *answer)
 {
@@ -211,9 +225,8 @@ enum lk_err lk_judge(const struct lk_court *court, const struct lk_question *que
 			err = judge_once(court, question, ret_answer);
 		}
 	}
-	if (err == LK_OK && !question->dry_run && !question->explain &&
-		ret_answer->code == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID) {
-		lk_slots_use(court->slots, ret_answer->verdict.head.slot, ret_answer->now_us);
+	if (err == LK_OK && !question->dry_run && !question->explain) {
+		note(court, ret_answer, &question->address);
 	}
 	return err == LK_ABORTED ? LK_UNAVAILABLE : err;
 }

@@ -244,6 +244,7 @@ static enum lk_err verify(struct lk_request *request, const Latchkey__V1__Verify
 		.txn = request->txn,
 		.keyring = lk_store_keyring(request->store),
 		.slots = lk_store_slots(request->store),
+		.denials = lk_store_denials(request->store),
 	};
 
 	enum lk_err err = understand(request, message, asked);
