@@ -23,6 +23,10 @@ static const struct {
 		"A rate limit: requests=600/1m lets 600 pass each minute, evenly, and as many at once; "
 		"requests=600/1m:20 at "
 		"most 20 at once. Of a keyspace: that of a new key that is given none. May be given several times."},
+	[LK_OWN_RATE_CHARGE] = {"rate-charge", "NAME[=COST]",
+		"Charge the rate limit of this name, of the key or its owner, and no other; the cost is 1. May be "
+		"given "
+		"several times. Without it, every limit is charged 1."},
 	[LK_OWN_OPERAND] = {"", NULL, NULL},
 };
 

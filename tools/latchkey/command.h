@@ -59,6 +59,8 @@ enum lk_own_flag {
 	LK_OWN_SKIP_EXISTING,
 	/* May be given several times; see lk_command.rate_limits. */
 	LK_OWN_RATE_LIMIT,
+	/* May be given several times; they are in the request alone. */
+	LK_OWN_RATE_CHARGE,
 	/* No flag, but the one word that a command may take without one; see lk_command.operand. */
 	LK_OWN_OPERAND,
 	LK_OWN_FLAGS,
@@ -75,8 +77,8 @@ struct lk_run {
 	/* The request, by the names of the .proto files. */
 	json_t *request;
 	/*
-	 * The values of the own flags, NULL where not given; of one for yes or no, "" where it was. LK_OWN_CLEAR is in the
-	 * request's mask alone, LK_OWN_RATE_LIMIT in its field.
+	 * The values of the own flags, NULL where not given; of one for yes or no, "" where it was. LK_OWN_CLEAR, LK_OWN_RATE_LIMIT
+	 * and LK_OWN_RATE_CHARGE are in the request alone.
 	 */
 	const char *own[LK_OWN_FLAGS];
 	/* From LK_OWN_LIMIT. 0: none. */

@@ -1,17 +1,9 @@
 /* latchkey key */
 #include "tools/latchkey/key.h"
 
-#include <string.h>
-
-#include <latchkey/token.h>
-
 #include "latchkey/v1/key.flags.h"
 #include "tools/latchkey/export.h"
 #include "tools/latchkey/import.h"
-#include "tools/latchkey/input.h"
-
-/* The longest that is sent as a token. One over LK_TOKEN_MAX the daemon calls MALFORMED; what is longer was never meant as one. */
-#define INPUT_MAX (LK_TOKEN_MAX * 8)
 
 static const struct lk_show_field list_fields[] = {
 	{.column = {.header = "ID"}, .path = "id"},
@@ -37,67 +29,12 @@ static const struct lk_show_field list_fields[] = {
 		.rare = true},
 };
 
-/* Of a verdict: what it is, and, behind N_VERDICT_ALONE fields, who the token stands for. */
-static const struct lk_show_field verdict_fields[] = {
-	{.column = {.header = "Verdict"}, .path = "code", .prefix = "VERIFY_CODE_"},
-	{.column = {.header = "Key"}, .path = "key.id"},
-	{.column = {.header = "Number"}, .path = "key.number"},
-	{.column = {.header = "Tenant"}, .path = "key.tenant"},
-	{.column = {.header = "Keyspace"}, .path = "key.keyspace"},
-	{.column = {.header = "Scope"}, .path = "key.scope", .prefix = "KEY_SCOPE_"},
-	{.column = {.header = "Name"}, .path = "key.name"},
-	{.column = {.header = "Owner"}, .path = "key.owner"},
-	{.column = {.header = "Metadata"}, .path = "key.metadata"},
-	{.column = {.header = "Permissions"}, .path = "key.permissions"},
-	{.column = {.header = "Expires"}, .path = "key.expireTime", .kind = LK_SHOW_TIME, .absent = "Never"},
-	{.column = {.header = "Secret ends"}, .path = "secretExpireTime", .kind = LK_SHOW_TIME},
-};
-
-#define N_VERDICT_ALONE 1
-
 static enum lk_err show_list(const struct lk_run *run, const json_t *response)
 {
 	enum lk_err err = lk_show_rows(list_fields, sizeof(list_fields) / sizeof(list_fields[0]),
 		json_object_get(response, "keys"), "no keys", &run->page);
 
 	return err == LK_OK ? lk_key_say_total(run, response) : err;
-}
-
-static enum lk_err show_verdict(const struct lk_run *run, const json_t *response)
-{
-	bool known = json_is_object(json_object_get(response, "key"));
-	size_t n = known ? sizeof(verdict_fields) / sizeof(verdict_fields[0]) : N_VERDICT_ALONE;
-
-	return lk_show_record(verdict_fields, n, response, &run->page);
-}
-
-static enum lk_exit judge(const json_t *response)
-{
-	const char *code = json_string_value(json_object_get(response, "code"));
-	bool valid = json_is_true(json_object_get(response, "valid"));
-
-	/* Whoever asks by exit code alone must not be told yes by half an answer. */
-	return valid && code && strcmp(code, "VERIFY_CODE_VALID") == 0 ? LK_EXIT_OK : LK_EXIT_VERDICT;
-}
-
-static enum lk_exit read_token(struct lk_run *run)
-{
-	struct lk_input token = {0};
-	enum lk_exit code = lk_input_read_secret("Token: ", "the token", INPUT_MAX, &token);
-
-	if (code != LK_EXIT_OK) {
-		return code;
-	}
-	if (token.len == 0) {
-		lk_say("there is no token on standard input");
-		code = LK_EXIT_USAGE;
-	} else if (strlen(token.text) != token.len ||
-		   json_object_set_new(run->request, "token", json_string(token.text)) != 0) {
-		lk_say("what is on standard input is no text, and so no token");
-		code = LK_EXIT_USAGE;
-	}
-	lk_input_done(&token);
-	return code;
 }
 
 /* A grant is for root keys, which have a noun of their own. */
@@ -123,6 +60,10 @@ static const struct lk_rename created[] = {
 		"given."},
 	{0},
 };
+/* Of a verdict, what it takes to explain it is a verb of its own; and what is explained is not a use. */
+static const char *const unexplained[] = {"explain", NULL};
+static const char *const explained[] = {"explain", "dry_run", NULL};
+
 static const struct lk_rename filtered[] = {{"filter.states", "state", NULL}, {0}};
 static const struct lk_rename revoked[] = {{"keys", "key", NULL}, {"filter.states", "state", NULL}, {0}};
 static const struct lk_rename updated[] = {
@@ -258,9 +199,24 @@ static const struct lk_command commands[] = {
 		.rpc_verb = "verify",
 		.help = "Answers whether a token is good, and who it stands for. The token is read from standard "
 			"input.",
-		.prepare = read_token,
-		.show = show_verdict,
-		.judge = judge,
+		.hidden = unexplained,
+		.own_flags = LK_OWN(LK_OWN_RATE_CHARGE),
+		.prepare = lk_key_read_token,
+		.show = lk_key_show_verdict,
+		.judge = lk_key_judge_verdict,
+	},
+	{
+		.verb = "explain",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "verify",
+		.help = "Says why a token is accepted or refused: the verdict, what each gate says, and the key's last "
+			"denial. Takes nothing, and counts nothing. The token is read from standard input.",
+		.hidden = explained,
+		.own_flags = LK_OWN(LK_OWN_RATE_CHARGE),
+		.prepare = lk_key_read_token,
+		.run = lk_key_run_explain,
+		.show = lk_key_show_explained,
+		.judge = lk_key_judge_verdict,
 	},
 };
 

@@ -22,6 +22,15 @@ LK_MUST_CHECK enum lk_err lk_key_say_total(const struct lk_run *run, const json_
 enum lk_exit lk_key_run_bulk_revoke(struct lk_run *run);
 LK_MUST_CHECK enum lk_err lk_key_show_bulk_revoke(const struct lk_run *run, const json_t *response);
 
+/* Reads the token of `key verify` and `key explain` from standard input into the request. LK_EXIT_USAGE: there is none. */
+enum lk_exit lk_key_read_token(struct lk_run *run);
+/* Shows a VerifyKeyResponse: the verdict, who the token stands for, and where limits and credits stand; and the exit code for it. */
+LK_MUST_CHECK enum lk_err lk_key_show_verdict(const struct lk_run *run, const json_t *response);
+enum lk_exit lk_key_judge_verdict(const json_t *response);
+/* Runs `key explain`, and shows it: the verdict, each gate, and, where Get may be called, the key's last denial. */
+enum lk_exit lk_key_run_explain(struct lk_run *run);
+LK_MUST_CHECK enum lk_err lk_key_show_explained(const struct lk_run *run, const json_t *response);
+
 /*
  * For LK_OWN_TOKEN_FILE: makes the file before the key is made, so that no secret is lost for want of a place, and afterwards
  * moves the token from the response into it, or removes the file.

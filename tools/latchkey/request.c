@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/latchkey/rate_limit.h"
+#include "tools/latchkey/rates.h"
 #include "tools/latchkey/suggest.h"
 #include "tools/latchkey/update.h"
 #include "tools/latchkey/value.h"
@@ -235,6 +236,13 @@ static enum lk_exit read_own_flag(struct reader *reader, enum lk_own_flag flag, 
 	}
 	if (flag == LK_OWN_RATE_LIMIT) {
 		return read_rate_limit(reader, equals);
+	}
+	if (flag == LK_OWN_RATE_CHARGE) {
+		const char *charge = NULL;
+		enum lk_exit code = take_value(
+			reader, lk_own_flag_name(flag), lk_own_flag_metavar(flag), equals, &charge);
+
+		return code == LK_EXIT_OK ? lk_rates_add_charge(reader->request, charge) : code;
 	}
 	if (reader->own[flag]) {
 		lk_say("--%s was given twice, and takes one value", lk_own_flag_name(flag));

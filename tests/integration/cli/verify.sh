@@ -1,0 +1,97 @@
+#!/bin/sh
+# key verify with all that may be asked, and key explain, against a real daemon.
+. "$(dirname "$0")/lib.sh"
+start_daemon
+
+lk tenant create --tenant acme >/dev/null
+lk keyspace create --tenant acme --keyspace prod --token-prefix sk- >/dev/null
+lk keyspace create --tenant acme --keyspace staging --token-prefix st- >/dev/null
+lk key create --tenant acme --keyspace prod --name ci --owner alice --permission chat:read --permission 'agents:*' \
+	--token-file "$dir/token" >"$dir/out"
+key=$(sed -n 's/^ID  *//p' "$dir/out")
+
+# What is asked by flags.
+expect 0 lk key verify --permission-expression 'chat:read and agents:install' --client-ip 2001:db8::1 --cost 7 \
+	--rate-charge day --rate-charge=hour=3 <"$dir/token"
+err_is_empty
+out_has '^Permissions +chat:read, agents:\*$'
+expect 1 lk key verify --permission-expression 'chat:send OR chat:history' <"$dir/token"
+out_has '^Verdict +INSUFFICIENT_PERMISSIONS$'
+out_has "^Key +$key\$"
+expect 1 lk key verify --keyspace staging --tenant acme --permission-expression chat:send --output json <"$dir/token"
+json .code VERIFY_CODE_WRONG_KEYSPACE
+json .gates '[]'
+expect 0 lk key verify --dry-run <"$dir/token"
+expect 0 lk key get --key "$key" --tenant acme --output json
+json .usageCount 1
+
+# Every fault at once, each under its field.
+expect 3 lk key verify --permission-expression '(chat:read' --client-ip 10.0.0.1:80 --cost 1000000000001 \
+	--rate-charge Day --rate-charge day=1 --rate-charge day=2 <"$dir/token"
+err_has 'INVALID_ARGUMENT: 5 faults'
+err_has '^  permission_expression: at position '
+err_has '^  client_ip: "10\.0\.0\.1:80" is no address'
+err_has '^  cost: 1000000000001 is too much'
+err_has '^  rate_charges\[0\]\.name: "Day" is no name of a limit'
+err_has '^  rate_charges\[2\]\.name: "day" is charged twice'
+expect 3 lk key verify --keyspace nowhere --client-ip '' --rate-charge "$(printf '%033d' 7)" <"$dir/token"
+err_has 'rate_charges'
+for wrong in =1 day= day=0 day=-1 day=1.5 day=x '' day=123456789012345678901; do
+	expect 2 lk key verify --rate-charge "$wrong" <"$dir/token"
+	err_has '^latchkey: --rate-charge'
+done
+expect 2 lk key verify --rate-charge
+err_has 'needs a value'
+expect 2 lk key verify --explain <"$dir/token"
+
+# Nine are too many, by whatever way they come.
+expect 3 lk key verify --rate-charge a --rate-charge b --rate-charge c --rate-charge d --rate-charge e --rate-charge f \
+	--rate-charge g --rate-charge h --rate-charge i <"$dir/token"
+err_has 'rate_charges'
+
+# Why?
+expect 0 lk key explain <"$dir/token"
+err_is_empty
+out_has '^Verdict +VALID$'
+out_has '^EXPIRED +- +the key never expires$'
+out_has '^SUSPENDED +passed +the key is not suspended$'
+out_has '^IP_DENIED +- '
+[ "$(grep -Ec '^[A-Z_]+ +(passed|REFUSED|-) ' "$dir/out")" -eq 11 ] || fail "not every gate is told of"
+out_lacks "$(cat "$dir/token")"
+! grep -q "$(printf '\033')" "$dir/out" || fail "colours where there is no terminal"
+expect 1 lk key explain --permission-expression chat:send --keyspace staging --tenant acme <"$dir/token"
+out_has '^Verdict +WRONG_KEYSPACE$'
+out_has '^WRONG_KEYSPACE +REFUSED +the key is not good in "staging": it is of "prod"$'
+out_has '^INSUFFICIENT_PERMISSIONS +REFUSED +"chat:send" is not fulfilled: the key itself permits chat:read, agents:\*$'
+expect 1 lk key explain --permission-expression chat:send --output json <"$dir/token"
+json '.gates | length' 11
+json '.gates[8] | [.code, .outcome]' '["VERIFY_CODE_INSUFFICIENT_PERMISSIONS","GATE_OUTCOME_REFUSED"]'
+json '[.gates[].outcome] | unique' '["GATE_OUTCOME_NOT_ASKED","GATE_OUTCOME_PASSED","GATE_OUTCOME_REFUSED"]'
+out_lacks "$(cat "$dir/token")"
+printf 'sk-nothing\n' >"$dir/wrong"
+expect 1 lk key explain <"$dir/wrong"
+out_has '^MALFORMED +REFUSED '
+out_has '^SUSPENDED +- +there is no key to ask about$'
+out_lacks 'sk-nothing'
+printf 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln\n' >"$dir/wrong"
+expect 1 lk key explain <"$dir/wrong"
+out_has '^Verdict +NOT_FOUND$'
+expect 2 lk key explain --dry-run <"$dir/token"
+expect 2 lk key explain </dev/null
+err_has 'no token'
+
+# It was not a use: the one above, and none since.
+expect 0 lk key get --key "$key" --tenant acme --output json
+json .usageCount 1
+
+# Who may verify, but not see keys, is told all but the last denial.
+lk root-key create --name gateway --methods keys.verify --tenants acme --keyspaces prod --token-file "$dir/root" >/dev/null
+expect 0 lk key explain --credential-file "$dir/root" <"$dir/token"
+out_has '^CREDITS_EXHAUSTED +- '
+err_has 'keys\.get refused: PERMISSION_DENIED'
+err_has 'last denial is not shown'
+lk root-key create --name other --methods 'keys.*' --tenants other --keyspaces '*' --token-file "$dir/other" >/dev/null
+expect 1 lk key explain --credential-file "$dir/other" --permission-expression chat:send <"$dir/token"
+out_has '^Verdict +NOT_FOUND$'
+out_lacks alice
+out_lacks prod
