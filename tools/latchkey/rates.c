@@ -2,8 +2,10 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "tools/latchkey/show.h"
 #include "tools/latchkey/times.h"
 
 /* As long as the largest number of 64 bits; one that is longer, or larger, the encoder of JSON refuses as the daemon would. */
@@ -50,6 +52,21 @@ static const char *text_of(const json_t *object, const char *name)
 	return text ? text : "";
 }
 
+/* A Duration in whole seconds, rounded up: who waits so long has waited long enough. */
+static void write_wait(FILE *out, const char *json)
+{
+	static const struct lk_show_field span = {.path = "wait", .kind = LK_SHOW_SPAN};
+	char *end = NULL;
+	long long seconds = strtoll(json, &end, 10);
+	json_t *object = json_pack("{s:o}", "wait", json_sprintf("%llds", seconds + (*end == '.')));
+	enum lk_tint tint = LK_TINT_NONE;
+	char *text = object ? lk_show_text(&span, object, &tint) : NULL;
+
+	fputs(text ? text : json, out);
+	free(text);
+	json_decref(object);
+}
+
 char *lk_rates_shown(const json_t *state)
 {
 	char time[LK_TIMES_TEXT_MAX], *text = NULL;
@@ -68,7 +85,8 @@ char *lk_rates_shown(const json_t *state)
 		fprintf(out, ", all at %s", time);
 	}
 	if (*text_of(state, "retryAfter") != '\0') {
-		fprintf(out, ", enough in %s", text_of(state, "retryAfter"));
+		fputs(", enough in ", out);
+		write_wait(out, text_of(state, "retryAfter"));
 	}
 	return fclose(out) == 0 ? text : NULL;
 }

@@ -95,3 +95,40 @@ expect 1 lk key explain --credential-file "$dir/other" --permission-expression c
 out_has '^Verdict +NOT_FOUND$'
 out_lacks alice
 out_lacks prod
+
+# Limits, credits and addresses, charged all or not at all.
+expect 0 lk call latchkey.v1.KeyService/Create '{"tenant": "acme", "keyspace": "prod", "name": "limited",
+	"rateLimits": [{"name": "day", "limit": "3", "period": "86400s"}, {"name": "week", "limit": "9", "period": "604800s"}],
+	"credits": {"balance": "10"}, "allowedCidrs": ["192.0.2.0/24", "2001:db8::/32"]}'
+jq -r .token <"$dir/out" >"$dir/limited"
+expect 1 lk key verify <"$dir/limited"
+out_has '^Verdict +IP_DENIED$'
+out_lacks 'Credits'
+expect 0 lk key verify --client-ip 192.0.2.9 --cost 4 <"$dir/limited"
+out_has '^Rate limits +day: 2 of 3 left, all at 20[0-9-]+ [0-9:]+, week: 8 of 9 left, all at '
+out_has '^Credits left +6$'
+expect 1 lk key verify --client-ip 2001:db8::9 --cost 7 <"$dir/limited"
+out_has '^Verdict +CREDITS_EXHAUSTED$'
+out_has '^Credits left +6$'
+expect 1 lk key verify --client-ip 192.0.2.9 --rate-charge day=3 --output json <"$dir/limited"
+json .code VERIFY_CODE_RATE_LIMITED
+json '[.rateStates[] | [.name, .remaining, .refused]]' '[["day","2",true]]'
+json .creditsRemaining 6
+for dry in --dry-run --dry-run ''; do
+	# shellcheck disable=SC2086
+	expect 0 lk key verify --client-ip 192.0.2.9 --rate-charge day=2 --rate-charge month=5 $dry --output json <"$dir/limited"
+	json '[.rateStates[] | [.name, .remaining]]' '[["day","0"]]'
+	json .creditsRemaining 5
+done
+expect 1 lk key verify --client-ip 192.0.2.9 <"$dir/limited"
+out_has '^Rate limits +day: refused, 0 of 3 left, all at .*, enough in [0-9hms]+, week: 8 of 9 left'
+expect 0 lk key verify --client-ip 192.0.2.9 --rate-charge week <"$dir/limited"
+expect 1 lk key explain --cost 5 <"$dir/limited"
+out_has '^Verdict +IP_DENIED$'
+out_has "^IP_DENIED +REFUSED +there is a list of addresses, and no client_ip was given; the key's list is 192\.0\.2\.0/24, 2001:db8::/32\$"
+out_has "^RATE_LIMITED +REFUSED +the key's \"day\" has 0 left of 3, and the use costs 1: it would pass in [0-9.]+s; the key's \"week\" "
+out_has '^CREDITS_EXHAUSTED +REFUSED +4 are left, and the use costs 5; they are not refilled$'
+expect 1 lk key explain --client-ip 198.51.100.1 --rate-charge day=4 --output json <"$dir/limited"
+json '.gates[7].description | startswith("198.51.100.1 is not in the list of the key;")' true
+json '.gates[9].description | endswith("so much never passes at once")' true
+json '.gates[10].outcome' GATE_OUTCOME_PASSED
