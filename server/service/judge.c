@@ -136,15 +136,19 @@ static bool is_permitted(struct lk_txn *txn, const struct lk_question *question,
 	struct lk_held held;
 	size_t len = 0;
 
-	if (question->expression == NULL) {
-		return true;
-	}
 	const uint8_t *identity = lk_verdict_identity(&answer->verdict, &len);
 	lk_held_init(&held, txn, identity, len, &answer->rules);
 	return lk_expression_evaluate(question->expression, lk_held_covers, &held);
 }
 
-/* Gathers what the gates ask of a key that was found; false where an error sticks. */
+/* Whether what comes next is to be asked: no gate so far has refused, or each is to be explained. */
+static bool goes_on(const struct lk_question *question, const struct lk_answer *answer)
+{
+	return question->explain ||
+	       lk_verdict_decide(&answer->facts, answer->now_us) == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
+}
+
+/* Gathers what the gates ask of a key that was found, what costs most last and only where it matters; false where an error sticks. */
 static bool gather(const struct lk_court *court, const struct lk_question *question, struct lk_answer *answer)
 {
 	if (!lk_rules_read(answer->verdict.rules, answer->verdict.head.rules_len, &answer->rules)) {
@@ -153,8 +157,14 @@ static bool gather(const struct lk_court *court, const struct lk_question *quest
 	}
 	answer->facts = lk_verdict_facts_of(&answer->verdict);
 	answer->facts.keyspace_fits = keyspace_fits(court->txn, question, answer);
-	answer->facts.ip_fits = ip_fits(court->txn, question, answer);
-	answer->facts.permitted = is_permitted(court->txn, question, answer);
+	answer->facts.ip_fits = true;
+	answer->facts.permitted = true;
+	if ((answer->rules.n_cidrs > 0 || answer->gate.has_cidrs != 0) && goes_on(question, answer)) {
+		answer->facts.ip_fits = ip_fits(court->txn, question, answer);
+	}
+	if (question->expression != NULL && goes_on(question, answer)) {
+		answer->facts.permitted = is_permitted(court->txn, question, answer);
+	}
 	return lk_txn_err(court->txn) == LK_OK;
 }
 
