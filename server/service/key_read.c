@@ -10,6 +10,7 @@ enum lk_err lk_key_get(
 	enum lk_err err = lk_access_key(request, message->tenant, message->key, &located);
 	if (err == LK_OK) {
 		lk_view_key(request, located.key, located.tenant->id, located.keyspace->id, response);
+		response->last_denial = lk_view_denial(request, located.key);
 	}
 	return err;
 }

@@ -139,6 +139,10 @@ static enum lk_err get(
 		return lk_request_not_found(request, "keyspace", message->keyspace);
 	}
 	lk_view_keyspace(request, record, tenant->id, response);
+	/* Those of all keys are nothing for who is granted its own alone. */
+	if (!request->caller.grant->own_only) {
+		lk_view_denials(request, record, response);
+	}
 	return LK_OK;
 }
 

@@ -29,6 +29,13 @@ void lk_view_keyspace(struct lk_request *request, const Latchkey__Store__Keyspac
 void lk_view_key(struct lk_request *request, const Latchkey__Store__KeyRecord *record, const char *tenant,
 	const char *keyspace, Latchkey__V1__Key *ret_view);
 
+/* The last verdict about the key that was not VALID; NULL where there was none, and where the arena is exhausted. */
+Latchkey__V1__Denial *lk_view_denial(struct lk_request *request, const Latchkey__Store__KeyRecord *record);
+
+/* How many verdicts about the keyspace's keys were not VALID, by code: those codes that were given, in their order. */
+void lk_view_denials(
+	struct lk_request *request, const Latchkey__Store__KeyspaceRecord *record, Latchkey__V1__Keyspace *view);
+
 Latchkey__V1__Grant *lk_view_grant(struct lk_arena *arena, const Latchkey__Store__GrantRecord *record);
 
 #endif

@@ -1,4 +1,6 @@
 /* latchkey keyspace */
+#include <string.h>
+
 #include "latchkey/v1/keyspace.flags.h"
 #include "tools/latchkey/command.h"
 
@@ -32,14 +34,47 @@ static const struct lk_show_field fields[] = {
 	{.column = {.header = "Permissions"}, .path = "policy.defaultPermissions"},
 	{.column = {.header = "Rate limits"}, .path = "policy.defaultRateLimits", .kind = LK_SHOW_LIMITS},
 	{.column = {.header = "Addresses"}, .path = "allowedCidrs"},
+	{.column = {.header = "Denials"}, .path = "denials"},
 	{.column = {.header = "Created"}, .path = "createTime", .kind = LK_SHOW_TIME},
 	{.column = {.header = "Updated"}, .path = "updateTime", .kind = LK_SHOW_TIME},
 	{.column = {.header = "Etag"}, .path = "etag"},
 };
 
+/* The counts as a map, code by code, which is shown on one line. NULL: out of memory. */
+static json_t *map_denials(const json_t *denials)
+{
+	static const char prefix[] = "VERIFY_CODE_";
+	json_t *map = json_object();
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(denials, i, item)
+	{
+		const char *code = json_string_value(json_object_get(item, "code"));
+
+		/* A code of a newer daemon is a number, and told by it. */
+		code = code && strncmp(code, prefix, strlen(prefix)) == 0 ? code + strlen(prefix) : code;
+		if (map && json_object_set(map, code ? code : "?", json_object_get(item, "count")) != 0) {
+			json_decref(map);
+			map = NULL;
+		}
+	}
+	return map;
+}
+
 static enum lk_err show(const struct lk_run *run, const json_t *response)
 {
-	return lk_show_record(fields, sizeof(fields) / sizeof(fields[0]), response, &run->page);
+	json_t *shown = json_copy((json_t *)response);
+	json_t *denials = map_denials(json_object_get(response, "denials"));
+	enum lk_err err = LK_NO_MEMORY;
+
+	/* Where there were none, the line says so by being empty. */
+	if (shown && denials && json_object_set(shown, "denials", denials) == 0) {
+		err = lk_show_record(fields, sizeof(fields) / sizeof(fields[0]), shown, &run->page);
+	}
+	json_decref(denials);
+	json_decref(shown);
+	return err;
 }
 
 static enum lk_err show_list(const struct lk_run *run, const json_t *response)
