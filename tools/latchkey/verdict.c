@@ -39,7 +39,7 @@ static const struct lk_show_field verdict_fields[] = {
 static const struct lk_show_field denial_fields[] = {
 	{.column = {.header = "Last denial"}, .path = "lastDenial.code", .prefix = "VERIFY_CODE_"},
 	{.column = {.header = "At"}, .path = "lastDenial.time", .kind = LK_SHOW_TIME},
-	{.column = {.header = "From"}, .path = "lastDenial.clientIp", .absent = "no client_ip was given"},
+	{.column = {.header = "From"}, .path = "lastDenial.clientIp"},
 };
 
 /* The states of the limits as a list of lines; NULL: no memory. */

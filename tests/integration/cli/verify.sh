@@ -132,3 +132,15 @@ expect 1 lk key explain --client-ip 198.51.100.1 --rate-charge day=4 --output js
 json '.gates[7].description | startswith("198.51.100.1 is not in the list of the key;")' true
 json '.gates[9].description | endswith("so much never passes at once")' true
 json '.gates[10].outcome' GATE_OUTCOME_PASSED
+
+# Why was it, the last time?
+expect 1 lk key verify --permission-expression chat:send --client-ip 198.51.100.7 <"$dir/token"
+expect 0 lk key explain <"$dir/token"
+err_is_empty
+out_has '^Verdict +VALID$'
+out_has '^Last denial +INSUFFICIENT_PERMISSIONS$'
+out_has '^At +20[0-9-]+ [0-9:]+$'
+out_has '^From +198\.51\.100\.7$'
+expect 1 lk key verify --permission-expression chat:history <"$dir/token"
+expect 0 lk key explain --output json <"$dir/token"
+json '.lastDenial | [.code, .clientIp]' '["VERIFY_CODE_INSUFFICIENT_PERMISSIONS",""]'
