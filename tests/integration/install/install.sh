@@ -1,10 +1,13 @@
 #!/bin/sh
 # What `meson install` puts down is enough for a program outside of the tree: it is compiled against the installed copy alone,
 # with the shared and with the static library, and verifies a key of a running daemon.
-# Usage: install.sh BUILD_DIR LATCHKEYD CC
+# Usage: install.sh BUILD_DIR LATCHKEYD CC...
 set -eu
 
-build=$1 latchkeyd=$(realpath "$2") cc=$3
+build=$1 latchkeyd=$(realpath "$2")
+shift 2
+# May be two words: "ccache cc".
+cc=$*
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d)
 daemon=
