@@ -55,6 +55,28 @@ err_has 'there is no role "redaer" in tenant "acme"'
 expect 0 lk key list --tenant acme --role reader
 err_has '^no keys$'
 
+expect 0 lk key create --tenant acme --keyspace prod --name one --role reader --role empty --output json
+json .key.roles '["reader","empty"]'
+expect 0 lk key create --tenant acme --keyspace prod --name two --role empty --output json
+expect 3 lk key create --tenant acme --keyspace prod --role redaer --role empty --role empty
+err_has '2 faults'
+err_has '^  roles\[0\]: there is no role "redaer" in tenant "acme"'
+err_has '^  roles\[2\]: "empty" is given twice'
+expect 0 lk key list --tenant acme --role reader --output json
+json '[.keys[].name]' '["one"]'
+expect 0 lk key list --tenant acme --role empty --output json
+json '.keys | length' 2
+expect 0 lk role get empty --tenant acme
+out_has '^Keys +2$'
+expect 3 lk role delete empty --tenant acme
+err_has 'FAILED_PRECONDITION: 2 keys have role "empty"'
+err_has 'key list --role empty'
+expect 0 lk key update 1 --tenant acme --role reader
+expect 0 lk key revoke 2 --tenant acme
+expect 3 lk role delete empty --tenant acme
+err_has '1 key has role "empty"'
+expect 0 lk key delete 2 --tenant acme
+
 # The audit chain tells of it.
 expect 0 lk audit list --tenant acme --action roles.update --output json
 json '.records[0].resource' roles/reader
@@ -73,8 +95,10 @@ err_has '^deleted$'
 expect 3 lk role delete empty --tenant acme
 err_has 'NOT_FOUND'
 
-# A tenant goes with what roles it has left, and its id is free again.
-expect 0 lk tenant delete acme
+# A tenant goes with what roles it has left, its keys first, and its id is free again.
+expect 0 lk role get reader --tenant acme --output json
+json .keyCount 1
+expect 0 lk tenant delete acme --force
 until lk tenant create acme >"$dir/out" 2>"$dir/err"; do
 	err_has 'being removed'
 done
