@@ -150,11 +150,12 @@ static enum lk_err get(
 struct page {
 	const Latchkey__Store__TenantRecord *tenant;
 	Latchkey__V1__ListKeyspacesResponse *response;
+	size_t bytes;
 };
 
 static bool add_row(struct lk_request *request, void *context, uint32_t number, const char **ret_id)
 {
-	const struct page *page = context;
+	struct page *page = context;
 	const Latchkey__Store__KeyspaceRecord *record = lk_find_keyspace_by_number(
 		request->txn, request->arena, number);
 
@@ -171,6 +172,7 @@ static bool add_row(struct lk_request *request, void *context, uint32_t number, 
 	}
 	latchkey__v1__keyspace__init(view);
 	lk_view_keyspace(request, record, page->tenant->id, view);
+	page->bytes += latchkey__v1__keyspace__get_packed_size(view);
 	page->response->keyspaces[page->response->n_keyspaces++] = view;
 	return true;
 }
@@ -200,8 +202,8 @@ static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListKeys
 	if (response->keyspaces == NULL) {
 		return LK_NO_MEMORY;
 	}
-	struct page page = {tenant, response};
-	const struct lk_id_rows rows = {add_row, &page, &response->n_keyspaces, NULL};
+	struct page page = {tenant, response, 0};
+	const struct lk_id_rows rows = {add_row, &page, &response->n_keyspaces, &page.bytes};
 	response->next_page_token = lk_cursor_fill(
 		request, lk_keyspace_scan_new(request->txn, tenant->number, after), page_size, filter, &rows);
 	return lk_request_check(request);

@@ -485,6 +485,49 @@ static void test_whoever_deletes_is_granted_all_that_goes(void **state)
 	fixture_key_done(&whole);
 }
 
+/* Policies of 8 KiB: more than a reply may have are in two pages, and none is lost. */
+static void test_keyspace_list_of_large_policies_fits_into_replies(void **state)
+{
+	static char texts[64][129];
+	char *permissions[64];
+	char token[1025] = "";
+	char id[16] = "";
+	size_t found = 0;
+	size_t pages = 0;
+	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
+	Latchkey__V1__ListKeyspacesRequest request = LATCHKEY__V1__LIST_KEYSPACES_REQUEST__INIT;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		memset(texts[i], 'x', 128);
+		texts[i][0] = (char)('0' + i % 10);
+		texts[i][1] = (char)('0' + i / 10);
+		permissions[i] = texts[i];
+	}
+	policy.token_prefix = TEXT("sk-");
+	policy.default_permissions = permissions;
+	policy.n_default_permissions = COUNT(permissions);
+	fixture_make_tenant("large");
+	for (size_t i = 0; i < 150; i++) {
+		(void)snprintf(id, sizeof id, "space-%zu", i);
+		fixture_make_keyspace("large", id, &policy);
+	}
+	request.tenant = TEXT("large");
+	request.page_size = 1000;
+	request.page_token = token;
+	do {
+		struct loop_answer answer = call_as(NULL, &latchkey_v1_keyspace_list_method, &request.base, LK_OK);
+		const Latchkey__V1__ListKeyspacesResponse *page = (Latchkey__V1__ListKeyspacesResponse *)
+									  answer.response;
+		found += page->n_keyspaces;
+		pages++;
+		(void)snprintf(token, sizeof token, "%s", page->next_page_token);
+		loop_answer_done(&answer);
+	} while (token[0] != '\0');
+	assert_int_equal(found, 150);
+	assert_int_equal(pages, 2);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -501,6 +544,7 @@ int main(void)
 		TEST(test_tenant_without_live_keys_needs_no_force),
 		TEST(test_system_is_not_deleted),
 		TEST(test_whoever_deletes_is_granted_all_that_goes),
+		TEST(test_keyspace_list_of_large_policies_fits_into_replies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
