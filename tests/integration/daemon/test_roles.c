@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <latchkey/latchkey.h>
 
@@ -267,6 +268,113 @@ static void test_roles_and_owners_outlive_a_kill(void **state)
 	}
 }
 
+/* A key of "acme" that has role "reader"; its token. */
+static void create_key(struct fixture *fixture, size_t size, char *ret_token)
+{
+	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+	Latchkey__V1__CreateKeyResponse *response = NULL;
+	struct lk_call call = {.timeout_ms = TIMEOUT_MS};
+	char *roles[] = {TEXT("reader")};
+
+	request.tenant = TEXT("acme");
+	request.keyspace = TEXT("prod");
+	request.roles = roles;
+	request.n_roles = 1;
+	CHECK_MSG(latchkey_v1_key_create(fixture->channel, &request, &response, &call) == LK_OK, call.message);
+	(void)snprintf(ret_token, size, "%s", response->token);
+	latchkey__v1__create_key_response__free_unpacked(response, NULL);
+	lk_call_done(&call);
+}
+
+/* Asks, until it is told to stop, whether the key may do what its role grants in even states, and not in odd ones. */
+struct asker {
+	pthread_t thread;
+	struct lk_channel *channel;
+	const char *token;
+	/* Counts the role's changes: a state is reached once the call that makes it has returned, and left when the next begins. */
+	const atomic_uint *reached;
+	const atomic_uint *left;
+	const atomic_bool *stop;
+	/* How many verdicts were of one state, and how many of those were wrong. */
+	atomic_size_t judged;
+	size_t wrong;
+};
+
+static bool is_valid(struct lk_channel *channel, const char *token)
+{
+	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
+	Latchkey__V1__VerifyKeyResponse *response = NULL;
+	struct lk_call call = {.timeout_ms = TIMEOUT_MS};
+
+	request.token = TEXT(token);
+	request.permission_expression = TEXT("agents:list");
+	CHECK_MSG(latchkey_v1_key_verify(channel, &request, &response, &call) == LK_OK, call.message);
+	bool valid = response->valid;
+	CHECK(valid || response->code == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_INSUFFICIENT_PERMISSIONS);
+	latchkey__v1__verify_key_response__free_unpacked(response, NULL);
+	lk_call_done(&call);
+	return valid;
+}
+
+static void *run_asker(void *argument)
+{
+	struct asker *asker = argument;
+
+	while (!atomic_load(asker->stop)) {
+		unsigned state = atomic_load(asker->reached);
+		bool valid = is_valid(asker->channel, asker->token);
+		/* The next change had not begun when the answer was there: it can be of this state alone. */
+		if (atomic_load(asker->left) == state) {
+			asker->wrong += valid != (state % 2 == 0);
+			atomic_fetch_add(&asker->judged, 1);
+		}
+	}
+	return NULL;
+}
+
+#define CHANGES 40
+
+/* When an Update has returned, no verdict that begins afterwards goes by what the role was. */
+static void test_role_update_holds_when_it_returns(void **state)
+{
+	struct fixture *fixture = *state;
+	struct asker askers[THREADS] = {0};
+	atomic_uint reached = 0;
+	atomic_uint left = 0;
+	atomic_bool stop = false;
+	char token[64];
+
+	assert_int_equal(create_role(fixture->channel, "reader"), LK_OK);
+	create_key(fixture, sizeof token, token);
+	for (size_t i = 0; i < THREADS; i++) {
+		askers[i].channel = fixture->channel;
+		askers[i].token = token;
+		askers[i].reached = &reached;
+		askers[i].left = &left;
+		askers[i].stop = &stop;
+		CHECK(pthread_create(&askers[i].thread, NULL, run_asker, &askers[i]) == 0);
+	}
+	for (unsigned change = 1; change <= CHANGES; change++) {
+		atomic_store(&left, change);
+		update_role(fixture, change % 2 == 0 ? "agents:*" : "agents:get");
+		atomic_store(&reached, change);
+		/* And at once, for the one that changed it. */
+		CHECK(is_valid(fixture->channel, token) == (change % 2 == 0));
+		size_t judged = atomic_load(&askers[0].judged);
+		while (atomic_load(&askers[0].judged) == judged) {
+			CHECK(is_valid(fixture->channel, token) == (change % 2 == 0));
+		}
+	}
+	atomic_store(&stop, true);
+	for (size_t i = 0; i < THREADS; i++) {
+		CHECK(pthread_join(askers[i].thread, NULL) == 0);
+	}
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(askers[i].wrong, 0);
+		assert_true(atomic_load(&askers[i].judged) > 0);
+	}
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -274,6 +382,7 @@ int main(void)
 		TEST(test_roles_of_many_callers_end_at_the_limit),
 		TEST(test_roles_of_one_id_are_made_once),
 		TEST(test_roles_and_owners_outlive_a_kill),
+		TEST(test_role_update_holds_when_it_returns),
 	};
 
 	return cmocka_run_group_tests_name("roles", tests, NULL, NULL);
