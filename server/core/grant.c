@@ -79,7 +79,8 @@ bool lk_grant_within(const Latchkey__Store__GrantRecord *inner, const Latchkey__
 	 * Without a method, though, there is no call.
 	 */
 	return inner->n_methods == 0 ||
-	       (list_within(inner->methods, inner->n_methods, outer->methods, outer->n_methods, method_covers) &&
+	       ((inner->own_only || !outer->own_only) &&
+		       list_within(inner->methods, inner->n_methods, outer->methods, outer->n_methods, method_covers) &&
 		       list_within(inner->tenants, inner->n_tenants, outer->tenants, outer->n_tenants, tenant_covers) &&
 		       list_within(inner->keyspaces, inner->n_keyspaces, outer->keyspaces, outer->n_keyspaces,
 			       keyspace_covers));

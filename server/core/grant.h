@@ -1,6 +1,8 @@
 /*
  * Grants: what a caller may do, as methods x tenants x keyspaces. An empty list grants nothing.
  *
+ * With own_only, a grant is of the keys whose owner is the holder's subject alone (service/own.h).
+ *
  * Methods are rights as options.proto names them: "keys.verify", "keys.*" (all of one noun), "*" (all). Tenants are ids or "*",
  * which never includes "system". Keyspaces are ids or "*". Pure.
  */
@@ -25,7 +27,10 @@ bool lk_grant_allows_keyspace(const Latchkey__Store__GrantRecord *grant, const c
 /* The one tenant that a grant names, or NULL where it names none, several, or "*". */
 const char *lk_grant_single_tenant(const Latchkey__Store__GrantRecord *grant);
 
-/* Whether every call that `inner` allows, `outer` allows too. */
+/*
+ * Whether every call that `inner` allows, `outer` allows too; where both say own_only, to holders of the same subject. One that does
+ * not say it exceeds one that does.
+ */
 bool lk_grant_within(const Latchkey__Store__GrantRecord *inner, const Latchkey__Store__GrantRecord *outer);
 
 /*

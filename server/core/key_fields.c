@@ -60,6 +60,7 @@ static bool take_grant(struct lk_arena *arena, const Latchkey__V1__Grant *grant,
 	record->tenants = grant->tenants;
 	record->n_keyspaces = grant->n_keyspaces;
 	record->keyspaces = grant->keyspaces;
+	record->own_only = grant->own_only;
 	fields->grant = record;
 	return true;
 }

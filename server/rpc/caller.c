@@ -1,12 +1,15 @@
 #include "server/rpc/caller.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "latchkey/v1/key.pb-c.h"
 #include "server/core/grant.h"
 #include "server/core/secret.h"
+#include "server/core/time.h"
 #include "server/core/verdict.h"
+#include "server/service/rights.h"
 #include "server/store/find.h"
 #include "server/store/slots.h"
 #include "server/store/verdict_record.h"
@@ -127,20 +130,28 @@ enum lk_err lk_caller_identify(struct lk_request *request, const struct lk_peer 
 	return LK_OK;
 }
 
-enum lk_err lk_caller_allow(struct lk_request *request, const char *access)
+enum lk_err lk_caller_allow(struct lk_request *request, const struct lk_method *method)
 {
-	if (strcmp(access, "public") == 0) {
+	const struct lk_caller *caller = &request->caller;
+
+	if (lk_right_is_public(method)) {
 		return LK_OK;
 	}
-	if (request->caller.kind == LATCHKEY__V1__CALLER_KIND__CALLER_KIND_UNSPECIFIED) {
+	if (caller->kind == LATCHKEY__V1__CALLER_KIND__CALLER_KIND_UNSPECIFIED) {
 		return lk_request_fail(request, LK_UNAUTHENTICATED,
 			"who are you? send a root key as the credential; only root and the daemon's own user need "
 			"none, over ipc");
 	}
-	if (strcmp(access, "caller") == 0 || lk_grant_allows_method(request->caller.grant, access)) {
-		return LK_OK;
+	if (!lk_right_is_granted(caller->grant, method)) {
+		return lk_request_fail(
+			request, LK_PERMISSION_DENIED, "%s is not granted %s", caller->name, method->access);
 	}
-	return lk_request_fail(request, LK_PERMISSION_DENIED, "%s is not granted %s", request->caller.name, access);
+	if (lk_right_is_withheld(caller->grant, method)) {
+		return lk_request_fail(request, LK_PERMISSION_DENIED,
+			"%s is granted its own keys alone (own_only), and %s is about more than those", caller->name,
+			method->access);
+	}
+	return LK_OK;
 }
 
 /* Whether the secret that the caller gave is one of the key still. */
@@ -155,8 +166,32 @@ static bool is_good_secret(const struct lk_request *request, const Latchkey__Sto
 	       memcmp(given, key->previous_digest.data, LK_DIGEST_LEN) == 0;
 }
 
+static enum lk_err refuse_ended(struct lk_request *request, const char *how)
+{
+	return lk_request_fail(
+		request, LK_UNAUTHENTICATED, "the credential %s while the call waited for its turn", how);
+}
+
+/* By the clock, and not by the request's own instant, which is when it came. */
+static bool has_ended(int64_t expire_us)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return expire_us != 0 && (int64_t)now.tv_sec * LK_US_PER_SECOND + now.tv_nsec / 1000 >= expire_us;
+}
+
+/* A JWT that was past its time by less than its issuer's clock may be off is so for this call to the end. */
+static bool ended_meanwhile(const struct lk_request *request)
+{
+	return request->now_us < request->caller.expire_us && has_ended(request->caller.expire_us);
+}
+
 enum lk_err lk_caller_check_again(struct lk_request *request, uint64_t *ret_revision)
 {
+	if (ended_meanwhile(request)) {
+		return refuse_ended(request, "expired");
+	}
 	if (request->caller.slot == 0) {
 		return LK_OK;
 	}
@@ -167,13 +202,19 @@ enum lk_err lk_caller_check_again(struct lk_request *request, uint64_t *ret_revi
 	}
 	if (key == NULL || key->state != LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE ||
 		!is_good_secret(request, key)) {
-		return lk_request_fail(
-			request, LK_UNAUTHENTICATED, "the credential was revoked while the call waited for its turn");
+		return refuse_ended(request, "was revoked");
+	}
+	if (has_ended(key->expire_us)) {
+		return refuse_ended(request, "expired");
 	}
 	/* The access was checked against what it might do then: a retry is checked against what it may do now. */
 	if (key->grant == NULL || !lk_grant_within(request->caller.grant, key->grant)) {
 		return lk_request_fail(request, LK_UNAVAILABLE,
 			"the grant of the credential was changed while the call waited for its turn: try again");
+	}
+	if (strcmp(request->caller.subject, key->owner) != 0) {
+		return lk_request_fail(request, LK_UNAVAILABLE,
+			"the owner of the credential was changed while the call waited for its turn: try again");
 	}
 	*ret_revision = key->revision;
 	return LK_OK;

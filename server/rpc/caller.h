@@ -4,6 +4,8 @@
 #ifndef LK_SERVER_RPC_CALLER_H
 #define LK_SERVER_RPC_CALLER_H
 
+#include <latchkey/method.h>
+
 #include "client/envelope.h"
 #include "server/rpc/exchange.h"
 #include "server/service/request.h"
@@ -16,14 +18,14 @@
 LK_MUST_CHECK enum lk_err lk_caller_identify(
 	struct lk_request *request, const struct lk_peer *peer, struct lk_span credential);
 
-/* Whether the caller may call a method of this access. LK_UNAUTHENTICATED for nobody, LK_PERMISSION_DENIED. */
-LK_MUST_CHECK enum lk_err lk_caller_allow(struct lk_request *request, const char *access);
+/* Whether the caller may call a method. LK_UNAUTHENTICATED for nobody, LK_PERMISSION_DENIED. */
+LK_MUST_CHECK enum lk_err lk_caller_allow(struct lk_request *request, const struct lk_method *method);
 
 /*
  * Whether the caller is still who it was, and may still do what it might, on the state that `request` reads now: for what has
- * waited since. Stores the revision of a root key; untouched of anyone else, who is always the same.
- * LK_UNAUTHENTICATED: the root key, or its secret, is not good any more. LK_UNAVAILABLE: its grant has shrunk; a retry is
- * judged by what is left.
+ * waited since. Stores the revision of a root key; untouched of anyone else, who is always the same but that a credential ends.
+ * LK_UNAUTHENTICATED: the credential, or the root key's secret, is not good any more. LK_UNAVAILABLE: its grant has shrunk, or it has
+ * another owner; a retry is judged by what is left.
  */
 LK_MUST_CHECK enum lk_err lk_caller_check_again(struct lk_request *request, uint64_t *ret_revision);
 

@@ -126,7 +126,7 @@ static enum lk_err admit(struct lk_job *job)
 
 	enum lk_err err = lk_caller_identify(request, &job->exchange->peer, job->envelope.credential);
 	if (err == LK_OK) {
-		err = lk_caller_allow(request, job->route->server->method->access);
+		err = lk_caller_allow(request, job->route->server->method);
 	}
 	if (err == LK_OK && job->envelope.min_revision > lk_txn_head(request->txn)->revision) {
 		err = lk_request_fail(request, LK_UNAVAILABLE, "this store has not reached the min_revision yet");

@@ -30,11 +30,11 @@ static enum lk_err expect_caller(struct lk_job *job)
 	uint64_t slot = request->caller.slot;
 	uint64_t revision = 0;
 
-	if (slot == 0 || job->change.n_mutations == 0) {
+	if (job->change.n_mutations == 0) {
 		return LK_OK;
 	}
 	enum lk_err err = lk_caller_check_again(request, &revision);
-	if (err == LK_OK) {
+	if (err == LK_OK && slot != 0) {
 		lk_build_expect_key(request, &job->change, slot, revision);
 	}
 	return err;

@@ -6,6 +6,7 @@
 #include "server/core/grant.h"
 #include "server/core/id.h"
 #include "server/core/text.h"
+#include "server/service/own.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
 
@@ -111,7 +112,8 @@ enum lk_err lk_access_locate_key(struct lk_request *request, const char *given, 
 	}
 	if (located.key != NULL) {
 		located.keyspace = keyspace_of(request, located.key);
-		located.key = located.keyspace == NULL ? NULL : located.key;
+		located.key = located.keyspace == NULL || !lk_own_sees(request, located.key->owner) ? NULL
+												    : located.key;
 	}
 	*ret_located = located;
 	return LK_OK;

@@ -2,7 +2,7 @@
  * Access: which tenant, keyspace and key a request names, and whether the caller is granted them.
  *
  * A tenant that the caller is not granted is PERMISSION_DENIED before any lookup; a key that is not in a granted tenant and
- * keyspace is NOT_FOUND, like one that does not exist. What is malformed is a fault of its field, gathered with all others.
+ * keyspace, or is another's where the caller is granted its own alone, is NOT_FOUND, like one that does not exist. What is malformed is a fault of its field, gathered with all others.
  */
 #ifndef LK_SERVER_SERVICE_ACCESS_H
 #define LK_SERVER_SERVICE_ACCESS_H

@@ -2,8 +2,10 @@
  * BulkRevoke. The first call selects the keys, once, and its Change revokes the first part of them and lays down the rest as a job;
  * each further call does the next part. See store/job.h for who does what a caller leaves.
  */
+#include <inttypes.h>
 #include <string.h>
 
+#include "server/core/grant.h"
 #include "server/core/text.h"
 #include "server/service/access.h"
 #include "server/service/bulk_select.h"
@@ -84,6 +86,38 @@ static enum lk_err show_sample(struct lk_request *request, const Latchkey__Store
 	return request->arena->exhausted ? LK_NO_MEMORY : lk_request_check(request);
 }
 
+/* Of a caller that is granted its own keys alone, who that is; a key may have passed to another since it was selected. */
+static const char *owner_of(const struct lk_request *request)
+{
+	return request->caller.grant->own_only ? request->caller.subject : "";
+}
+
+/*
+ * Root keys are looked at again, for one may have been granted more since it was selected. What is left for later would be done when
+ * nobody could look: so they are revoked in one part.
+ */
+static enum lk_err check_grants(
+	struct lk_request *request, const Latchkey__Store__TenantRecord *tenant, const struct kept *kept)
+{
+	enum lk_err err = LK_OK;
+
+	if (strcmp(tenant->id, LK_TENANT_SYSTEM) != 0) {
+		return LK_OK;
+	}
+	if (kept->n_parts > 1) {
+		return lk_request_fail(request, LK_FAILED_PRECONDITION,
+			"%" PRIu64
+			" root keys match, and one call takes %d: narrow the filter, by created_before for example",
+			kept->total, LK_JOB_PART);
+	}
+	for (size_t i = 0; err == LK_OK && i < kept->n_first; i++) {
+		const Latchkey__Store__KeyRecord *key = lk_find_key_by_slot(
+			request->txn, request->arena, kept->first[i]);
+		err = key == NULL ? lk_request_check(request) : lk_key_check_grant(request, key);
+	}
+	return err;
+}
+
 /* Lays down what is left after the first part. */
 static enum lk_err put_job(struct lk_request *request, const Latchkey__Store__TenantRecord *tenant,
 	const struct kept *kept, const char *reason, Latchkey__Store__Change *change)
@@ -104,6 +138,7 @@ static enum lk_err put_job(struct lk_request *request, const Latchkey__Store__Te
 	job->method = change->method;
 	job->peer = change->peer;
 	job->reason = (char *)(uintptr_t)reason;
+	job->owner = (char *)(uintptr_t)owner_of(request);
 	job->create_us = request->now_us;
 	job->update_us = request->now_us;
 	job->total = kept->total;
@@ -142,7 +177,11 @@ static enum lk_err begin(struct lk_request *request, const Latchkey__Store__Tena
 	if (err != LK_OK) {
 		return err;
 	}
-	lk_job_revoke(request->txn, request->arena, kept->first, kept->n_first, reason, change);
+	err = check_grants(request, tenant, kept);
+	if (err != LK_OK) {
+		return err;
+	}
+	lk_job_revoke(request->txn, request->arena, kept->first, kept->n_first, reason, owner_of(request), change);
 	if (kept->n_parts > 1) {
 		err = put_job(request, tenant, kept, reason, change);
 	}

@@ -11,6 +11,7 @@
 #include "server/service/key_filter.h"
 #include "server/service/key_select.h"
 #include "server/service/key_subject.h"
+#include "server/service/own.h"
 #include "server/store/find.h"
 
 #define ROOM_FIRST 1024
@@ -100,7 +101,8 @@ static const Latchkey__Store__KeyRecord *find_named(
 								      : lk_find_keyspace_by_number(request->txn,
 										request->arena, key->keyspace);
 
-	if (keyspace == NULL || keyspace->closed || !lk_grant_allows_keyspace(request->caller.grant, keyspace->id)) {
+	if (keyspace == NULL || keyspace->closed || !lk_grant_allows_keyspace(request->caller.grant, keyspace->id) ||
+		!lk_own_sees(request, key->owner)) {
 		return NULL;
 	}
 	return key;

@@ -8,6 +8,7 @@
 #include "server/service/key_handlers.h"
 #include "server/service/key_roles.h"
 #include "server/service/key_subject.h"
+#include "server/service/own.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
 #include "server/store/slots.h"
@@ -166,6 +167,7 @@ static enum lk_err check_values(
 		lk_key_resolve_roles(request, &request->faults, policy == NULL ? NULL : update->subject.tenant,
 			"key.roles", fields.roles, fields.n_roles, update->wanted);
 	}
+	lk_key_check_rights(request, "key.", update->wanted, lk_mask_names(update->mask, LK_KEY_FIELD_GRANT));
 	return LK_OK;
 }
 
@@ -260,6 +262,10 @@ enum lk_err lk_key_update_build(struct lk_request *request, const Latchkey__V1__
 	if (update.wanted->grant != NULL && !lk_grant_within(update.wanted->grant, request->caller.grant)) {
 		return lk_request_fail(
 			request, LK_PERMISSION_DENIED, "the grant exceeds your own: leave out what you may not do");
+	}
+	err = lk_own_check(request, "key.owner", update.wanted->owner);
+	if (err != LK_OK) {
+		return err;
 	}
 	err = check_name(request, &update, change);
 	if (err != LK_OK) {

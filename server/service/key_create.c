@@ -9,6 +9,7 @@
 #include "server/service/key_handlers.h"
 #include "server/service/key_roles.h"
 #include "server/service/key_subject.h"
+#include "server/service/own.h"
 #include "server/service/view.h"
 #include "server/store/find.h"
 
@@ -17,6 +18,8 @@ struct place {
 	Latchkey__Store__TenantRecord *tenant;
 	Latchkey__Store__KeyspaceRecord *keyspace;
 	bool is_system;
+	/* Whose key it will be, as far as the request says, or the caller's grant. */
+	const char *owner;
 };
 
 /* Finds the place. What is not there stays NULL: the request's other faults come before that. */
@@ -27,6 +30,9 @@ static enum lk_err find_place(
 
 	if (err == LK_OK) {
 		err = lk_access_keyspace_id(request, "keyspace", message->keyspace);
+	}
+	if (err == LK_OK) {
+		err = lk_own_resolve(request, "owner", message->owner, &ret_place->owner);
 	}
 	if (err != LK_OK || ret_place->tenant == NULL) {
 		return err;
@@ -54,11 +60,13 @@ static enum lk_err check(struct lk_request *request, const Latchkey__V1__CreateK
 	if (!lk_key_fields_of_create(request->arena, message, &fields)) {
 		return LK_NO_MEMORY;
 	}
+	fields.owner = place->owner;
 	lk_policy_check_key(&request->faults, &rules, &fields, record);
 	if (!rules.is_system) {
 		lk_key_resolve_roles(
 			request, &request->faults, place->tenant, "roles", fields.roles, fields.n_roles, record);
 	}
+	lk_key_check_rights(request, "", record, true);
 	enum lk_err err = lk_request_check(request);
 	if (err != LK_OK) {
 		return err;
@@ -73,7 +81,11 @@ static enum lk_err check(struct lk_request *request, const Latchkey__V1__CreateK
 		return lk_request_fail(
 			request, LK_PERMISSION_DENIED, "the grant exceeds your own: leave out what you may not do");
 	}
-	err = lk_key_check_scope(request, record);
+	/* Again, of what the policy made of it. */
+	err = lk_own_check(request, "owner", record->owner);
+	if (err == LK_OK) {
+		err = lk_key_check_scope(request, record);
+	}
 	if (err != LK_OK) {
 		return err;
 	}

@@ -8,6 +8,7 @@
 #include "server/core/text.h"
 #include "server/core/time.h"
 #include "server/service/access.h"
+#include "server/service/own.h"
 #include "server/store/find.h"
 #include "server/store/slots.h"
 
@@ -104,7 +105,9 @@ bool lk_key_filter_match(
 
 bool lk_key_filter_is_empty(const struct lk_key_filter *filter)
 {
-	return filter->asks == 0 && filter->keyspace[0] == '\0';
+	unsigned forced = filter->owner_forced ? LK_ASK_OWNER : 0;
+
+	return (filter->asks & ~forced) == 0 && filter->keyspace[0] == '\0';
 }
 
 static void check_states(
@@ -144,9 +147,8 @@ static void check_texts(
 		lk_permission_check(&request->faults, "filter.permission", message->permission);
 		filter->asks |= LK_ASK_PERMISSION;
 	}
-	filter->asks |= message->owner[0] != '\0' ? LK_ASK_OWNER : 0;
+	filter->asks |= filter->owner[0] != '\0' ? LK_ASK_OWNER : 0;
 	filter->asks |= message->name_prefix[0] != '\0' ? LK_ASK_NAME : 0;
-	filter->owner = message->owner;
 	filter->name_prefix = message->name_prefix;
 	filter->permission = message->permission;
 }
@@ -238,10 +240,14 @@ enum lk_err lk_key_filter_check(struct lk_request *request, const Latchkey__Stor
 	const Latchkey__V1__KeyFilter *message, struct lk_key_filter *ret_filter)
 {
 	static const Latchkey__V1__KeyFilter nothing = LATCHKEY__V1__KEY_FILTER__INIT;
-	enum lk_err err = LK_OK;
 
 	*ret_filter = (struct lk_key_filter){0};
 	message = message == NULL ? &nothing : message;
+	enum lk_err err = lk_own_resolve(request, "filter.owner", message->owner, &ret_filter->owner);
+	if (err != LK_OK) {
+		return err;
+	}
+	ret_filter->owner_forced = ret_filter->owner != message->owner;
 	ret_filter->keyspace = message->keyspace;
 	check_states(request, message, ret_filter);
 	check_texts(request, message, ret_filter);

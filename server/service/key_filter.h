@@ -48,6 +48,8 @@ struct lk_key_filter {
 	/* 1 << latchkey.v1.KeyState, of each state that may be. */
 	unsigned states;
 	const char *owner;
+	/* It is asked for by the caller's grant, and not by the filter. */
+	bool owner_forced;
 	const char *name_prefix;
 	const char *permission;
 	/* By its number. */
@@ -60,13 +62,15 @@ struct lk_key_filter {
 };
 
 /*
- * Checks `message`; NULL is one that says nothing. `tenant`: whose roles it may name; NULL where it is not there. Each fault is one of "filter.<field>"; what is faulty is left out of the
- * result. A keyspace that the caller is not granted is LK_PERMISSION_DENIED. Whether there is such a keyspace is seen later.
+ * Checks `message`; NULL is one that says nothing. `tenant`: whose roles it may name; NULL where it is not there. Each fault is
+ * one of "filter.<field>"; what is faulty is left out of the
+ * result. A keyspace that the caller is not granted is LK_PERMISSION_DENIED, and so is an owner other than the caller where that is
+ * granted its own keys alone; the filter then asks for the caller's own, whatever it says. Whether there is such a keyspace is seen later.
  */
 LK_MUST_CHECK enum lk_err lk_key_filter_check(struct lk_request *request, const Latchkey__Store__TenantRecord *tenant,
 	const Latchkey__V1__KeyFilter *message, struct lk_key_filter *ret_filter);
 
-/* Whether it says nothing: all keys pass. */
+/* Whether it says nothing: all keys pass that the caller may see. */
 bool lk_key_filter_is_empty(const struct lk_key_filter *filter);
 
 /* Whether a key passes what the filter asks about it, of the questions `asks`: LK_ASK_ALL, or those that an index leaves open. */

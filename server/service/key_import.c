@@ -1,4 +1,5 @@
 #include "server/service/key_import.h"
+#include "server/service/own.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ static struct lk_import_keyspace *keyspace_of(struct lk_import *import, const ch
 	return keyspace;
 }
 
-/* Checks that the caller is granted every keyspace that is named, before anything is looked up. */
+/* Checks that the caller is granted every keyspace, and may act for every owner, that is named, before anything is looked up. */
 static enum lk_err check_access(struct lk_import *import)
 {
 	const Latchkey__V1__ImportKeysRequest *message = import->message;
@@ -49,6 +50,11 @@ static enum lk_err check_access(struct lk_import *import)
 		/* A malformed one is a fault of its key, and comes to that later. */
 		if (lk_text_is_id(keyspace) && !lk_grant_allows_keyspace(request->caller.grant, keyspace)) {
 			err = lk_access_keyspace_id(request, "keyspace", keyspace);
+		}
+		if (err == LK_OK) {
+			const char *field = lk_arena_printf(request->arena, "keys[%zu].owner", i);
+			const char *owner = NULL;
+			err = lk_own_resolve(request, field == NULL ? "owner" : field, message->keys[i]->owner, &owner);
 		}
 	}
 	return err;

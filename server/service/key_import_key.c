@@ -10,6 +10,7 @@
 #include "server/core/time.h"
 #include "server/service/key_import.h"
 #include "server/service/key_roles.h"
+#include "server/service/own.h"
 #include "server/store/find.h"
 #include "server/store/verdict_record.h"
 
@@ -177,12 +178,16 @@ static void check_fields(struct lk_import *import)
 	char roles[LK_IMPORT_PREFIX_LEN + sizeof "roles"];
 
 	/* Where there is no memory left, the arena says so. */
-	if (lk_key_fields_of_imported(import->request->arena, import->given, &fields)) {
+	if (lk_key_fields_of_imported(import->request->arena, import->given, &fields) &&
+		lk_own_resolve(import->request, "owner", fields.owner, &fields.owner) == LK_OK) {
 		lk_policy_check_key(import->faults, &rules, &fields, import->record);
 	}
 	snprintf(roles, sizeof roles, "%sroles", import->prefix);
 	lk_key_resolve_roles(
 		import->request, import->faults, import->tenant, roles, fields.roles, fields.n_roles, import->record);
+	if (!lk_own_sees(import->request, import->record->owner)) {
+		lk_import_fault(import, "owner", "is not you, as which alone you may import keys: leave it out");
+	}
 	if (import->record->tenant_scope && !lk_grant_allows_keyspace(import->request->caller.grant, LK_GRANT_ANY)) {
 		lk_import_fault(import, "scope",
 			"a key of scope TENANT is good in every keyspace, and you are not granted keyspace "

@@ -67,10 +67,10 @@ enum lk_err lk_key_page_open(struct lk_request *request, const struct lk_key_que
 	lk_key_order_read(&request->faults, query->order_by, &order);
 	page.size = lk_cursor_page_size_or(request, query->page_size, query->page_size_default);
 	const char *filter = name_filter(request, query->filter);
-	page.binding = filter == NULL
-			       ? NULL
-			       : lk_arena_printf(request->arena, "%s\n%s\n%s\n%s",
-					 page.tenant == NULL ? "" : page.tenant->id, filter, order.text, query->kind);
+	page.binding = filter == NULL ? NULL
+				      : lk_arena_printf(request->arena, "%s\n%s\n%s\n%s\n%s",
+						page.tenant == NULL ? "" : page.tenant->id, filter, order.text,
+						query->kind, page.filter.owner);
 	if (page.binding == NULL) {
 		return LK_NO_MEMORY;
 	}

@@ -6,17 +6,39 @@
 #include "server/core/lifecycle.h"
 #include "server/core/secret.h"
 #include "server/service/build.h"
+#include "server/service/own.h"
+#include "server/service/rights.h"
 #include "server/service/signing_key.h"
 #include "server/service/view.h"
 
 enum lk_err lk_key_check_grant(struct lk_request *request, const Latchkey__Store__KeyRecord *key)
 {
-	if (key->grant == NULL || lk_grant_within(key->grant, request->caller.grant)) {
+	if (key->grant == NULL ||
+		(lk_grant_within(key->grant, request->caller.grant) && lk_own_sees(request, key->owner))) {
 		return LK_OK;
 	}
 	return lk_request_fail(request, LK_PERMISSION_DENIED,
 		"the grant of \"%s\" exceeds your own: only a caller that may do all of it may change or end it",
 		key->id);
+}
+
+void lk_key_check_rights(
+	struct lk_request *request, const char *prefix, const Latchkey__Store__KeyRecord *record, bool methods)
+{
+	const char *grant = lk_arena_printf(request->arena, "%sgrant", prefix);
+	const char *owner = lk_arena_printf(request->arena, "%sowner", prefix);
+
+	/* Where there is no memory left, the arena says so. */
+	if (record->grant == NULL || grant == NULL || owner == NULL) {
+		return;
+	}
+	if (methods) {
+		lk_rights_check(&request->faults, grant, record->grant);
+	}
+	if (record->grant->own_only && record->owner[0] == '\0') {
+		lk_fault_add(&request->faults, owner,
+			"is needed where the grant says own_only: it is the owner of the keys that the grant is of");
+	}
 }
 
 enum lk_err lk_key_check_scope(struct lk_request *request, const Latchkey__Store__KeyRecord *key)

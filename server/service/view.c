@@ -61,6 +61,7 @@ Latchkey__V1__Grant *lk_view_grant(struct lk_arena *arena, const Latchkey__Store
 	view->n_tenants = record->n_tenants;
 	view->keyspaces = record->keyspaces;
 	view->n_keyspaces = record->n_keyspaces;
+	view->own_only = record->own_only;
 	return view;
 }
 

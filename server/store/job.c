@@ -1,5 +1,7 @@
 #include "server/store/job.h"
 
+#include <string.h>
+
 #include "server/store/change.h"
 #include "server/store/find.h"
 
@@ -30,8 +32,14 @@ static const Latchkey__Store__KeyspaceRecord *keyspace_of(struct lk_txn *txn, st
 	return record;
 }
 
+/* Whether the key is as it was when it was selected, as far as who began it may tell. */
+static bool is_owned(const Latchkey__Store__KeyRecord *key, const char *owner)
+{
+	return owner[0] == '\0' || strcmp(key->owner, owner) == 0;
+}
+
 void lk_job_revoke(struct lk_txn *txn, struct lk_arena *arena, const uint64_t *slots, size_t count, const char *reason,
-	Latchkey__Store__Change *change)
+	const char *owner, Latchkey__Store__Change *change)
 {
 	struct keyspaces known = {0};
 
@@ -41,12 +49,15 @@ void lk_job_revoke(struct lk_txn *txn, struct lk_arena *arena, const uint64_t *s
 			/* That does not change any more. */
 			continue;
 		}
+		lk_change_expect_key(arena, change, key->slot, key->revision);
+		if (!is_owned(key, owner)) {
+			continue;
+		}
 		const Latchkey__Store__KeyspaceRecord *keyspace = keyspace_of(
 			txn, arena, &known, key->keyspace, change);
 		if (keyspace == NULL || keyspace->closed) {
 			continue;
 		}
-		lk_change_expect_key(arena, change, key->slot, key->revision);
 		if (keyspace->policy->revoke_deletes) {
 			lk_change_delete_key(arena, change, key->slot);
 			continue;
@@ -88,7 +99,7 @@ void lk_job_step(struct lk_txn *txn, struct lk_arena *arena, int64_t now_us, Lat
 		slots[i] += slots[i - 1];
 	}
 	lk_change_expect_job(arena, change, job->number, job->revision);
-	lk_job_revoke(txn, arena, slots, part->n_slot_steps, job->reason, change);
+	lk_job_revoke(txn, arena, slots, part->n_slot_steps, job->reason, job->owner, change);
 	lk_change_delete_job_part(arena, change, job->number, job->next_part);
 	job->next_part++;
 	job->done += part->n_slot_steps;

@@ -28,11 +28,11 @@
 
 /*
  * Adds to `change` what revokes the keys in these slots, or deletes them where their keyspace's policy wants that, and what that
- * depends on. A key that is gone by now, revoked, or of a closed keyspace is passed over. `reason` is borrowed.
- * Errors stick to `txn` and the arena.
+ * depends on. A key that is gone by now, revoked, or of a closed keyspace is passed over, and so is one of another owner than `owner`
+ * where that is not "". `reason` is borrowed. Errors stick to `txn` and the arena.
  */
 void lk_job_revoke(struct lk_txn *txn, struct lk_arena *arena, const uint64_t *slots, size_t count, const char *reason,
-	Latchkey__Store__Change *change);
+	const char *owner, Latchkey__Store__Change *change);
 
 /* A part of `count` slots, ascending: takes them over, and turns them into steps in place. NULL where the arena is exhausted. */
 Latchkey__Store__JobPartRecord *lk_job_part_new(struct lk_arena *arena, uint64_t *slots, size_t count);

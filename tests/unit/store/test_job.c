@@ -44,7 +44,7 @@ static uint64_t make_job(struct world *world, const uint64_t *slots, size_t coun
 	job->done = 2;
 	job->parts = (uint32_t)((count + 1) / 2);
 	job->next_part = 1;
-	lk_job_revoke(lk_fixture_snapshot(world->fixture), world->arena, copy, 2, job->reason, change);
+	lk_job_revoke(lk_fixture_snapshot(world->fixture), world->arena, copy, 2, job->reason, job->owner, change);
 	lk_change_put_job(world->arena, change, job);
 	for (uint32_t i = 1; i < job->parts; i++) {
 		size_t len = count - 2 * (size_t)i < 2 ? 1 : 2;
