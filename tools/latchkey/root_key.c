@@ -13,6 +13,8 @@ static const struct lk_show_field list_fields[] = {
 	{.column = {.header = "METHODS", .dispensable = 2, .least = 8}, .path = "grant.methods"},
 	{.column = {.header = "TENANTS", .dispensable = 3, .least = 8}, .path = "grant.tenants"},
 	{.column = {.header = "KEYSPACES", .dispensable = 4, .least = 8}, .path = "grant.keyspaces"},
+	{.column = {.header = "OWN", .dispensable = 6}, .path = "grant.ownOnly"},
+	{.column = {.header = "OWNER", .dispensable = 7, .least = 8}, .path = "owner"},
 	{.column = {.header = "LAST USED", .dispensable = 5},
 		.path = "lastUsedTime",
 		.kind = LK_SHOW_TIME,

@@ -175,6 +175,10 @@ static void test_request_refuses_an_update_that_is_none(void **state)
 		"latchkey: there is no flag --usage-count here; --help shows those that there are\n");
 	assert_refused("root-key", "update", "7 --methods keys.*",
 		"latchkey: --tenants is missing: the grant is replaced as a whole, so give all of its flags\n");
+	/* Whoever forgets it must not widen the grant. */
+	assert_refused("root-key", "update", "7 --methods keys.* --tenants * --keyspaces *",
+		"latchkey: --own-only=true or =false is missing: the grant is replaced as a whole, so give all of its "
+		"flags\n");
 }
 
 static void test_request_reads_rate_limits_credits_roles_and_addresses(void **state)
