@@ -197,6 +197,158 @@ static void test_root_key_grants_no_more_than_its_own(void **state)
 	assert_refused(keeper, LK_PERMISSION_DENIED, NULL);
 }
 
+/* What a root key is to be granted, for the one key of `owner`, or of anybody where `own` is not set. */
+struct wanted {
+	const char *owner;
+	const char *method;
+	const char *tenant;
+	const char *keyspace;
+	bool own;
+};
+
+static const Latchkey__V1__CreateKeyResponse *make_wanted(
+	struct caller *caller, const struct wanted *wanted, bool validate_only)
+{
+	Latchkey__V1__Grant grant = LATCHKEY__V1__GRANT__INIT;
+
+	grant.n_methods = grant.n_tenants = grant.n_keyspaces = 1;
+	grant.methods = (char *[]){TEXT(wanted->method)};
+	grant.tenants = (char *[]){TEXT(wanted->tenant)};
+	grant.keyspaces = (char *[]){TEXT(wanted->keyspace)};
+	grant.own_only = wanted->own;
+	return say_create(caller, &(struct new_key){.tenant = "system",
+					  .keyspace = "root",
+					  .name = "wanted",
+					  .owner = wanted->owner,
+					  .grant = &grant,
+					  .validate_only = validate_only});
+}
+
+/* Of each kind of keeper, what it may make and what it may not; where it may not, it also cannot change or end one made by others. */
+static void test_root_key_matrix_of_grants(void **state)
+{
+	static const struct wanted keepers[] = {
+		{"carol", "keys.*", "system", "*", false},
+		{"carol", "*", "system", "root", false},
+		{"carol", "*", "system", "*", true},
+	};
+	static const struct {
+		struct wanted wanted;
+		/* Of each keeper. */
+		bool may[3];
+	} cases[] = {
+		{{"carol", "keys.list", "system", "root", false}, {true, true, false}},
+		{{"carol", "keys.list", "system", "root", true}, {true, true, true}},
+		{{"carol", "keys.*", "system", "root", true}, {true, true, true}},
+		{{"carol", "keys.list", "system", "*", true}, {true, false, true}},
+		{{"carol", "tenants.get", "system", "root", true}, {false, true, true}},
+		{{"carol", "*", "system", "root", true}, {false, true, true}},
+		{{"carol", "keys.list", "acme", "root", true}, {false, false, false}},
+		{{"carol", "keys.list", "*", "root", true}, {false, false, false}},
+		/* Another's: an own_only keeper makes none, and finds none. */
+		{{"dave", "keys.list", "system", "root", true}, {true, true, false}},
+		{{"", "keys.list", "system", "root", false}, {true, true, false}},
+	};
+	struct stage *stage = *state;
+
+	make_place(stage);
+	for (size_t i = 0; i < sizeof keepers / sizeof keepers[0]; i++) {
+		const Latchkey__V1__CreateKeyResponse *made = make_wanted(&stage->operator, & keepers[i], false);
+		assert_answered(&stage->operator);
+		struct caller *keeper = stage_caller(stage, made->token);
+		for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
+			const Latchkey__V1__CreateKeyResponse *there = make_wanted(
+				&stage->operator, & cases[j].wanted, false);
+			assert_answered(&stage->operator);
+			/* Whether another's is hidden, or one's own exceeds. */
+			bool hidden = keepers[i].own && strcmp(cases[j].wanted.owner, keepers[i].owner) != 0;
+			for (int check = 0; check < 2; check++) {
+				(void)make_wanted(keeper, &cases[j].wanted, check != 0);
+				if (cases[j].may[i]) {
+					assert_answered(keeper);
+				} else {
+					assert_refused(keeper, LK_PERMISSION_DENIED, NULL);
+				}
+			}
+			for (int action = KEY_ACTION(ACTIVATE); action <= KEY_ACTION(DELETE); action++) {
+				enum lk_err expected = hidden            ? LK_NOT_FOUND
+						       : cases[j].may[i] ? LK_OK
+									 : LK_PERMISSION_DENIED;
+				/* What ended under the keeper's own hands is refused further, but not for its grant. */
+				enum lk_err err = say_act(
+					keeper, (Latchkey__V1__KeyAction)action, "system", there->key->id);
+				assert_int_equal(err == LK_FAILED_PRECONDITION ? LK_OK : err, expected);
+			}
+		}
+	}
+}
+
+static void test_root_key_rights_are_those_that_methods_need(void **state)
+{
+	static const struct {
+		const char *method;
+		/* NULL: it is good. */
+		const char *description;
+	} cases[] = {
+		{"keys.verify", NULL},
+		{"keys.adjust_credits", NULL},
+		{"audit.*", NULL},
+		{"*", NULL},
+		{"keys.nope", "no right"},
+		{"keys.verfy", "\"keys.verify\""},
+		{"key.*", "\"keys.*\""},
+		{"tenant.list", "\"tenants.list\""},
+		{"caller", "give a right"},
+		{"public.*", "no right"},
+		{"zzzzzzzzzzzzzzzzzzzzzz.*", "such as"},
+	};
+	struct stage *stage = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct caller *operator= & stage->operator;
+		const Latchkey__V1__CreateKeyResponse *made = make_wanted(operator, &(struct wanted){"",
+										  cases[i].method, "acme", "*", false},
+			false);
+		if (cases[i].description == NULL) {
+			assert_answered(operator);
+			assert_string_equal(made->key->grant->methods[0], cases[i].method);
+		} else {
+			assert_refused(operator, LK_INVALID_ARGUMENT, "grant.methods[0]");
+			assert_non_null(strstr(caller_description(operator, "grant.methods[0]"), cases[i].description));
+		}
+	}
+}
+
+/* It would grant nothing: neither made so, nor changed into it. */
+static void test_root_key_that_is_own_only_needs_an_owner(void **state)
+{
+	static const char *const grant_path[] = {"grant", NULL};
+	static const char *const owner_path[] = {"owner", NULL};
+	struct stage *stage = *state;
+	struct caller *operator= & stage->operator;
+	Latchkey__V1__Key changed = LATCHKEY__V1__KEY__INIT;
+
+	(void)make_wanted(operator, &(struct wanted){"", "keys.*", "acme", "*", true}, false);
+	assert_refused(operator, LK_INVALID_ARGUMENT, "owner");
+	const Latchkey__V1__CreateKeyResponse *owned = make_wanted(operator, &(struct wanted){"carol", "keys.*", "acme",
+									   "*", true},
+		false);
+	assert_answered(operator);
+	assert_true(owned->key->grant->own_only);
+	changed.id = owned->key->id;
+	changed.owner = TEXT("");
+	(void)say_update(operator, "system", &changed, owner_path, NULL);
+	assert_refused(operator, LK_INVALID_ARGUMENT, "key.owner");
+	const Latchkey__V1__CreateKeyResponse *nobodys = make_wanted(operator, &(struct wanted){"", "keys.*", "acme",
+									     "*", false},
+		false);
+	assert_answered(operator);
+	changed.id = nobodys->key->id;
+	changed.grant = owned->key->grant;
+	(void)say_update(operator, "system", &changed, grant_path, NULL);
+	assert_refused(operator, LK_INVALID_ARGUMENT, "key.owner");
+}
+
 /* No call of another tenant reaches them: not by Verify, and not by a list. */
 static void test_root_key_is_hidden_from_tenants(void **state)
 {
@@ -226,6 +378,9 @@ int main(void)
 		PLAY(test_root_key_expires),
 		PLAY(test_root_key_that_may_more_is_out_of_reach),
 		PLAY(test_root_key_grants_no_more_than_its_own),
+		PLAY(test_root_key_matrix_of_grants),
+		PLAY(test_root_key_rights_are_those_that_methods_need),
+		PLAY(test_root_key_that_is_own_only_needs_an_owner),
 		PLAY(test_root_key_is_hidden_from_tenants),
 	};
 

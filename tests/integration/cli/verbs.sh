@@ -125,6 +125,36 @@ json .tenant system
 expect 0 lk whoami --url "$tcp_url" --credential-file "$dir/root" --output json
 json .kind CALLER_KIND_ROOT_KEY
 json .caller "key:$root"
+json .methods[0] latchkey.v1.AdminService/WhoAmI
+json '.methods | map(select(startswith("latchkey.v1.TenantService/"))) | length' 0
+expect 0 lk whoami --url "$tcp_url" --credential-file "$dir/root"
+out_has '^Kind +ROOT_KEY$'
+out_has '^Expires +Never$'
+out_has '^Own keys only +no$'
+out_has '^KeyService +Create, Get, List, '
+out_lacks TenantService
+expect 0 lk root-key create --name alices --owner alice --own-only --methods '*' --tenants acme --keyspaces '*' \
+	--token-file "$dir/own"
+out_has '^Own keys only +yes$'
+out_has '^Owner +alice$'
+own=$(sed -n 's/^ID  *//p' "$dir/out")
+expect 0 lk root-key list
+out_has "^$own +alices .* yes +alice"
+expect 0 lk whoami --url "$tcp_url" --credential-file "$dir/own"
+out_has '^Subject +alice$'
+out_has '^TenantService +Get, List$'
+out_lacks AuditService
+expect 3 lk audit list --url "$tcp_url" --credential-file "$dir/own"
+err_has 'own_only'
+expect 0 lk key create --tenant acme --keyspace prod --name mine --url "$tcp_url" --credential-file "$dir/own"
+out_has '^Owner +alice$'
+expect 3 lk key create --tenant acme --keyspace prod --name his --owner bob --url "$tcp_url" --credential-file "$dir/own"
+err_has 'PERMISSION_DENIED'
+expect 0 lk root-key delete --key "$own"
+expect 3 lk root-key create --name none --own-only --methods '*' --tenants acme --keyspaces '*'
+err_has 'owner'
+expect 3 lk root-key create --name typo --methods keys.verfy --tenants acme --keyspaces '*'
+err_has '"keys.verify"'
 LATCHKEY_CREDENTIAL=$(cat "$dir/root")
 export LATCHKEY_CREDENTIAL
 expect 0 lk key list --url "$tcp_url"

@@ -199,6 +199,34 @@ static void test_grant_within_never_lets_a_call_slip(void **state)
 	}
 }
 
+/* Who may act on its own keys alone makes nobody who may act on all, whatever else they may; the other way round is fine. */
+static void test_grant_within_own_only_is_less(void **state)
+{
+	static const struct {
+		bool inner;
+		bool outer;
+		bool within;
+	} cases[] = {
+		{false, false, true},
+		{true, false, true},
+		{true, true, true},
+		{false, true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(within_cases); i++) {
+		Latchkey__Store__GrantRecord inner = grant_of(&within_cases[i].inner);
+		Latchkey__Store__GrantRecord outer = grant_of(&within_cases[i].outer);
+		for (size_t j = 0; j < COUNT(cases); j++) {
+			/* Without a method there is no call to exceed anything. */
+			bool expected = within_cases[i].within && (cases[j].within || inner.n_methods == 0);
+			inner.own_only = cases[j].inner;
+			outer.own_only = cases[j].outer;
+			assert_int_equal(lk_grant_within(&inner, &outer), expected);
+		}
+	}
+}
+
 static struct lk_arena arena;
 static struct lk_faults faults;
 
@@ -275,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_grant_single_tenant_is_the_only_one_named),
 		cmocka_unit_test(test_grant_within_compares_what_they_allow),
 		cmocka_unit_test(test_grant_within_never_lets_a_call_slip),
+		cmocka_unit_test(test_grant_within_own_only_is_less),
 		cmocka_unit_test(test_grant_check_takes_good_entries),
 		cmocka_unit_test(test_grant_check_refuses_each_bad_right),
 		cmocka_unit_test(test_grant_check_refuses_bad_ids_and_repetitions),

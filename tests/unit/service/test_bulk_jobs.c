@@ -189,6 +189,75 @@ static void rename_key(const char *key)
 	loop_answer_done(&answer);
 }
 
+/* Of a caller that has to do with its own keys alone, one that went to another meanwhile is not revoked any more. */
+static void test_bulk_revoke_of_own_keys_spares_what_is_anothers_now(void **state)
+{
+	Latchkey__V1__CreateKeyRequest create = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+	Latchkey__V1__Grant grant = LATCHKEY__V1__GRANT__INIT;
+	Latchkey__V1__KeyFilter filter = LATCHKEY__V1__KEY_FILTER__INIT;
+	struct fixture_key *keys = calloc(BULK_MANY, sizeof *keys);
+
+	(void)state;
+	grant.methods = (char *[]){TEXT("keys.*")};
+	grant.tenants = (char *[]){TEXT("acme")};
+	grant.keyspaces = (char *[]){TEXT("*")};
+	grant.n_methods = grant.n_tenants = grant.n_keyspaces = 1;
+	grant.own_only = true;
+	create.tenant = TEXT("system");
+	create.keyspace = TEXT("root");
+	create.name = TEXT("adas");
+	create.owner = TEXT("ada");
+	create.grant = &grant;
+	struct loop_answer answer = fixture_call(&latchkey_v1_key_create_method, &create.base, LK_OK);
+	struct fixture_key ada = fixture_take_key(&answer);
+	bulk_make_keys("prod", "ada", keys, BULK_MANY);
+	filter.keyspace = TEXT("prod");
+	Latchkey__V1__BulkRevokeKeysRequest request = bulk_request_of(&filter);
+	struct bulk_progress progress = bulk_call_as(&ada, &request);
+	assert_int_equal(progress.total, BULK_MANY);
+	/* One of the last part. */
+	rename_key(keys[BULK_MANY - 1].id);
+	while (!progress.done) {
+		progress = bulk_go_on(&ada, progress.token);
+	}
+	assert_int_equal(bulk_count_code(keys, BULK_MANY, REVOKED), BULK_MANY - 1);
+	assert_int_equal(bulk_count_code(&keys[BULK_MANY - 1], 1, VALID), 1);
+	fixture_key_done(&ada);
+	bulk_keys_done(keys, BULK_MANY);
+	free(keys);
+}
+
+/* They are ended while somebody looks at what each may do: not by a job, after the caller is gone. */
+static void test_bulk_revoke_of_root_keys_is_one_part(void **state)
+{
+	static const char *const any[] = {"*", NULL};
+	Latchkey__V1__KeyFilter filter = LATCHKEY__V1__KEY_FILTER__INIT;
+	Latchkey__V1__BulkRevokeKeysRequest request = bulk_request_of(&filter);
+
+	(void)state;
+	request.tenant = TEXT("system");
+	filter.keyspace = TEXT("root");
+	for (size_t i = 0; i < LK_JOB_PART + 1; i++) {
+		struct fixture_key key = fixture_make_root_key(any, any, any);
+		fixture_key_done(&key);
+	}
+	bulk_refuse_as(NULL, &request, LK_FAILED_PRECONDITION, "501 root keys match, and one call takes 500");
+	request.validate_only = true;
+	assert_int_equal(bulk_call_as(NULL, &request).total, LK_JOB_PART + 1);
+	request.validate_only = false;
+	char *named[] = {TEXT("1")};
+	request.filter = NULL;
+	request.keys = named;
+	request.n_keys = 1;
+	assert_true(bulk_call_as(NULL, &request).done);
+	request.filter = &filter;
+	request.keys = NULL;
+	request.n_keys = 0;
+	struct bulk_progress progress = bulk_call_as(NULL, &request);
+	assert_int_equal(progress.revoked, LK_JOB_PART);
+	assert_true(progress.done);
+}
+
 static void test_bulk_revoke_ends_all_that_stood_at_its_start_and_nothing_else(void **state)
 {
 	Latchkey__V1__KeyFilter filter = LATCHKEY__V1__KEY_FILTER__INIT;
@@ -313,6 +382,8 @@ int main(void)
 		TEST(test_bulk_revoke_audits_each_key_by_its_caller),
 		TEST(test_bulk_revoke_is_done_once_a_request_id),
 		TEST(test_bulk_revoke_has_so_many_under_way_at_a_time),
+		TEST(test_bulk_revoke_of_own_keys_spares_what_is_anothers_now),
+		TEST(test_bulk_revoke_of_root_keys_is_one_part),
 		TEST(test_bulk_revoke_ends_all_that_stood_at_its_start_and_nothing_else),
 		TEST(test_bulk_revoke_meets_other_changes_of_its_keys),
 		TEST(test_bulk_revoke_is_finished_after_a_restart),
