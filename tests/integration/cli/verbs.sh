@@ -101,6 +101,20 @@ expect 1 lk key verify --output json <"$dir/token"
 json .valid false
 json .code VERIFY_CODE_REVOKED
 
+# Why it is refused is told by the key itself, and counted by its keyspace.
+expect 0 lk key get --tenant acme --key "$key"
+out_has '^Last denial +REVOKED$'
+out_has '^Denied at +20'
+expect 0 lk key get --tenant acme --key "$key" --output json
+json .lastDenial.code VERIFY_CODE_REVOKED
+json .lastDenial.clientIp ''
+expect 0 lk key get --tenant acme --key "$second"
+out_lacks 'Last denial'
+expect 0 lk keyspace get --tenant acme --keyspace prod
+out_has '^Denials +REVOKED=2$'
+expect 0 lk keyspace get --tenant acme --keyspace prod --output json
+json '.denials[0].count' 2
+
 expect 0 lk key delete --tenant acme --key "$key"
 err_has '^deleted$'
 expect 1 lk key verify <"$dir/token"
