@@ -32,7 +32,7 @@ static enum lk_err options_check(const struct lk_channel_options *options)
 			return LK_INVALID_ARGUMENT;
 		}
 	}
-	if (options->credential && strlen(options->credential) > LK_TOKEN_MAX) {
+	if (options->credential && strlen(options->credential) > LK_CREDENTIAL_MAX) {
 		return LK_INVALID_ARGUMENT;
 	}
 	return LK_OK;

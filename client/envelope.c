@@ -65,7 +65,8 @@ struct layout {
 static const struct field request_fields[] = {
 	[1] = {KIND_TEXT, offsetof(struct lk_request_envelope, method), LK_METHOD_NAME_MAX, FAULTS("method", "128")},
 	[2] = {KIND_U32, offsetof(struct lk_request_envelope, timeout_ms), 0, FAULTS("timeout_ms", "")},
-	[3] = {KIND_TEXT, offsetof(struct lk_request_envelope, credential), LK_TOKEN_MAX, FAULTS("credential", "4096")},
+	[3] = {KIND_TEXT, offsetof(struct lk_request_envelope, credential), LK_ENVELOPE_CREDENTIAL_MAX,
+		FAULTS("credential", "65536")},
 	[4] = {KIND_BYTES, offsetof(struct lk_request_envelope, request_id), 0, FAULTS("request_id", "")},
 	[5] = {KIND_TEXT, offsetof(struct lk_request_envelope, traceparent), LK_TRACEPARENT_MAX,
 		FAULTS("traceparent", "128")},

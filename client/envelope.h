@@ -14,6 +14,8 @@
 
 #define LK_METHOD_NAME_MAX 128
 #define LK_TRACEPARENT_MAX 128
+/* More than is ever good: who looks at it says so, for the caller's ears. */
+#define LK_ENVELOPE_CREDENTIAL_MAX 65536
 
 /* A run of bytes in somebody else's buffer. Empty: len 0, data perhaps NULL. */
 struct lk_span {

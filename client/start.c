@@ -77,7 +77,7 @@ static enum lk_err limits_check(const struct lk_flight *flight, const struct ord
 		size_t len, max;
 	} limits[] = {
 		{"the method's name", envelope->method.len, LK_METHOD_NAME_MAX},
-		{"the credential", envelope->credential.len, LK_TOKEN_MAX},
+		{"the credential", envelope->credential.len, LK_CREDENTIAL_MAX},
 		{"traceparent", envelope->traceparent.len, LK_TRACEPARENT_MAX},
 		{"the request", lk_envelope_request_size(envelope) + envelope->payload.len, order->request_max},
 	};

@@ -24,6 +24,9 @@
 extern "C" {
 #endif
 
+/* The most bytes of a credential. A root key has 42, a JWT what its issuer writes into it. */
+#define LK_CREDENTIAL_MAX 8192
+
 struct lk_channel;
 
 struct lk_channel_options {
@@ -32,13 +35,13 @@ struct lk_channel_options {
 	size_t n_urls;
 	/* Connections to each URL; 0: 1. */
 	unsigned connections;
-	/* The root key that calls carry unless they name their own; NULL: none. Copied, wiped on close. */
+	/* The root key or the JWT that calls carry unless they name their own; NULL: none. Copied, wiped on close. */
 	const char *credential;
 };
 
 /*
  * Opens a channel. Does not block and does not need a daemon to be there yet.
- * LK_INVALID_ARGUMENT: no URL, or one that cannot be dialed; a credential over LK_TOKEN_MAX bytes. LK_NO_MEMORY.
+ * LK_INVALID_ARGUMENT: no URL, or one that cannot be dialed; a credential over LK_CREDENTIAL_MAX bytes. LK_NO_MEMORY.
  * `*ret_channel` is untouched on failure.
  */
 LK_MUST_CHECK enum lk_err lk_channel_open(const struct lk_channel_options *options, struct lk_channel **ret_channel);

@@ -72,7 +72,8 @@ static enum lk_exit read_version(struct lk_options *options, const char *value)
 
 static const struct option table[] = {
 	{"--url", "URL", "Where the daemon listens; else LATCHKEY_URL, else " LK_OPTIONS_DEFAULT_URL ".", read_url},
-	{"--credential-file", "FILE", "The root key to call with; else LATCHKEY_CREDENTIAL, else who you are over ipc.",
+	{"--credential-file", "FILE",
+		"The root key or JWT to call with; else LATCHKEY_CREDENTIAL, else who you are over ipc.",
 		read_credential_file},
 	{"--output", "table|json", "How the answer looks; table unless given.", read_output},
 	{"--timeout", "DURATION", "How long to wait for the answer; 5s unless given.", read_timeout},

@@ -9,8 +9,7 @@
 #include "tools/latchkey/input.h"
 #include "tools/latchkey/json.h"
 
-/* A root key's token fits; a JWT may be as long as a token may. */
-#define CREDENTIAL_MAX 4096
+#define CREDENTIAL_MAX LK_CREDENTIAL_MAX
 
 struct lk_session {
 	const struct lk_options *options;
@@ -54,7 +53,8 @@ static enum lk_exit read_credential(const struct lk_options *options, struct lk_
 	if (ret->len > 0 && strlen(ret->text) == ret->len) {
 		return LK_EXIT_OK;
 	}
-	lk_say("%s holds no credential: put the root key's token in it, and nothing else", options->credential_file);
+	lk_say("%s holds no credential: put a root key's token or a JWT in it, and nothing else",
+		options->credential_file);
 	lk_input_done(ret);
 	return LK_EXIT_USAGE;
 }

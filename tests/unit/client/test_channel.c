@@ -259,13 +259,13 @@ static void test_channel_too_large_a_request_stays_here(void **state)
 static void test_channel_too_long_texts_stay_here(void **state)
 {
 	struct fixture *fixture = fixture_run(state, script_echo);
-	static char text[4098];
+	static char text[LK_CREDENTIAL_MAX + 2];
 	struct lk_call calls[] = {{.credential = text}, {.traceparent = text}};
 
 	memset(text, 'a', sizeof(text) - 1);
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(call_text(fixture, &method_verify, "a", &calls[i]), LK_INVALID_ARGUMENT);
-		assert_non_null(strstr(calls[i].message, "4097"));
+		assert_non_null(strstr(calls[i].message, "8193"));
 		lk_call_done(&calls[i]);
 	}
 	assert_int_equal(peer_count(&fixture->peer), 0);
@@ -312,7 +312,7 @@ static void test_channel_bad_options(void **state)
 {
 	static const char *const bad[] = {NULL, "", "nonsense", "/run/latchkey.sock", "ipc:/x", "http://127.0.0.1/",
 		"ws://127.0.0.1:1/", "tcp://127.0.0.1"};
-	static char long_credential[4098];
+	static char long_credential[LK_CREDENTIAL_MAX + 2];
 	struct lk_channel *channel = NULL;
 	struct lk_channel_options options = {0};
 

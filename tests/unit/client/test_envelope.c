@@ -174,21 +174,23 @@ static void test_envelope_request_text_limits(void **state)
 		size_t max;
 		const char *fault;
 	} cases[] = {{0x0a, 128, "method: has more than 128 bytes"},
-		{0x1a, 4096, "credential: has more than 4096 bytes"},
+		{0x1a, 65536, "credential: has more than 65536 bytes"},
 		{0x2a, 128, "traceparent: has more than 128 bytes"}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		for (size_t len = cases[i].max; len <= cases[i].max + 1; len++) {
-			static uint8_t bytes[4200];
+			static uint8_t bytes[65600];
 			struct lk_request_envelope request;
 			const char *fault = NULL;
 
 			bytes[0] = cases[i].tag;
+			/* A varint of three bytes, whatever its value. */
 			bytes[1] = (uint8_t)(len | 0x80);
-			bytes[2] = (uint8_t)(len >> 7);
-			memset(bytes + 3, 'a', len);
-			enum lk_err err = lk_envelope_scan_request(bytes, 3 + len, &request, &fault);
+			bytes[2] = (uint8_t)(len >> 7 | 0x80);
+			bytes[3] = (uint8_t)(len >> 14);
+			memset(bytes + 4, 'a', len);
+			enum lk_err err = lk_envelope_scan_request(bytes, 4 + len, &request, &fault);
 			assert_int_equal(err, len == cases[i].max ? LK_OK : LK_INVALID_ARGUMENT);
 			if (err) {
 				assert_string_equal(fault, cases[i].fault);
