@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/config_issuer.h"
 #include "server/config_option.h"
 #include "server/rpc/url.h"
 
@@ -209,6 +210,7 @@ static enum lk_err load_all(struct config_load *load, int argc, char *const argv
 		complete_paths(load);
 		check_urls(load);
 		check_exchanges(load);
+		config_issuers_check(load);
 	}
 	err = load->faulty && load->config.action == LK_CONFIG_RUN ? LK_INVALID_ARGUMENT : LK_OK;
 out:
@@ -254,6 +256,9 @@ void lk_config_done(struct lk_config *config)
 	free(config->data_dir);
 	for (size_t i = 0; i < config->n_listen; i++) {
 		free(config->listen[i]);
+	}
+	for (size_t i = 0; i < config->n_issuers; i++) {
+		lk_issuer_config_done(&config->issuers[i]);
 	}
 	*config = (struct lk_config){0};
 }
@@ -312,6 +317,7 @@ char *lk_config_help(void)
 		"show the version and exit");
 	(void)fputs("\nThe file has sections, and in them lines of the form key = value:\n", out);
 	help_file(out);
+	config_issuer_help(out);
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;

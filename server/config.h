@@ -13,6 +13,7 @@
 
 #include <latchkey/error.h>
 
+#include "server/jose/issuer_config.h"
 #include "server/log.h"
 
 #define LK_CONFIG_LISTEN_MAX 16
@@ -49,6 +50,9 @@ struct lk_config {
 	uint64_t slots_max;
 	/* Between two flushes of the slots to disk. */
 	uint64_t slots_sync_s;
+	/* Whose tokens are taken; see config_issuer.h. */
+	struct lk_issuer_config issuers[LK_ISSUERS_MAX];
+	size_t n_issuers;
 };
 
 /*

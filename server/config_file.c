@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/config_issuer.h"
 #include "server/config_option.h"
 
 /* inih knows no line of what it hands over, and takes an indented line for more of the value before: so it is fed line by line. */
@@ -35,9 +36,15 @@ static void check_section(struct file_load *file, const char *line)
 		return;
 	}
 	len = strcspn(++line, "]");
-	if (line[len] == ']' && !known_section(line, len)) {
+	if (line[len] != ']' || known_section(line, len)) {
+		return;
+	}
+	if (config_issuer_is_section(line)) {
+		config_issuer_begin(file->load, &file->source, line, len);
+	} else {
 		config_fault(file->load, &file->source, NULL, NULL,
-			"there is no section [%.*s]: give [server], [store] or [limits]", (int)len, line);
+			"there is no section [%.*s]: give [server], [store], [limits] or [issuer \"NAME\"]", (int)len,
+			line);
 	}
 }
 
@@ -91,6 +98,10 @@ static int take_line(void *user, const char *section, const char *name, const ch
 {
 	struct file_load *file = user;
 
+	if (config_issuer_is_section(section)) {
+		config_issuer_set(file->load, &file->source, section, name, value);
+		return 1;
+	}
 	for (size_t i = 0; i < config_options_count; i++) {
 		if (strcmp(config_options[i].section, section) == 0 && strcmp(config_options[i].key, name) == 0) {
 			take_value(file, i, value);

@@ -8,6 +8,9 @@
 
 #include "server/config.h"
 
+/* As many as there are kinds of line in a section of an issuer. */
+#define CONFIG_ISSUER_KEYS 14
+
 enum config_type {
 	CONFIG_PATH,
 	CONFIG_URL,
@@ -43,6 +46,13 @@ struct config_load {
 	struct lk_config config;
 	FILE *faults;
 	bool faulty;
+	/* Of the issuers: the line that their section begins in, and those that gave its keys, or 0. */
+	struct {
+		int begin;
+		int given[CONFIG_ISSUER_KEYS];
+	} issuer_lines[LK_ISSUERS_MAX];
+	/* Whence they are; NULL: there are none. */
+	const char *issuer_file;
 };
 
 /* Where a value came from: a line of a file, or, with `file` NULL, a flag. */
