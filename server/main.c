@@ -5,6 +5,7 @@
  * asked for, 1 where it could not start or serve, 2 for a wrong command line or config file.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 #include "server/config.h"
+#include "server/jose/fetch.h"
+#include "server/jose/issuers.h"
 #include "server/log.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/transport.h"
@@ -34,6 +37,7 @@ enum {
 struct daemon {
 	const struct lk_config *config;
 	struct lk_store *store;
+	struct lk_issuers *issuers;
 	struct lk_dispatcher *dispatcher;
 	struct lk_transport *transport;
 };
@@ -92,6 +96,25 @@ static enum lk_err open_transport(struct daemon *daemon, char *ret_message)
 	return lk_transport_open(&options, &daemon->transport, ret_message);
 }
 
+/* Without any configured there is nothing to start, and no credential is looked at for being a token. */
+static enum lk_err start_issuers(struct daemon *daemon, char *ret_message, size_t size)
+{
+	const struct lk_config *config = daemon->config;
+
+	if (config->n_issuers == 0) {
+		return LK_OK;
+	}
+	json_object_seed(0);
+	enum lk_err err = lk_fetch_set_up();
+	if (err == LK_OK) {
+		err = lk_issuers_start(config->issuers, config->n_issuers, &daemon->issuers);
+	}
+	if (err != LK_OK) {
+		(void)snprintf(ret_message, size, "cannot start with the issuers: %s", lk_err_text(err));
+	}
+	return err;
+}
+
 static enum lk_err start(struct daemon *daemon)
 {
 	char message[LK_TRANSPORT_FAULT_LEN > LK_STORE_MESSAGE_LEN ? LK_TRANSPORT_FAULT_LEN : LK_STORE_MESSAGE_LEN] =
@@ -105,8 +128,12 @@ static enum lk_err start(struct daemon *daemon)
 	enum lk_err err = lk_store_open(&store_options, &daemon->store, message);
 
 	if (err == LK_OK) {
+		err = start_issuers(daemon, message, sizeof(message));
+	}
+	if (err == LK_OK) {
 		const struct lk_dispatcher_options dispatcher_options = {
 			.store = daemon->store,
+			.issuers = daemon->issuers,
 			.write_queue = (size_t)daemon->config->writer_queue,
 			.scan_queue = SCAN_QUEUE,
 		};
@@ -174,7 +201,7 @@ static int serve(const struct daemon *daemon, const sigset_t *signals)
 
 /*
  * Stops in the order of the arrows: nothing new comes in, what is under way is answered, the chores end and then the writer, the
- * connections are closed, then the store. Where the transport cannot be closed, its threads may still hold what would be freed: the slots are
+ * connections are closed, then the issuers and the store. Where the transport cannot be closed, its threads may still hold what would be freed: the slots are
  * written, and the process ends as it is.
  */
 static void stop(struct daemon *daemon)
@@ -195,6 +222,7 @@ static void stop(struct daemon *daemon)
 		_exit(EXIT_SUCCESS);
 	}
 	lk_dispatcher_free(daemon->dispatcher);
+	lk_issuers_stop(daemon->issuers);
 	lk_store_close(daemon->store);
 }
 

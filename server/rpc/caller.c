@@ -6,6 +6,7 @@
 
 #include "latchkey/v1/key.pb-c.h"
 #include "server/core/grant.h"
+#include "server/core/policy.h"
 #include "server/core/secret.h"
 #include "server/core/time.h"
 #include "server/core/verdict.h"
@@ -92,6 +93,35 @@ static enum lk_err identify_root_key(struct lk_request *request, struct lk_span 
 	return LK_OK;
 }
 
+/* Whether a credential is meant as a JWT: it has dots, and no root key has any. */
+static bool is_jws(struct lk_span credential)
+{
+	const size_t prefix_len = strlen(LK_ROOT_KEY_PREFIX);
+
+	return (credential.len < prefix_len || memcmp(credential.data, LK_ROOT_KEY_PREFIX, prefix_len) != 0) &&
+	       memchr(credential.data, '.', credential.len) != NULL;
+}
+
+static enum lk_err identify_jwt(struct lk_request *request, struct lk_span credential, struct lk_issuers *issuers)
+{
+	struct lk_identity identity = {0};
+	const char *message = "";
+	enum lk_err err = lk_issuers_identify(issuers, request->arena, (const char *)credential.data, credential.len,
+		request->now_us, &identity, &message);
+
+	if (err != LK_OK) {
+		return err == LK_NO_MEMORY ? err : lk_request_fail(request, err, "%s", message);
+	}
+	request->caller = (struct lk_caller){
+		.kind = LATCHKEY__V1__CALLER_KIND__CALLER_KIND_JWT,
+		.name = identity.name,
+		.subject = identity.subject,
+		.expire_us = identity.expire_us,
+		.grant = identity.grant,
+	};
+	return LK_OK;
+}
+
 /* "uid:1000", in the arena; without printf, since every request over ipc comes through here. NULL where that is exhausted. */
 static const char *name_of(struct lk_arena *arena, uid_t uid)
 {
@@ -108,11 +138,13 @@ static const char *name_of(struct lk_arena *arena, uid_t uid)
 	return lk_arena_text(arena, at, (size_t)(digits + sizeof digits - at));
 }
 
-enum lk_err lk_caller_identify(struct lk_request *request, const struct lk_peer *peer, struct lk_span credential)
+enum lk_err lk_caller_identify(
+	struct lk_request *request, const struct lk_peer *peer, struct lk_span credential, struct lk_issuers *issuers)
 {
 	request->caller = (struct lk_caller){.name = "", .subject = "", .grant = &empty_grant};
 	if (credential.len > 0) {
-		return identify_root_key(request, credential);
+		return issuers != NULL && is_jws(credential) ? identify_jwt(request, credential, issuers)
+							     : identify_root_key(request, credential);
 	}
 	if (!peer->uid_known || (peer->uid != 0 && peer->uid != geteuid())) {
 		return LK_OK;

@@ -7,16 +7,18 @@
 #include <latchkey/method.h>
 
 #include "client/envelope.h"
+#include "server/jose/issuers.h"
 #include "server/rpc/exchange.h"
 #include "server/service/request.h"
 
 /*
- * Fills in request->caller. A credential is a root key and is looked up anew for each request; one that fails is
- * LK_UNAUTHENTICATED, never a fall back to the uid. Without one, the daemon's own user and root are the operator over ipc, and
- * everybody else is nobody. Also what sticks to the transaction.
+ * Fills in request->caller. A credential is a root key, which is looked up, or, where there are `issuers`, a JWT of one of them, which
+ * is checked, anew for each request; one that fails is LK_UNAUTHENTICATED, never a fall back to the uid. Without one, the daemon's own
+ * user and root are the operator over ipc, and everybody else is nobody. LK_UNAVAILABLE: the keys of a JWT's issuer are being read.
+ * Also what sticks to the transaction. `issuers` NULL: there are none.
  */
 LK_MUST_CHECK enum lk_err lk_caller_identify(
-	struct lk_request *request, const struct lk_peer *peer, struct lk_span credential);
+	struct lk_request *request, const struct lk_peer *peer, struct lk_span credential, struct lk_issuers *issuers);
 
 /* Whether the caller may call a method. LK_UNAUTHENTICATED for nobody, LK_PERMISSION_DENIED. */
 LK_MUST_CHECK enum lk_err lk_caller_allow(struct lk_request *request, const struct lk_method *method);

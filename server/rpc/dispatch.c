@@ -22,6 +22,7 @@
 
 struct lk_dispatcher {
 	struct lk_store *store;
+	struct lk_issuers *issuers;
 	struct lk_writer *writer;
 	struct lk_background *background;
 	struct lk_scanner *scanner;
@@ -124,7 +125,8 @@ static enum lk_err admit(struct lk_job *job)
 {
 	struct lk_request *request = &job->request;
 
-	enum lk_err err = lk_caller_identify(request, &job->exchange->peer, job->envelope.credential);
+	enum lk_err err = lk_caller_identify(
+		request, &job->exchange->peer, job->envelope.credential, job->dispatcher->issuers);
 	if (err == LK_OK) {
 		err = lk_caller_allow(request, job->route->server->method);
 	}
@@ -320,6 +322,7 @@ enum lk_err lk_dispatcher_new(const struct lk_dispatcher_options *options, struc
 		return LK_NO_MEMORY;
 	}
 	dispatcher->store = options->store;
+	dispatcher->issuers = options->issuers;
 	enum lk_err err = make_routes(dispatcher);
 	if (err == LK_OK) {
 		err = lk_refusals_new(&dispatcher->refusals);

@@ -20,9 +20,12 @@
 #include "server/store/store.h"
 
 struct lk_dispatcher;
+struct lk_issuers;
 
 struct lk_dispatcher_options {
 	struct lk_store *store;
+	/* Whose tokens are taken as credentials; NULL: nobody's. To outlive the dispatcher. */
+	struct lk_issuers *issuers;
 	/*
 	 * The most writes that wait for the writer, urgent ones and others each, and the most scans that wait for the scanner; past
 	 * them RESOURCE_EXHAUSTED.

@@ -29,6 +29,8 @@
 
 /* "00-", 32 hexadecimal digits, "-", 16 of them, "-", 2 of them, and a NUL (https://www.w3.org/TR/trace-context/). */
 #define LK_REFUSAL_TRACEPARENT_LEN 56
+/* "jwt:", an issuer's name, ":", a subject of 128 characters in UTF-8, and a NUL. */
+#define LK_REFUSAL_ACTOR_LEN 552
 
 struct lk_refusal {
 	int64_t time_us;
@@ -37,7 +39,7 @@ struct lk_refusal {
 	/* LK_PERMISSION_DENIED or LK_UNAUTHENTICATED. */
 	enum lk_err code;
 	/* "" for nobody. */
-	char actor[72];
+	char actor[LK_REFUSAL_ACTOR_LEN];
 	char peer[LK_PEER_TEXT_LEN];
 	char traceparent[LK_REFUSAL_TRACEPARENT_LEN];
 	/* "" where the call named none. */

@@ -63,6 +63,9 @@ static bool is_actor(const char *actor)
 	if (strncmp(actor, "key:", 4) == 0) {
 		return lk_key_id_is(actor + 4);
 	}
+	if (strncmp(actor, "jwt:", 4) == 0) {
+		return strchr(actor + 4, ':') != NULL;
+	}
 	return strcmp(actor, "latchkeyd") == 0;
 }
 
@@ -105,7 +108,8 @@ enum lk_err lk_audit_filter_read(struct lk_request *request, const Latchkey__V1_
 	}
 	if (message->actor[0] != '\0' && !is_actor(message->actor)) {
 		lk_fault_add(&request->faults, "actor",
-			"names nobody: give \"uid:\" and a number, \"key:\" and a key's id, or \"latchkeyd\"");
+			"names nobody: give \"uid:\" and a number, \"key:\" and a key's id, \"jwt:\", an issuer, \":\" "
+			"and a subject, or \"latchkeyd\"");
 	}
 	read_action(request, message->action, &filter);
 	read_times(request, message, &filter);
