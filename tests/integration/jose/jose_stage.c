@@ -18,6 +18,7 @@ void jose_stage_start(struct jose_stage *stage)
 	stage->connection.fd = -1;
 	daemon_start(&stage->daemon);
 	daemon_stop(&stage->daemon);
+	free(jose_stage_await_log(stage, (const char *const[]){"msg=stopped", NULL}));
 	jose_peer_start(&stage->peer);
 }
 
