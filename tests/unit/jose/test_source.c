@@ -1,0 +1,195 @@
+/* Keys from a file: what is believed of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "server/jose/issuer.h"
+#include "server/jose/source.h"
+#include "server/log.h"
+
+#define PUBLIC                                                                                                         \
+	"{\"keys\":[{\"kty\":\"OKP\",\"kid\":\"k\",\"crv\":\"Ed25519\",\"x\":"                                         \
+	"\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"
+#define SECRET "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T\"}]}"
+
+struct fixture {
+	char path[64];
+	struct lk_issuer_config config;
+	uint8_t digest[LK_SOURCE_DIGEST_LEN];
+	struct lk_keyset *set;
+	char why[LK_SOURCE_WHY_LEN];
+};
+
+static atomic_bool never;
+
+static int set_up(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof *fixture);
+
+	*state = fixture;
+	(void)snprintf(fixture->path, sizeof fixture->path, "/tmp/latchkey-keys-XXXXXX");
+	fixture->config = (struct lk_issuer_config){
+		.name = "main", .jwks_file = fixture->path, .jwks_refresh_s = 300, .jwks_min_interval_s = 10};
+	int fd = mkstemp(fixture->path);
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lk_keyset_drop(fixture->set);
+	(void)unlink(fixture->path);
+	free(fixture);
+	return 0;
+}
+
+static enum lk_err read_text(struct fixture *fixture, const char *text, mode_t mode)
+{
+	FILE *file = fopen(fixture->path, "we");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(fixture->path, mode), 0);
+	lk_keyset_drop(fixture->set);
+	fixture->set = NULL;
+	return lk_source_read(&fixture->config, &never, fixture->digest, &fixture->set, fixture->why);
+}
+
+static void assert_why(const struct fixture *fixture, const char *words)
+{
+	assert_null(fixture->set);
+	assert_non_null(strstr(fixture->why, fixture->path));
+	if (strstr(fixture->why, words) == NULL) {
+		fail_msg("\"%s\" says nothing of \"%s\"", fixture->why, words);
+	}
+}
+
+static void test_source_reads_a_file(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(read_text(fixture, PUBLIC, 0644), LK_OK);
+	assert_non_null(fixture->set);
+	assert_int_equal(lk_keyset_count(fixture->set), 1);
+	/* The same text is no new set. */
+	assert_int_equal(read_text(fixture, PUBLIC, 0644), LK_OK);
+	assert_null(fixture->set);
+	assert_int_equal(read_text(fixture, PUBLIC "\n", 0644), LK_OK);
+	assert_non_null(fixture->set);
+}
+
+static void test_source_refuses_what_anybody_may_write(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(read_text(fixture, PUBLIC, 0646), LK_FAILED_PRECONDITION);
+	assert_why(fixture, "chmod o-w");
+}
+
+static void test_source_refuses_a_secret_that_anybody_may_read(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(read_text(fixture, SECRET, 0644), LK_FAILED_PRECONDITION);
+	assert_why(fixture, "chmod o-r");
+	assert_int_equal(read_text(fixture, SECRET, 0640), LK_OK);
+	assert_non_null(fixture->set);
+	/* Its text is the same, and it is opened to all. */
+	assert_int_equal(read_text(fixture, SECRET, 0644), LK_FAILED_PRECONDITION);
+	assert_why(fixture, "chmod o-r");
+}
+
+static void test_source_refuses_what_is_no_key_set(void **state)
+{
+	struct fixture *fixture = *state;
+	char *large = malloc(((size_t)1 << 20) + 2);
+
+	assert_non_null(large);
+	assert_int_equal(read_text(fixture, "", 0644), LK_FAILED_PRECONDITION);
+	assert_why(fixture, "keys");
+	assert_int_equal(read_text(fixture, "{}", 0644), LK_FAILED_PRECONDITION);
+	assert_why(fixture, "keys");
+	memset(large, ' ', ((size_t)1 << 20) + 1);
+	large[((size_t)1 << 20) + 1] = '\0';
+	assert_int_equal(read_text(fixture, large, 0644), LK_FAILED_PRECONDITION);
+	assert_why(fixture, "more than 1 MiB");
+	free(large);
+}
+
+static void test_source_refuses_what_is_no_file(void **state)
+{
+	struct fixture *fixture = *state;
+
+	(void)unlink(fixture->path);
+	assert_int_equal(
+		lk_source_read(&fixture->config, &never, fixture->digest, &fixture->set, fixture->why), LK_UNAVAILABLE);
+	assert_why(fixture, "No such file");
+	assert_int_equal(mkfifo(fixture->path, 0600), 0);
+	assert_int_equal(lk_source_read(&fixture->config, &never, fixture->digest, &fixture->set, fixture->why),
+		LK_FAILED_PRECONDITION);
+	assert_why(fixture, "no file");
+}
+
+static void test_issuer_of_a_bad_file_does_not_open(void **state)
+{
+	struct fixture *fixture = *state;
+	struct lk_issuer *issuer = NULL;
+
+	assert_int_equal(read_text(fixture, "{}", 0644), LK_FAILED_PRECONDITION);
+	assert_int_equal(lk_issuer_open(&fixture->config, &issuer, fixture->why), LK_FAILED_PRECONDITION);
+	assert_null(issuer);
+	assert_why(fixture, "keys");
+	lk_issuer_close(NULL);
+}
+
+static void test_issuer_finds_keys(void **state)
+{
+	struct fixture *fixture = *state;
+	struct lk_issuer *issuer = NULL;
+	struct lk_keyset *set = NULL;
+	const struct lk_jwk *key = NULL;
+	const char *why = NULL;
+
+	assert_int_equal(read_text(fixture, PUBLIC, 0644), LK_OK);
+	assert_int_equal(lk_issuer_open(&fixture->config, &issuer, fixture->why), LK_OK);
+	assert_int_equal(lk_issuer_find_key(issuer, LK_JOSE_EDDSA, "k", &set, &key, &why), LK_OK);
+	assert_string_equal(key->kid, "k");
+	/* It outlives the issuer for whoever holds it. */
+	struct lk_keyset *held = NULL;
+	assert_int_equal(lk_issuer_find_key(issuer, LK_JOSE_RS256, "k", &held, &key, &why), LK_UNAUTHENTICATED);
+	assert_non_null(why);
+	/* They were read a moment ago. */
+	assert_int_equal(lk_issuer_find_key(issuer, LK_JOSE_EDDSA, "x", &held, &key, &why), LK_UNAUTHENTICATED);
+	assert_null(held);
+	lk_issuer_close(issuer);
+	assert_int_equal(lk_keyset_count(set), 1);
+	lk_keyset_drop(set);
+}
+
+#define SOURCE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SOURCE(test_source_reads_a_file),
+		SOURCE(test_source_refuses_what_anybody_may_write),
+		SOURCE(test_source_refuses_a_secret_that_anybody_may_read),
+		SOURCE(test_source_refuses_what_is_no_key_set),
+		SOURCE(test_source_refuses_what_is_no_file),
+		SOURCE(test_issuer_of_a_bad_file_does_not_open),
+		SOURCE(test_issuer_finds_keys),
+	};
+
+	lk_log_setup(-1, LK_LOG_ERROR);
+	return cmocka_run_group_tests_name("key sources", tests, NULL, NULL);
+}
