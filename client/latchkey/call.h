@@ -30,7 +30,7 @@ struct lk_call {
 
 	/* The budget of the whole call, retries included; 0: 5,000 ms. */
 	uint32_t timeout_ms;
-	/* A root key or NULL: the channel's own. */
+	/* A root key, a JWT, or NULL: the channel's own. */
 	const char *credential;
 	/* A UUIDv7 of LK_REQUEST_ID_LEN bytes for a change, or NULL: the runtime makes one, so that it may retry. */
 	const uint8_t *request_id;
