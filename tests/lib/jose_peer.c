@@ -68,6 +68,8 @@ void jose_peer_stop(struct jose_peer *peer)
 	CHECK(fclose(peer->from) == 0);
 }
 
+static char *ask(struct jose_peer *peer, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
 static char *ask(struct jose_peer *peer, const char *format, va_list args)
 {
 	CHECK(vfprintf(peer->to, format, args) > 0);

@@ -44,6 +44,8 @@ static const struct lk_issuer_config config = {
 	.n_grants = 3,
 };
 
+static json_t *read_claims(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 static json_t *read_claims(const char *format, ...)
 {
 	char text[4096] = "";
