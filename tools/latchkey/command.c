@@ -27,6 +27,9 @@ static const struct {
 		"Charge the rate limit of this name, of the key or its owner, and no other; the cost is 1. May be "
 		"given "
 		"several times. Without it, every limit is charged 1."},
+	[LK_OWN_JWT_SECRET_FILE] = {"jwt-secret-file", "FILE",
+		"Sign JWTs by HS256 with the 32 to 64 bytes of this file, every byte of it, which others may not read. "
+		"Without it a secret is made, and nobody knows it."},
 	[LK_OWN_OPERAND] = {"", NULL, NULL},
 };
 

@@ -61,6 +61,7 @@ enum lk_own_flag {
 	LK_OWN_RATE_LIMIT,
 	/* May be given several times; they are in the request alone. */
 	LK_OWN_RATE_CHARGE,
+	LK_OWN_JWT_SECRET_FILE,
 	/* No flag, but the one word that a command may take without one; see lk_command.operand. */
 	LK_OWN_OPERAND,
 	LK_OWN_FLAGS,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -97,16 +98,47 @@ static enum lk_exit read_all(int fd, const char *what, const char *from, size_t 
 	return LK_EXIT_OK;
 }
 
-enum lk_exit lk_input_read_file(const char *path, const char *what, size_t max, struct lk_input *ret)
+/* Opens a file for reading; -1, and it was said why. */
+static int open_file(const char *path, const char *what)
 {
-	enum lk_exit code;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0) {
 		lk_say("cannot read %s from %s: %s", what, path, strerror(errno));
+	}
+	return fd;
+}
+
+enum lk_exit lk_input_read_file(const char *path, const char *what, size_t max, struct lk_input *ret)
+{
+	enum lk_exit code;
+	int fd = open_file(path, what);
+
+	if (fd < 0) {
 		return LK_EXIT_USAGE;
 	}
 	code = read_all(fd, what, path, max, false, ret);
+	close(fd);
+	return code;
+}
+
+enum lk_exit lk_input_read_private_file(const char *path, const char *what, size_t max, struct lk_input *ret)
+{
+	struct stat status = {0};
+	enum lk_exit code = LK_EXIT_USAGE;
+	int fd = open_file(path, what);
+
+	if (fd < 0) {
+		return LK_EXIT_USAGE;
+	}
+	if (fstat(fd, &status) != 0) {
+		lk_say("cannot read %s from %s: %s", what, path, strerror(errno));
+	} else if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+		lk_say("%s in %s is open to everybody on this machine: make a new one, in a file of mode 600", what,
+			path);
+	} else {
+		code = read_all(fd, what, path, max, false, ret);
+	}
 	close(fd);
 	return code;
 }

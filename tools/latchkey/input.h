@@ -29,7 +29,10 @@ void lk_input_done(struct lk_input *input);
  */
 enum lk_exit lk_input_read_file(const char *path, const char *what, size_t max, struct lk_input *ret);
 
-/* Reads standard input to its end, as above. */
+/* As above, and the file is one that others than its owner and group may neither read nor write. */
+enum lk_exit lk_input_read_private_file(const char *path, const char *what, size_t max, struct lk_input *ret);
+
+/* Reads standard input to its end, as lk_input_read_file(). */
 enum lk_exit lk_input_read_stdin(const char *what, size_t max, struct lk_input *ret);
 
 /*

@@ -1,8 +1,16 @@
 /* latchkey keyspace */
+#include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "latchkey/v1/keyspace.flags.h"
 #include "tools/latchkey/command.h"
+#include "tools/latchkey/input.h"
+
+/* The bytes that may sign by HS256; the daemon has the same bounds. */
+#define SECRET_MIN 32
+#define SECRET_MAX 64
+#define SECRET     "jwt_secret"
 
 static const struct lk_show_field list_fields[] = {
 	{.column = {.header = "ID", .least = 8}, .path = "id"},
@@ -21,6 +29,11 @@ static const struct lk_show_field fields[] = {
 	{.column = {.header = "Name"}, .path = "displayName"},
 	{.column = {.header = "Token prefix"}, .path = "policy.tokenPrefix"},
 	{.column = {.header = "Token format"}, .path = "policy.tokenFormat", .prefix = "TOKEN_FORMAT_"},
+	{.column = {.header = "JWT algorithm"},
+		.path = "policy.jwtAlgorithm",
+		.kind = LK_SHOW_CHOICE,
+		.prefix = "JWT_ALGORITHM_"},
+	{.column = {.header = "JWT issuer"}, .path = "policy.jwtIssuer"},
 	{.column = {.header = "Display length"}, .path = "policy.displayLength", .kind = LK_SHOW_COUNT},
 	{.column = {.header = "Name required"}, .path = "policy.nameRequired"},
 	{.column = {.header = "Shortest name"}, .path = "policy.nameMinLength", .kind = LK_SHOW_COUNT},
@@ -89,6 +102,55 @@ static const struct lk_rename created[] = {
 		"A range of addresses that its keys may be used from, or one address: 10.0.0.0/8, 2001:db8::1."},
 	{0},
 };
+/* Puts the bytes of --jwt-secret-file into the request. */
+static enum lk_exit read_secret(struct lk_run *run)
+{
+	const char *path = run->own[LK_OWN_JWT_SECRET_FILE];
+	char text[sodium_base64_ENCODED_LEN(SECRET_MAX, sodium_base64_VARIANT_ORIGINAL)];
+	struct lk_input secret = {0};
+	enum lk_exit code;
+
+	if (!path) {
+		return LK_EXIT_OK;
+	}
+	code = lk_input_read_private_file(path, "the secret", SECRET_MAX, &secret);
+	if (code != LK_EXIT_OK) {
+		return code;
+	}
+	if (secret.len < SECRET_MIN) {
+		lk_say("the secret in %s has %zu bytes: give %d to %d", path, secret.len, SECRET_MIN, SECRET_MAX);
+		lk_input_done(&secret);
+		return LK_EXIT_USAGE;
+	}
+	sodium_bin2base64(
+		text, sizeof(text), (const unsigned char *)secret.text, secret.len, sodium_base64_VARIANT_ORIGINAL);
+	if (json_object_set_new(run->request, SECRET, json_string(text)) != 0) {
+		code = lk_say_no_memory();
+	}
+	sodium_memzero(text, sizeof(text));
+	lk_input_done(&secret);
+	return code;
+}
+
+/* Wipes what read_secret() put there: the call is over. */
+static enum lk_exit wipe_secret(struct lk_run *run, json_t *response)
+{
+	const json_t *secret = json_object_get(run->request, SECRET);
+
+	(void)response;
+	if (secret) {
+		sodium_memzero((char *)(uintptr_t)json_string_value(secret), json_string_length(secret));
+	}
+	return LK_EXIT_OK;
+}
+
+/* The document itself, as whoever checks signatures wants it. */
+static enum lk_err show_key_set(const struct lk_run *run, const json_t *response)
+{
+	fprintf(run->page.file, "%s\n", json_string_value(json_object_get(response, "jwks")));
+	return lk_run_flush(run);
+}
+
 static const struct lk_rename updated[] = {
 	{"keyspace.id", "keyspace", "The keyspace's id."},
 	{"keyspace.policy.default_permissions", "default-permission", NULL},
@@ -106,8 +168,10 @@ static const struct lk_command commands[] = {
 		.rpc_verb = "create",
 		.renames = created,
 		.word = "keyspace",
-		.own_flags = LK_OWN(LK_OWN_RATE_LIMIT),
+		.own_flags = LK_OWN(LK_OWN_RATE_LIMIT) | LK_OWN(LK_OWN_JWT_SECRET_FILE),
 		.rate_limits = "policy.default_rate_limits",
+		.prepare = read_secret,
+		.deliver = wipe_secret,
 		.show = show,
 	},
 	{.verb = "get", .service = &latchkey_v1_keyspace_cli, .rpc_verb = "get", .word = "keyspace", .show = show},
@@ -139,6 +203,16 @@ static const struct lk_command commands[] = {
 		.rpc_verb = "delete",
 		.word = "keyspace",
 		.show = lk_run_show_deleted,
+	},
+	{
+		.verb = "jwks",
+		.service = &latchkey_v1_keyspace_cli,
+		.rpc_verb = "get-jwks",
+		.help = "Prints the public keys by which the signatures of a keyspace's JWTs are checked, as a JSON "
+			"Web "
+			"Key Set (RFC 7517). Of HS256 there are none.",
+		.word = "keyspace",
+		.show = show_key_set,
 	},
 };
 

@@ -131,6 +131,10 @@ static bool is_there(const struct lk_show_field *field, const json_t *value)
 	if (!value || json_is_null(value)) {
 		return false;
 	}
+	if (field->kind == LK_SHOW_CHOICE && text) {
+		return strncmp(text, field->prefix, strlen(field->prefix)) != 0 ||
+		       strcmp(text + strlen(field->prefix), "UNSPECIFIED") != 0;
+	}
 	/* JSON has numbers of 64 bits as texts. */
 	return field->kind != LK_SHOW_COUNT || (text ? strcmp(text, "0") != 0 : json_integer_value(value) != 0);
 }

@@ -26,6 +26,8 @@ enum lk_show_kind {
 	LK_SHOW_COUNT,
 	/* A list of RateLimits, each as it is typed (rate_limit.h). */
 	LK_SHOW_LIMITS,
+	/* An enum, which needs a prefix; UNSPECIFIED is as if it were not there. */
+	LK_SHOW_CHOICE,
 };
 
 /* One field of an object. */

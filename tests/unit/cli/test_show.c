@@ -33,8 +33,12 @@ static void test_show_text_of_each_kind(void **state)
 	const struct lk_show_field status = {.path = "a", .kind = LK_SHOW_STATUS};
 	const struct lk_show_field count = {.path = "a", .kind = LK_SHOW_COUNT};
 	const struct lk_show_field state_of = {.path = "a", .prefix = "KEY_STATE_"};
+	const struct lk_show_field choice = {.path = "a", .kind = LK_SHOW_CHOICE, .prefix = "JWT_ALGORITHM_"};
 
 	(void)state;
+	assert_text(choice, "{\"a\": \"JWT_ALGORITHM_HS256\"}", "HS256", LK_TINT_NONE);
+	assert_text(choice, "{\"a\": \"JWT_ALGORITHM_UNSPECIFIED\"}", "", LK_TINT_NONE);
+	assert_text(choice, "{\"a\": \"JWT\"}", "JWT", LK_TINT_NONE);
 	assert_text(plain, "{\"a\": \"x\"}", "x", LK_TINT_NONE);
 	assert_text(plain, "{\"a\": 7}", "7", LK_TINT_NONE);
 	assert_text(plain, "{\"a\": true}", "yes", LK_TINT_NONE);
