@@ -1,8 +1,7 @@
 /*
  * C. Account and environment tokens: an account is a tenant, and an environment a keyspace of it. An environment token has the
  * scope KEYSPACE, an account token the scope TENANT; one that is made without an environment lives in the keyspace "account".
- *
- * The tokens are opaque here; what this plays is the details, the status and the actions.
+ * Either is a JWT by HS256.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +12,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
+#include <sodium.h>
 
 #include "tests/systems/stage.h"
 
@@ -21,17 +22,34 @@
 #define DEVELOPMENT "development"
 #define HOME        "account"
 
+/* What signs the tokens of all three, so that the product's gateways can look at one before they ask. */
+static uint8_t secret[] = "the 36 bytes that the gateways have";
+
+/* A keyspace whose tokens are JWTs by HS256, with that secret. */
+static void open_environment(struct stage *stage, const char *environment)
+{
+	Latchkey__V1__CreateKeyspaceRequest request = LATCHKEY__V1__CREATE_KEYSPACE_REQUEST__INIT;
+	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
+
+	policy.token_format = LATCHKEY__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT;
+	policy.jwt_algorithm = LATCHKEY__V1__JWT_ALGORITHM__JWT_ALGORITHM_HS256;
+	policy.jwt_issuer = TEXT("https://product.example");
+	request.tenant = TEXT(ACCOUNT);
+	request.keyspace = TEXT(environment);
+	request.policy = &policy;
+	request.jwt_secret = (ProtobufCBinaryData){sizeof secret, secret};
+	(void)caller_ask(&stage->operator, & latchkey_v1_keyspace_create_method, &request);
+	assert_answered(&stage->operator);
+}
+
 static struct caller *open_account(struct stage *stage)
 {
 	static const char *const environments[] = {PRODUCTION, DEVELOPMENT, HOME};
-	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
 
-	policy.token_prefix = TEXT("env_");
 	(void)say_create_tenant(&stage->operator, ACCOUNT);
 	assert_answered(&stage->operator);
 	for (size_t i = 0; i < sizeof environments / sizeof environments[0]; i++) {
-		(void)say_create_keyspace(&stage->operator, ACCOUNT, environments[i], &policy);
-		assert_answered(&stage->operator);
+		open_environment(stage, environments[i]);
 	}
 	return stage_tenant_caller(stage, ACCOUNT);
 }
@@ -44,6 +62,152 @@ static const Latchkey__V1__CreateKeyResponse *create(
 
 	assert_answered(caller);
 	return made;
+}
+
+/* A part of the token: 0 the header, 1 the claims. To be json_decref()ed. */
+static json_t *part_of(const char *token, int part)
+{
+	uint8_t text[LK_TOKEN_MAX];
+	size_t len = 0;
+
+	while (part-- > 0) {
+		token = strchr(token, '.') + 1;
+	}
+	assert_int_equal(sodium_base642bin(text, sizeof text, token, strcspn(token, "."), NULL, &len, NULL,
+				 sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+		0);
+	json_t *json = json_loadb((const char *)text, len, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(json);
+	return json;
+}
+
+static void assert_text(const json_t *object, const char *name, const char *expected)
+{
+	assert_non_null(json_object_get(object, name));
+	assert_string_equal(json_string_value(json_object_get(object, name)), expected);
+}
+
+/* By HMAC with SHA-256 and the product's secret. */
+static void assert_signed(const char *token)
+{
+	const char *dot = strrchr(token, '.');
+	uint8_t signature[crypto_auth_hmacsha256_BYTES];
+	crypto_auth_hmacsha256_state mac;
+	char text[64];
+
+	assert_non_null(dot);
+	(void)crypto_auth_hmacsha256_init(&mac, secret, sizeof secret);
+	(void)crypto_auth_hmacsha256_update(&mac, (const uint8_t *)token, (size_t)(dot - token));
+	(void)crypto_auth_hmacsha256_final(&mac, signature);
+	(void)sodium_bin2base64(
+		text, sizeof text, signature, sizeof signature, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	assert_string_equal(dot + 1, text);
+}
+
+static void test_token_is_a_jwt_that_is_shown_once(void **state)
+{
+	static const struct {
+		const char *environment;
+		Latchkey__V1__KeyScope scope;
+		const char *claim;
+	} kinds[] = {{PRODUCTION, KEY_SCOPE(KEYSPACE), "keyspace"}, {HOME, KEY_SCOPE(TENANT), "tenant"}};
+	struct stage *stage = *state;
+	struct caller *caller = open_account(stage);
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		const Latchkey__V1__Key *listed[2] = {NULL};
+		const Latchkey__V1__CreateKeyResponse *made = create(caller, kinds[i].environment, kinds[i].scope);
+		json_t *header = part_of(made->token, 0);
+		json_t *claims = part_of(made->token, 1);
+		assert_text(header, "alg", "HS256");
+		assert_text(header, "typ", "JWT");
+		assert_text(claims, "iss", "https://product.example");
+		assert_text(claims, "aud", kinds[i].environment);
+		assert_text(claims, "jti", made->key->id);
+		assert_text(claims, "scope", kinds[i].claim);
+		assert_signed(made->token);
+		json_decref(header);
+		json_decref(claims);
+		assert_hides(made->key, made->token);
+		const Latchkey__V1__Key *key = say_get(caller, NULL, made->key->id);
+		assert_answered(caller);
+		assert_hides(key, made->token);
+		Latchkey__V1__KeyFilter filter = LATCHKEY__V1__KEY_FILTER__INIT;
+		filter.keyspace = TEXT(kinds[i].environment);
+		assert_int_equal(say_list(caller, NULL, &filter, NULL, 0, listed, 2), 1);
+		assert_string_equal(listed[0]->id, made->key->id);
+		assert_hides(listed[0], made->token);
+	}
+}
+
+/* Signs what `token` has, with another nonce. It has room for the signature. */
+static void forge(char *token)
+{
+	char *claims = strchr(token, '.') + 1;
+	char *dot = strrchr(token, '.');
+	uint8_t text[LK_TOKEN_MAX];
+	uint8_t signature[crypto_auth_hmacsha256_BYTES];
+	crypto_auth_hmacsha256_state mac;
+	size_t len = 0;
+
+	assert_int_equal(sodium_base642bin(text, sizeof text, claims, (size_t)(dot - claims), NULL, &len, NULL,
+				 sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+		0);
+	/* The nonce is the last of the claims, and this of its last characters. */
+	text[len - 5] = text[len - 5] == 'A' ? 'B' : 'A';
+	(void)sodium_bin2base64(
+		claims, (size_t)(dot - claims) + 1, text, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	*dot = '.';
+	(void)crypto_auth_hmacsha256_init(&mac, secret, sizeof secret);
+	(void)crypto_auth_hmacsha256_update(&mac, (const uint8_t *)token, (size_t)(dot - token));
+	(void)crypto_auth_hmacsha256_final(&mac, signature);
+	(void)sodium_bin2base64(
+		dot + 1, strlen(dot + 1) + 1, signature, sizeof signature, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+/* Whoever is in the product's secret signs what its gateways take, and still has no token. */
+static void test_token_is_not_made_of_the_secret_alone(void **state)
+{
+	struct stage *stage = *state;
+	struct caller *caller = open_account(stage);
+	const Latchkey__V1__CreateKeyResponse *made = create(caller, PRODUCTION, KEY_SCOPE(KEYSPACE));
+	char *forged = strdup(made->token);
+
+	assert_non_null(forged);
+	forge(forged);
+	assert_signed(forged);
+	json_t *claims = part_of(forged, 1);
+	assert_text(claims, "jti", made->key->id);
+	json_decref(claims);
+	assert_string_not_equal(forged, made->token);
+	assert_verdict(caller, forged, VERDICT(NOT_FOUND));
+	assert_verdict(caller, made->token, VERDICT(VALID));
+	free(forged);
+}
+
+/* What is done to a token shows in the very next verdict on it. */
+static void test_token_obeys_each_action_at_once(void **state)
+{
+	static const struct {
+		Latchkey__V1__KeyAction action;
+		Latchkey__V1__VerifyCode code;
+	} steps[] = {
+		{KEY_ACTION(SUSPEND), VERDICT(SUSPENDED)},
+		{KEY_ACTION(ACTIVATE), VERDICT(VALID)},
+		{KEY_ACTION(UPDATE), VERDICT(VALID)},
+		{KEY_ACTION(SUSPEND), VERDICT(SUSPENDED)},
+		{KEY_ACTION(REVOKE), VERDICT(REVOKED)},
+		{KEY_ACTION(DELETE), VERDICT(NOT_FOUND)},
+	};
+	struct stage *stage = *state;
+	struct caller *caller = open_account(stage);
+	const Latchkey__V1__CreateKeyResponse *made = create(caller, PRODUCTION, KEY_SCOPE(KEYSPACE));
+
+	assert_verdict(caller, made->token, VERDICT(VALID));
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		assert_int_equal(say_act(caller, steps[i].action, NULL, made->key->id), LK_OK);
+		assert_verdict(caller, made->token, steps[i].code);
+	}
 }
 
 static void test_environment_token_is_good_in_its_own_alone(void **state)
@@ -247,6 +411,9 @@ static void test_environment_token_faults_by_field(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		PLAY(test_token_is_a_jwt_that_is_shown_once),
+		PLAY(test_token_is_not_made_of_the_secret_alone),
+		PLAY(test_token_obeys_each_action_at_once),
 		PLAY(test_environment_token_is_good_in_its_own_alone),
 		PLAY(test_account_token_is_good_in_each),
 		PLAY(test_account_is_the_callers_own),
