@@ -1,7 +1,7 @@
 /*
  * C. Account and environment tokens: an account is a tenant, and an environment a keyspace of it. An environment token has the
  * scope KEYSPACE, an account token the scope TENANT; one that is made without an environment lives in the keyspace "account".
- * Either is a JWT by HS256.
+ * Either is a JWT by HS256. The admin users who make them are known by the JWTs of their own, of a stranger's issuer.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,10 @@
 #include <jansson.h>
 #include <sodium.h>
 
+#include <latchkey/v1/audit.client.h>
+
+#include "tests/lib/check.h"
+#include "tests/lib/jose_peer.h"
 #include "tests/systems/stage.h"
 
 #define ACCOUNT     "account-1"
@@ -42,7 +46,7 @@ static void open_environment(struct stage *stage, const char *environment)
 	assert_answered(&stage->operator);
 }
 
-static struct caller *open_account(struct stage *stage)
+static void make_account(struct stage *stage)
 {
 	static const char *const environments[] = {PRODUCTION, DEVELOPMENT, HOME};
 
@@ -51,7 +55,65 @@ static struct caller *open_account(struct stage *stage)
 	for (size_t i = 0; i < sizeof environments / sizeof environments[0]; i++) {
 		open_environment(stage, environments[i]);
 	}
+}
+
+static struct caller *open_account(struct stage *stage)
+{
+	make_account(stage);
 	return stage_tenant_caller(stage, ACCOUNT);
+}
+
+/* Signs the tokens of admin users, and serves the keys that these are checked by. */
+static struct jose_peer issuer;
+
+/* As stage_set_up(), with a daemon that trusts the issuer; it listens at ipc alone. */
+static int set_up_with_issuer(void **state)
+{
+	(void)stage_set_up(state);
+	struct stage *stage = *state;
+	char path[96] = "";
+	const char *const arguments[] = {"--listen", stage->daemon.url, "--config", path, NULL};
+
+	jose_peer_start(&issuer);
+	jose_peer_tell(&issuer, "{\"do\": \"serve\", \"keys\": [\"rsa1\"]}");
+	(void)snprintf(path, sizeof path, "%s/config", stage->daemon.root);
+	FILE *file = fopen(path, "we");
+	CHECK(file != NULL);
+	CHECK(fprintf(file,
+		      "[issuer \"admins\"]\n"
+		      "issuer = " JOSE_PEER_ISSUER "\n"
+		      "audiences = account\n"
+		      "required_claims = typ=Bearer\n"
+		      "jwks_url = http://127.0.0.1:%d/jwks\n"
+		      "tenant_claim = tenant\n"
+		      "grant = realm_access.roles=key-user: methods=keys.* keyspaces=*\n",
+		      issuer.port) > 0);
+	CHECK(fclose(file) == 0);
+	caller_close(&stage->operator);
+	daemon_stop(&stage->daemon);
+	daemon_restart(&stage->daemon, arguments);
+	caller_open(&stage->operator, stage->daemon.url, NULL);
+	return 0;
+}
+
+static int tear_down_with_issuer(void **state)
+{
+	jose_peer_stop(&issuer);
+	return stage_tear_down(state);
+}
+#define PLAY_WITH_ISSUER(test) cmocka_unit_test_setup_teardown(test, set_up_with_issuer, tear_down_with_issuer)
+
+/* An admin user of the account, with a token of the issuer's that ends in so many seconds. */
+static struct caller *admin_of(struct stage *stage, const char *account, const char *user, int ends_in_s)
+{
+	struct caller *caller = &stage->callers[stage->n_callers++];
+	char *token = jose_peer_ask(&issuer,
+		"{\"do\": \"token\", \"set\": {\"sub\": \"%s\", \"tenant\": \"%s\"}, \"in_s\": {\"exp\": %d}}", user,
+		account, ends_in_s);
+
+	caller_open(caller, stage->daemon.url, token);
+	free(token);
+	return caller;
 }
 
 static const Latchkey__V1__CreateKeyResponse *create(
@@ -262,18 +324,13 @@ static void test_environment_token_details(void **state)
 {
 	static const int actions[] = {
 		KEY_ACTION(SUSPEND), KEY_ACTION(ROTATE), KEY_ACTION(UPDATE), KEY_ACTION(REVOKE), KEY_ACTION(DELETE), 0};
-	static const char *const methods[] = {"keys.*", NULL};
-	static const char *const tenants[] = {ACCOUNT, NULL};
 	struct stage *stage = *state;
-	struct caller *caller = open_account(stage);
 	int64_t before_us = now_us();
 	int64_t expire_us = before_us + US_PER_DAY;
-	char admin_name[64] = "";
 
-	const Latchkey__V1__CreateKeyResponse *root = say_create_root_key(&stage->operator, "admin", methods, tenants);
-	assert_answered(&stage->operator);
-	struct caller *admin = stage_caller(stage, root->token);
-	(void)snprintf(admin_name, sizeof admin_name, "key:%s", root->key->id);
+	make_account(stage);
+	struct caller *caller = admin_of(stage, ACCOUNT, "admin-8", 300);
+	struct caller *admin = admin_of(stage, ACCOUNT, "admin-7", 300);
 	const Latchkey__V1__CreateKeyResponse *made = say_create(admin,
 		&(struct new_key){.keyspace = PRODUCTION, .name = "token", .owner = "user-7", .expire_us = expire_us});
 	assert_answered(admin);
@@ -291,10 +348,57 @@ static void test_environment_token_details(void **state)
 	assert_in_range(us_of(key->create_time), before_us, now_us());
 	assert_int_equal(us_of(key->update_time), us_of(key->create_time));
 	assert_in_range(us_of(key->last_used_time), us_of(key->create_time), now_us());
-	assert_string_equal(key->created_by, admin_name);
+	assert_string_equal(key->created_by, "jwt:admins:admin-7");
 	assert_string_equal(key->owner, "user-7");
 	assert_actions(key, actions);
 	assert_hides(key, made->token);
+}
+
+/* Each for the account that the issuer says, and no longer than that; the audit records have who it was. */
+static void test_environment_tokens_are_made_by_admin_users(void **state)
+{
+	Latchkey__V1__ListAuditRecordsRequest request = LATCHKEY__V1__LIST_AUDIT_RECORDS_REQUEST__INIT;
+	struct stage *stage = *state;
+
+	make_account(stage);
+	struct caller *seven = admin_of(stage, ACCOUNT, "admin-7", 300);
+	struct caller *eight = admin_of(stage, ACCOUNT, "admin-8", 300);
+	struct caller *stranger = admin_of(stage, "account-2", "admin-7", 300);
+	struct caller *late = admin_of(stage, ACCOUNT, "admin-7", -3600);
+	const Latchkey__V1__CreateKeyResponse *made = create(seven, PRODUCTION, KEY_SCOPE(KEYSPACE));
+	assert_string_equal(made->key->created_by, "jwt:admins:admin-7");
+	assert_string_equal(create(eight, HOME, KEY_SCOPE(TENANT))->key->created_by, "jwt:admins:admin-8");
+	/* What one has made, another admin of the account may end. */
+	(void)say_revoke(eight, NULL, made->key->id, "not wanted");
+	assert_answered(eight);
+	assert_verdict(seven, made->token, VERDICT(REVOKED));
+	request.tenant = TEXT(ACCOUNT);
+	const Latchkey__V1__ListAuditRecordsResponse *listed = caller_ask(
+		&stage->operator, & latchkey_v1_audit_list_method, &request);
+	assert_answered(&stage->operator);
+	assert_string_equal(listed->records[0]->actor, "jwt:admins:admin-8");
+	assert_string_equal(listed->records[2]->actor, "jwt:admins:admin-7");
+	/* Not for another's account, and not for ever. */
+	(void)say_create(stranger, &(struct new_key){.tenant = ACCOUNT, .keyspace = PRODUCTION});
+	assert_refused(stranger, LK_PERMISSION_DENIED, NULL);
+	(void)say_get(stranger, ACCOUNT, made->key->id);
+	assert_refused(stranger, LK_PERMISSION_DENIED, NULL);
+	(void)say_get(late, NULL, made->key->id);
+	assert_refused(late, LK_UNAUTHENTICATED, NULL);
+}
+
+/* A token of ours is for the product, and no credential here. */
+static void test_environment_token_is_no_credential(void **state)
+{
+	struct stage *stage = *state;
+
+	make_account(stage);
+	const Latchkey__V1__CreateKeyResponse *made = create(
+		admin_of(stage, ACCOUNT, "admin-7", 300), PRODUCTION, KEY_SCOPE(TENANT));
+	struct caller *caller = &stage->callers[stage->n_callers++];
+	caller_open(caller, stage->daemon.url, made->token);
+	(void)say_get(caller, ACCOUNT, made->key->id);
+	assert_refused(caller, LK_UNAUTHENTICATED, NULL);
 }
 
 /* Brings a new token into a state. */
@@ -417,7 +521,9 @@ int main(void)
 		PLAY(test_environment_token_is_good_in_its_own_alone),
 		PLAY(test_account_token_is_good_in_each),
 		PLAY(test_account_is_the_callers_own),
-		PLAY(test_environment_token_details),
+		PLAY_WITH_ISSUER(test_environment_token_details),
+		PLAY_WITH_ISSUER(test_environment_tokens_are_made_by_admin_users),
+		PLAY_WITH_ISSUER(test_environment_token_is_no_credential),
 		PLAY(test_environment_token_actions_follow_the_status),
 		PLAY(test_environment_token_faults_by_field),
 	};
