@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <latchkey/v1/audit.client.h>
 
+#include "client/uuid7.h"
 #include "server/jose/mint.h"
 #include "server/service/signing_key.h"
 
@@ -314,6 +316,93 @@ static void test_signing_secret_is_in_its_record_alone_and_sealed(void **state)
 	loop_answer_done(&answer);
 }
 
+/* Creates a key in keyspace "jwt", which is to be refused since nothing there can sign. */
+static void refuse_to_mint(const char *words)
+{
+	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+
+	request.tenant = TEXT("acme");
+	request.keyspace = TEXT("jwt");
+	struct loop_answer answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_CORRUPT);
+	if (strstr(answer.message, words) == NULL) {
+		fail_msg("'%s' does not say '%s'", answer.message, words);
+	}
+	loop_answer_done(&answer);
+}
+
+/* Puts the record in its place in the store. */
+static void put_record(const Latchkey__Store__KeyspaceRecord *record)
+{
+	struct lk_key key = lk_key_u32(record->number);
+	struct lk_txn *txn = NULL;
+
+	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
+	lk_txn_put_record(txn, LK_TABLE_KEYSPACE, &key, &record->base, 0);
+	assert_int_equal(lk_write_commit(txn), LK_OK);
+}
+
+/* A secret is sealed for its kid: under another's name, changed, cut off or gone it signs nothing. */
+static void test_signing_key_that_does_not_open_mints_nothing(void **state)
+{
+	struct jwt_stored stored;
+
+	(void)state;
+	policy = jwt_policy(EDDSA);
+	make_keyspace(&policy);
+	policy.jwt_algorithm = HS256;
+	update(PATHS("policy.jwt_algorithm"));
+	policy.jwt_algorithm = EDDSA;
+	update(PATHS("policy.jwt_algorithm"));
+	jwt_stored("jwt", &stored);
+	Latchkey__Store__JwtKeyRecord *newest = stored.record->jwt_keys[0];
+	const ProtobufCBinaryData sealed = newest->sealed_secret;
+	newest->sealed_secret = stored.record->jwt_keys[2]->sealed_secret;
+	put_record(stored.record);
+	refuse_to_mint("keyspace \"jwt\" does not open");
+	newest->sealed_secret = sealed;
+	newest->sealed_secret.data[sealed.len - 1] ^= 1;
+	put_record(stored.record);
+	refuse_to_mint("does not open");
+	newest->sealed_secret.data[sealed.len - 1] ^= 1;
+	newest->sealed_secret.len = LK_SEAL_OVERHEAD - 1;
+	put_record(stored.record);
+	refuse_to_mint("does not open");
+	newest->sealed_secret.len = sealed.len;
+	put_record(stored.record);
+	struct fixture_key key = fixture_make_key("acme", "jwt", "");
+	fixture_key_done(&key);
+	stored.record->n_jwt_keys = 0;
+	put_record(stored.record);
+	refuse_to_mint("is missing");
+	jwt_stored_done(&stored);
+}
+
+/* One who asks twice has one keyspace, and the key that it was made with. */
+static void test_signing_key_is_made_once_of_a_retry(void **state)
+{
+	Latchkey__V1__CreateKeyspaceRequest request = LATCHKEY__V1__CREATE_KEYSPACE_REQUEST__INIT;
+	uint8_t id[LK_UUID7_LEN];
+	const struct loop_call how = {.request_id = id};
+	char kid[LK_JWT_KID_LEN] = "";
+
+	(void)state;
+	policy = jwt_policy(EDDSA);
+	request.tenant = TEXT("acme");
+	request.keyspace = TEXT("jwt");
+	request.policy = &policy;
+	lk_uuid7_make((uint64_t)time(NULL) * 1000, id);
+	for (int i = 0; i < 2; i++) {
+		char seen[LK_JWT_KID_LEN];
+		struct loop_answer answer = loop_call(
+			&fixture_loop, &how, &latchkey_v1_keyspace_create_method, &request.base);
+		assert_int_equal(answer.code, 0);
+		loop_answer_done(&answer);
+		assert_int_equal(keys_of_keyspace(seen), 1);
+		assert_true(kid[0] == '\0' || strcmp(seen, kid) == 0);
+		(void)snprintf(kid, sizeof kid, "%s", seen);
+	}
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -325,6 +414,8 @@ int main(void)
 		TEST(test_key_set_is_for_who_is_granted_the_keyspace),
 		TEST(test_root_keys_are_no_jwts),
 		TEST(test_signing_secret_is_in_its_record_alone_and_sealed),
+		TEST(test_signing_key_that_does_not_open_mints_nothing),
+		TEST(test_signing_key_is_made_once_of_a_retry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
