@@ -219,6 +219,9 @@ void adjust_credits(struct world *world)
 	const Latchkey__V1__Key *shown = caller_ask(&client->caller, &latchkey_v1_key_adjust_credits_method, &request);
 	finish(world);
 	unsigned against = against_key(world, client, "keys.adjust_credits", key);
+	if (against == 0 && !may_scope(client, key->tenant_scope)) {
+		against = E(LK_PERMISSION_DENIED);
+	}
 	bool refused = against == 0 && (!key->has_credits || key->stored == STORED_REVOKED);
 	against = refused ? E(LK_FAILED_PRECONDITION) : against;
 	if (judge(world, client, against, against)) {
