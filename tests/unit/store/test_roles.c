@@ -90,6 +90,14 @@ static void test_roles_get_numbers_that_are_never_used_twice(void **state)
 	assert_int_equal(lk_find_count_roles(txn, world.tenant), 2);
 	assert_int_equal(lk_find_count_roles(txn, world.tenant + 1), 0);
 	assert_false(lk_find_has_role(txn, 2));
+	/* Without what they permit. */
+	assert_int_equal(lk_find_role_number(txn, world.tenant, "writer"), 3);
+	assert_int_equal(lk_find_role_number(txn, world.tenant, "nobody"), 0);
+	assert_int_equal(lk_find_role_number(txn, world.tenant, "No Id"), 0);
+	assert_int_equal(lk_find_role_number(txn, world.tenant + 1, "writer"), 0);
+	assert_string_equal(lk_find_role_id(txn, world.arena, 3), "writer");
+	assert_null(lk_find_role_id(txn, world.arena, 2));
+	assert_int_equal(lk_txn_err(txn), LK_OK);
 	world_assert_consistent(world.fixture);
 }
 
