@@ -110,7 +110,8 @@ static enum lk_err start_issuers(struct daemon *daemon, char *ret_message, size_
 		err = lk_issuers_start(config->issuers, config->n_issuers, &daemon->issuers);
 	}
 	if (err != LK_OK) {
-		(void)snprintf(ret_message, size, "cannot start with the issuers: %s", lk_err_text(err));
+		(void)snprintf(ret_message, size, "cannot start with the issuers (%s): what was logged before says why",
+			lk_err_text(err));
 	}
 	return err;
 }
