@@ -31,7 +31,7 @@ expect 2 lk key bulk-revoke --owner alice </dev/null
 err_has 'give --yes'
 expect 2 lk key list --limit 0
 err_has '--limit "0"'
-LATCHKEY_CREDENTIAL=$(head -c 5000 /dev/zero | tr '\0' a) expect 2 lk whoami
+LATCHKEY_CREDENTIAL=$(head -c 9000 /dev/zero | tr '\0' a) expect 2 lk whoami
 err_has 'LATCHKEY_CREDENTIAL is longer than 4096 bytes'
 expect 2 lk key get --key 1 --credential-file "$dir/absent"
 err_has 'cannot read the credential from .*absent: No such file'

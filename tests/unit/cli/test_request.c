@@ -177,8 +177,8 @@ static void test_request_refuses_an_update_that_is_none(void **state)
 		"latchkey: --tenants is missing: the grant is replaced as a whole, so give all of its flags\n");
 	/* Whoever forgets it must not widen the grant. */
 	assert_refused("root-key", "update", "7 --methods keys.* --tenants * --keyspaces *",
-		"latchkey: --own-only=true or =false is missing: the grant is replaced as a whole, so give all of its "
-		"flags\n");
+		"latchkey: --own-only is missing: the grant is replaced as a whole, so say --own-only or "
+		"--own-only=false\n");
 }
 
 static void test_request_reads_rate_limits_credits_roles_and_addresses(void **state)
