@@ -32,7 +32,7 @@ err_has 'give --yes'
 expect 2 lk key list --limit 0
 err_has '--limit "0"'
 LATCHKEY_CREDENTIAL=$(head -c 9000 /dev/zero | tr '\0' a) expect 2 lk whoami
-err_has 'LATCHKEY_CREDENTIAL is longer than 4096 bytes'
+err_has 'LATCHKEY_CREDENTIAL is longer than 8192 bytes'
 expect 2 lk key get --key 1 --credential-file "$dir/absent"
 err_has 'cannot read the credential from .*absent: No such file'
 : >"$dir/empty"
