@@ -19,15 +19,6 @@
 /* How often a key is looked up anew that was changed while it was judged: a change takes a commit, so that even two in a row are rare. */
 #define TRIES 4
 
-static bool keyspace_fits(struct lk_txn *txn, const struct lk_question *question, const struct lk_answer *answer)
-{
-	if (question->keyspace[0] == '\0' || strcmp(question->keyspace, answer->gate.keyspace_id) == 0) {
-		return true;
-	}
-	return (answer->verdict.head.flags & LK_VERDICT_TENANT_SCOPE) != 0 &&
-	       lk_find_has_keyspace(txn, answer->gate.tenant, question->keyspace);
-}
-
 const char *lk_judge_owner(const struct lk_answer *answer, size_t *ret_len)
 {
 	const uint8_t *owner = NULL;
@@ -47,18 +38,29 @@ static bool is_own(const struct lk_question *question, const struct lk_answer *a
 	return len > 0 && strlen(question->subject) == len && memcmp(question->subject, owner, len) == 0;
 }
 
-/* Whether the key is one that the caller may ask about, within what was asked. */
-static bool is_in_reach(const struct lk_question *question, const struct lk_answer *answer)
+/* Whether the key is good in the keyspace that was asked for, which is another one than its own. */
+static bool is_good_elsewhere(struct lk_txn *txn, const struct lk_question *question, const struct lk_answer *answer)
 {
-	bool tenant_wide = (answer->verdict.head.flags & LK_VERDICT_TENANT_SCOPE) != 0;
+	return (answer->verdict.head.flags & LK_VERDICT_TENANT_SCOPE) != 0 &&
+	       lk_find_has_keyspace(txn, answer->gate.tenant, question->keyspace);
+}
 
+static bool keyspace_fits(struct lk_txn *txn, const struct lk_question *question, const struct lk_answer *answer)
+{
+	return question->keyspace[0] == '\0' || strcmp(question->keyspace, answer->gate.keyspace_id) == 0 ||
+	       is_good_elsewhere(txn, question, answer);
+}
+
+/* Whether the key is one that the caller may ask about, within what was asked. */
+static bool is_in_reach(struct lk_txn *txn, const struct lk_question *question, const struct lk_answer *answer)
+{
 	if (question->tenant != NULL ? strcmp(question->tenant, answer->gate.tenant_id) != 0
 				     : !lk_grant_allows_tenant(question->grant, answer->gate.tenant_id)) {
 		return false;
 	}
-	/* A keyspace that was asked for is granted; a key of another keyspace can be good in it. */
-	if (!(tenant_wide && question->keyspace[0] != '\0') &&
-		!lk_grant_allows_keyspace(question->grant, answer->gate.keyspace_id)) {
+	/* A keyspace that was asked for is granted. That its name is, tells nothing of a tenant which has none of that name. */
+	if (!lk_grant_allows_keyspace(question->grant, answer->gate.keyspace_id) &&
+		(question->keyspace[0] == '\0' || !is_good_elsewhere(txn, question, answer))) {
 		return false;
 	}
 	return !question->grant->own_only || is_own(question, answer);
@@ -99,7 +101,7 @@ static bool look_up(const struct lk_court *court, const struct lk_question *ques
 		}
 	}
 	return lk_gate_get(court->txn, answer->verdict.head.keyspace, &answer->gate) && answer->gate.closed == 0 &&
-	       is_in_reach(question, answer);
+	       is_in_reach(court->txn, question, answer);
 }
 
 static Latchkey__V1__VerifyCode code_of_unknown(const struct lk_court *court, const struct lk_question *question)

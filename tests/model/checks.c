@@ -191,6 +191,11 @@ struct question {
 	struct asked asked;
 };
 
+static bool is_good_elsewhere(const struct world *world, const struct key *key, const char *keyspace)
+{
+	return key->tenant_scope && find_keyspace(world, world->keyspaces[key->keyspace].tenant, keyspace) != NONE;
+}
+
 static bool is_in_reach(
 	const struct world *world, const struct client *client, const struct key *key, const struct question *question)
 {
@@ -200,7 +205,8 @@ static bool is_in_reach(
 	if (question->tenant != NULL ? strcmp(question->tenant, tenant) != 0 : !may_tenant(client, tenant)) {
 		return false;
 	}
-	return (key->tenant_scope && question->keyspace != NULL) || may_keyspace(client, keyspace->id);
+	return may_keyspace(client, keyspace->id) ||
+	       (question->keyspace != NULL && is_good_elsewhere(world, key, question->keyspace));
 }
 
 static Latchkey__V1__VerifyCode code_at(const struct world *world, const struct client *client, const struct key *key,
@@ -224,7 +230,7 @@ static Latchkey__V1__VerifyCode code_at(const struct world *world, const struct 
 		return VERDICT(NOT_YET_VALID);
 	}
 	if (question->keyspace != NULL && strcmp(question->keyspace, keyspace->id) != 0 &&
-		!(key->tenant_scope && find_keyspace(world, keyspace->tenant, question->keyspace) != NONE)) {
+		!is_good_elsewhere(world, key, question->keyspace)) {
 		return VERDICT(WRONG_KEYSPACE);
 	}
 	if (!address_fits(world, key, &question->asked)) {

@@ -235,6 +235,33 @@ static void test_verify_tells_nothing_of_keys_out_of_reach(void **state)
 	fixture_key_done(&key);
 }
 
+/* One that is good in every keyspace of its tenant is known to who is granted one of them: one that there is in this tenant. */
+static void test_verify_tells_nothing_of_a_wide_key_by_another_tenants_keyspace(void **state)
+{
+	Latchkey__V1__CreateKeyRequest create = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
+	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
+	const char *const *tenants = LIST("acme", "other");
+
+	(void)state;
+	policy.token_prefix = TEXT("st_");
+	fixture_make_tenant("other");
+	fixture_make_keyspace("other", "staging", &policy);
+	create.tenant = TEXT("acme");
+	create.keyspace = TEXT("prod");
+	create.name = TEXT("wide");
+	create.scope = LATCHKEY__V1__KEY_SCOPE__KEY_SCOPE_TENANT;
+	struct loop_answer wide = fixture_call(&latchkey_v1_key_create_method, &create.base, LK_OK);
+	const char *token = ((const Latchkey__V1__CreateKeyResponse *)wide.response)->token;
+	assert_int_equal(verify_as(token, tenants, LIST("staging"), "staging"),
+		LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_NOT_FOUND);
+	assert_int_equal(verify_as(token, tenants, LIST("staging", "prod"), "staging"),
+		LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_WRONG_KEYSPACE);
+	fixture_make_keyspace("acme", "staging", &policy);
+	assert_int_equal(
+		verify_as(token, tenants, LIST("staging"), "staging"), LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID);
+	loop_answer_done(&wide);
+}
+
 static void test_nobody_grants_more_than_he_has(void **state)
 {
 	struct fixture_key root = fixture_make_root_key(
@@ -454,6 +481,7 @@ int main(void)
 		TEST(test_write_of_a_key_that_was_changed_meanwhile_is_checked_anew),
 		TEST(test_key_of_a_tenant_is_no_credential),
 		TEST(test_verify_tells_nothing_of_keys_out_of_reach),
+		TEST(test_verify_tells_nothing_of_a_wide_key_by_another_tenants_keyspace),
 		TEST(test_nobody_grants_more_than_he_has),
 		TEST(test_key_of_every_keyspace_is_for_who_is_granted_all),
 		TEST(test_lists_show_what_is_granted_alone),
