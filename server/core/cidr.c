@@ -210,7 +210,9 @@ bool lk_cidr_holds(const struct lk_cidr *cidr, const struct lk_address *address)
 {
 	size_t whole = cidr->prefix / 8, rest = cidr->prefix % 8;
 
-	if (address->family == LK_ADDRESS_NONE || cidr->address.family != address->family) {
+	/* A range that no check would let pass, from a damaged record, holds nothing. */
+	if (address->family == LK_ADDRESS_NONE || cidr->address.family != address->family ||
+		cidr->prefix > address_bits(address)) {
 		return false;
 	}
 	if (memcmp(cidr->address.bytes, address->bytes, whole) != 0) {

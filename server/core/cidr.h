@@ -48,7 +48,7 @@ void lk_address_format(const struct lk_address *address, char ret_text[static LK
 /* Reads a range in canonical form, as lk_cidr_check_list() makes it, or a single address; false where it is none. */
 bool lk_cidr_parse(const char *text, struct lk_cidr *ret_cidr);
 
-/* Whether the range holds the address; NONE is in no range. */
+/* Whether the range holds the address; NONE is in no range, and a range whose prefix is longer than its address holds none. */
 bool lk_cidr_holds(const struct lk_cidr *cidr, const struct lk_address *address);
 
 /*

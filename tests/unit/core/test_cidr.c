@@ -229,6 +229,19 @@ static void test_cidr_holds_what_is_in_the_range(void **state)
 	assert_false(lk_cidr_holds(&(struct lk_cidr){0}, &none));
 }
 
+/* As a damaged record may have it. */
+static void test_cidr_with_a_prefix_beyond_its_address_holds_nothing(void **state)
+{
+	(void)state;
+	for (unsigned prefix = 0; prefix <= UINT8_MAX; prefix++) {
+		struct lk_cidr v4 = {.address = {.family = LK_ADDRESS_V4}, .prefix = (uint8_t)prefix};
+		struct lk_cidr v6 = {.address = {.family = LK_ADDRESS_V6}, .prefix = (uint8_t)prefix};
+
+		assert_int_equal(lk_cidr_holds(&v4, &v4.address), prefix <= 32);
+		assert_int_equal(lk_cidr_holds(&v6, &v6.address), prefix <= 128);
+	}
+}
+
 static const char *const no_ranges[] = {
 	"",
 	"/",
@@ -461,6 +474,7 @@ int main(void)
 		TEST(test_address_parse_refuses_what_is_none),
 		TEST(test_address_format_of_none_is_empty),
 		TEST(test_cidr_holds_what_is_in_the_range),
+		TEST(test_cidr_with_a_prefix_beyond_its_address_holds_nothing),
 		TEST(test_cidr_parse_refuses_what_is_no_range),
 		TEST(test_check_list_gives_the_canonical_form),
 		TEST(test_check_list_reports_every_fault_and_the_range_that_is_meant),
