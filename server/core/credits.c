@@ -3,6 +3,8 @@
 #include "server/core/time.h"
 
 #define EPOCH_SHIFT 48
+/* A request waits for its turn at most so long, and goes by the clock as it was when it came. */
+#define WAIT_MAX_US (60 * LK_US_PER_SECOND)
 #define DAY         LATCHKEY__STORE__REFILL_INTERVAL__REFILL_INTERVAL_DAY
 #define MONTH       LATCHKEY__STORE__REFILL_INTERVAL__REFILL_INTERVAL_MONTH
 #define REPLACE     LATCHKEY__STORE__REFILL_MODE__REFILL_MODE_REPLACE
@@ -204,10 +206,22 @@ static void catch_up(struct present *present, const struct lk_credits *credits, 
 	count_spent(present, word);
 }
 
+/* When an adjustment counts: now, or at the next refill, where that came while it waited for its turn and was spent of already; so it does
+ * not come twice. */
+static int64_t adjusted_at(const struct lk_credits *credits, uint64_t word, int64_t now_us)
+{
+	struct present present = present_at(credits, word, now_us);
+	int64_t refill_us = lk_credits_next_refill(credits, now_us);
+	bool is_ahead = present.moved || present.sum > present.base;
+
+	return is_ahead && refill_us != 0 && now_us >= refill_us - WAIT_MAX_US ? refill_us : now_us;
+}
+
 void lk_credits_adjust(Latchkey__Store__CreditsRecord *record, enum lk_credits_adjustment adjustment, uint64_t amount,
 	uint64_t spent, int64_t now_us)
 {
 	struct lk_credits credits = lk_credits_of_record(record);
+	now_us = adjusted_at(&credits, spent, now_us);
 	struct present present = present_at(&credits, spent, now_us);
 	uint16_t fresh = fresh_epoch(record, spent, now_us);
 

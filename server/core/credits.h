@@ -76,7 +76,8 @@ enum lk_credits_adjustment {
 
 /*
  * Changes a record to what it is after the adjustment at `now_us`, by a slot whose word is `spent`: a balance over LK_CREDITS_MAX ends
- * there, one below 0 at 0. Its refill goes on by its calendar. What is spent between the reading of the word and the commit counts
+ * there, one below 0 at 0. Its refill goes on by its calendar; one that comes within a minute of `now_us`, and was spent of already, has come:
+ * the word is read later than the clock. What is spent between the reading of the word and the commit counts
  * against what ADD and TAKE leave, which stay in their epoch: the record's balance still holds what was spent. SET begins a new epoch, as
  * lk_credits_check() does, and the balance is then exactly what was set. An ADD of which the word could no longer count all does so too.
  */

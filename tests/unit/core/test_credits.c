@@ -397,6 +397,44 @@ static void test_credits_keep_their_calendar_when_they_are_adjusted(void **state
 	assert_int_equal(record->epoch, 6);
 }
 
+/* The request came before midnight, waited for its turn, and found that the refill of midnight was spent of. */
+static const struct {
+	int mode;
+	uint64_t word;
+	enum lk_credits_adjustment adjustment;
+	uint64_t left;
+	uint64_t next;
+} midnights[] = {
+	{REPLACE, EPOCH(1) | 28, LK_CREDITS_SET, 5, 30},
+	{REPLACE, EPOCH(1) | 28, LK_CREDITS_ADD, 7, 30},
+	{REPLACE, EPOCH(1) | 28, LK_CREDITS_TAKE, 0, 30},
+	{ADD, 128, LK_CREDITS_SET, 5, 35},
+	{ADD, 128, LK_CREDITS_ADD, 7, 37},
+	{ADD, 128, LK_CREDITS_TAKE, 0, 30},
+};
+
+static void test_credits_that_are_adjusted_at_midnight_are_refilled_once(void **state)
+{
+	(void)state;
+	const int64_t midnight = instant(2026, 11, 22, 0, 0, 0);
+	for (size_t i = 0; i < COUNT(midnights); i++) {
+		const uint64_t word = midnights[i].word;
+		Latchkey__Store__CreditsRecord *record = check(100, 30, DAY, midnights[i].mode, NULL, 0, T0);
+		lk_credits_adjust(record, midnights[i].adjustment, 5, word, midnight - LK_US_PER_SECOND);
+		struct lk_credits credits = lk_credits_of_record(record);
+		assert_int_equal(left(&credits, word, midnight - LK_US_PER_SECOND), midnights[i].left);
+		assert_int_equal(left(&credits, word, midnight), midnights[i].left);
+		assert_int_equal(left(&credits, word, midnight + LK_US_PER_DAY - 1), midnights[i].left);
+		assert_int_equal(left(&credits, word, midnight + LK_US_PER_DAY), midnights[i].next);
+	}
+	/* A clock that was set back further, or slots that are newer than their store: the next refill is not kept from the key. */
+	Latchkey__Store__CreditsRecord *record = check(100, 30, DAY, REPLACE, NULL, 0, T0);
+	const uint64_t word = EPOCH(1) | 28;
+	assert_int_equal(adjusted(record, LK_CREDITS_SET, 5, word, T0), 5);
+	struct lk_credits credits = lk_credits_of_record(record);
+	assert_int_equal(left(&credits, word, midnight), 30);
+}
+
 static void test_credits_begin_anew_before_the_sum_is_full(void **state)
 {
 	(void)state;
@@ -521,6 +559,7 @@ int main(void)
 		TEST(test_credits_are_adjusted_within_their_bounds),
 		TEST(test_credits_count_what_is_spent_while_they_are_adjusted),
 		TEST(test_credits_keep_their_calendar_when_they_are_adjusted),
+		TEST(test_credits_that_are_adjusted_at_midnight_are_refilled_once),
 		TEST(test_credits_begin_anew_before_the_sum_is_full),
 		TEST(test_credits_are_set_more_often_than_there_are_epochs),
 		TEST(test_credits_are_shown_as_they_stand),
