@@ -62,6 +62,9 @@ static const char *read_rsa(const json_t *object, struct lk_jwk *jwk)
 		(modulus_len == LK_JWK_RSA_BITS_MIN / 8 && (modulus[0] & 0x80) == 0) || modulus[0] == 0) {
 		return "an RSA key of fewer than 2048 bits";
 	}
+	if (exponent[0] == 0) {
+		return "an RSA key whose e has more bytes than it needs";
+	}
 	if ((exponent[exponent_len - 1] & 1) == 0 || (exponent_len == 1 && exponent[0] == 1)) {
 		return "an RSA key whose exponent makes every signature a good one";
 	}

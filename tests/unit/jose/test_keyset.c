@@ -134,6 +134,10 @@ static void test_keyset_leaves_out_what_is_of_no_use(void **state)
 		"{\"kty\":\"RSA\",\"n\":\"" RSA_N "=\",\"e\":\"AQAB\"}",
 		"{\"kty\":\"RSA\",\"n\":\"AAAA" RSA_N "\",\"e\":\"AQAB\"}",
 		"{\"kty\":\"RSA\",\"n\":\"" RSA_N "\",\"e\":\"AQ\"}",
+		/* Again 1, and 65537, in more bytes than they need. */
+		"{\"kty\":\"RSA\",\"n\":\"" RSA_N "\",\"e\":\"AAE\"}",
+		"{\"kty\":\"RSA\",\"n\":\"" RSA_N "\",\"e\":\"AAAAAAAAAAE\"}",
+		"{\"kty\":\"RSA\",\"n\":\"" RSA_N "\",\"e\":\"AAEAAQ\"}",
 		"{\"kty\":\"RSA\",\"n\":\"" RSA_N "\",\"e\":\"Ag\"}",
 		"{\"kty\":\"RSA\",\"n\":\"" RSA_N "\",\"e\":\"\"}",
 		"{\"kty\":\"RSA\",\"use\":\"enc\",\"n\":\"" RSA_N "\",\"e\":\"AQAB\"}",
