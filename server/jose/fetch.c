@@ -1,10 +1,12 @@
 #include "server/jose/fetch.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* How a document comes in. */
 struct download {
@@ -35,8 +37,11 @@ static char *part_of(CURLU *url, CURLUPart part)
 
 static bool is_loopback(const char *host)
 {
+	struct in_addr address = {0};
+
+	/* What only looks like an address is a name, and that is looked up elsewhere. */
 	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-	       (strncmp(host, "127.", 4) == 0 && host[strspn(host, "0123456789.")] == '\0');
+	       (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET);
 }
 
 static bool has_part(CURLU *url, CURLUPart part)
@@ -115,7 +120,7 @@ static int look_up(void *context, curl_off_t in_all, curl_off_t in_now, curl_off
 
 static void set_options(CURL *curl, const char *url, struct download *download, char *error)
 {
-	bool plain = strncmp(url, "http:", 5) == 0;
+	bool plain = strncasecmp(url, "http:", 5) == 0;
 
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
 	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
