@@ -253,10 +253,14 @@ static bool read_name(const char *section, size_t len, char ret_name[static LK_I
 {
 	size_t begin = strlen("issuer");
 	size_t gap = strspn(section + begin, blanks);
+
+	/* A section may end here, and its buffer with it. */
+	if (gap == 0 || section[begin + gap] != '"') {
+		return false;
+	}
 	const char *name = section + begin + gap + 1;
 	size_t name_len = strspn(name, name_characters);
-
-	if (gap == 0 || name[-1] != '"' || name_len == 0 || name_len > LK_ISSUER_NAME_MAX || name[name_len] != '"' ||
+	if (name_len == 0 || name_len > LK_ISSUER_NAME_MAX || name[name_len] != '"' ||
 		(size_t)(name - section) + name_len + 1 != len) {
 		return false;
 	}
