@@ -226,7 +226,7 @@ static const struct issuer_key keys[CONFIG_ISSUER_KEYS] = {
 	{"audiences", set_words, AT(audiences), 0, 0, true, "a token is taken where its `aud` has one of them"},
 	{"required_claims", add_required, 0, 0, 0, true, "CLAIM=VALUE that every token must have; a line each"},
 	{"algorithms", set_algorithms, 0, 0, 0, true,
-		"how tokens may be signed (RS256 PS256 ES256 EdDSA; HS256 only where it is named)"},
+		"how tokens may be signed (RS256 PS256 ES256 EdDSA; HS256 only where it is named, with jwks_file)"},
 	{"jwks_file", set_file, AT(jwks_file), 0, 0, false, "the file of its JSON Web Key Set; or else"},
 	{"jwks_url", set_url, AT(jwks_url), 0, 0, false, "where that is fetched: https, or http from loopback"},
 	{"jwks_refresh_s", set_number, AT(jwks_refresh_s), 1, 86400, false, "seconds until it is read again (300)"},
@@ -372,6 +372,12 @@ static void check_issuer(struct config_load *load, size_t at)
 			config_fault(load, &source, NULL, NULL, "issuer \"%s\": give %s or %s, not both", issuer->name,
 				one, other);
 		}
+	}
+	if ((issuer->algorithms & UINT64_C(1) << LK_JOSE_HS256) != 0 && is_given(load, at, "jwks_url")) {
+		config_fault(load, &source, NULL, NULL,
+			"issuer \"%s\": algorithms: HS256 goes with jwks_file alone: a secret that a URL gives to "
+			"anybody is none",
+			issuer->name);
 	}
 	for (size_t i = 0; i < at; i++) {
 		const char *before = load->config.issuers[i].issuer;

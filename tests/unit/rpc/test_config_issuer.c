@@ -170,7 +170,12 @@ static void test_config_issuer_faults(void **state)
 		{"[issuer]", "[issuer]: give [issuer \"NAME\"]"},
 		{"[issuers \"x\"]", "give [issuer \"NAME\"]"},
 		{"[issuer \"abcdefghijklmnopqrstuvwxyz0123456\"]", "give [issuer \"NAME\"]"},
+		/* As long as inih's own buffer, and so without any end that it could be read up to. */
+		{"[issuer                                                              ]\ncolour = red",
+			"give [issuer \"NAME\"]"},
 		{"[issuer \"j\"]\n" GOOD, "issuer \"j\": issuer \"i\" has the same iss"},
+		{"algorithms = RS256 HS256",
+			"algorithms: HS256 goes with jwks_file alone: a secret that a URL gives to anybody is none"},
 		{"[issuer \"j\"]", ":7: issuer \"j\": give jwks_file or jwks_url"},
 	};
 	struct fixture *fixture = *state;
