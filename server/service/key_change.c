@@ -22,6 +22,10 @@ enum lk_err lk_key_activate_build(struct lk_request *request, const Latchkey__V1
 	bool changes = false;
 
 	enum lk_err err = lk_key_find_subject(request, message->tenant, message->key, &subject);
+	/* To stop a key that is good elsewhere too is one thing, to make it good there again another. */
+	if (err == LK_OK) {
+		err = lk_key_check_scope(request, subject.key);
+	}
 	if (err == LK_OK) {
 		err = lk_key_transition(request, subject.key, ACTION(ACTIVATE), &changes);
 	}

@@ -26,7 +26,8 @@ void lk_key_check_rights(
 
 /*
  * LK_OK where the key is good in its own keyspace alone, or the caller is granted every keyspace. LK_PERMISSION_DENIED: nobody
- * makes, changes or holds the secret of a key that is good where he may do nothing.
+ * makes, changes, activates or holds the secret of a key that is good where he may do nothing. To suspend, revoke or delete it, its own
+ * keyspace is enough.
  */
 LK_MUST_CHECK enum lk_err lk_key_check_scope(struct lk_request *request, const Latchkey__Store__KeyRecord *key);
 

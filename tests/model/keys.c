@@ -210,8 +210,9 @@ static bool judge_action(struct world *world, struct client *client, const char 
 	Latchkey__V1__KeyAction action)
 {
 	unsigned against = against_key(world, client, access, key);
+	bool widens = action == KEY_ACTION(ROTATE) || action == KEY_ACTION(ACTIVATE);
 
-	if (against == 0 && action == KEY_ACTION(ROTATE) && !may_scope(client, key->tenant_scope)) {
+	if (against == 0 && widens && !may_scope(client, key->tenant_scope)) {
 		against = E(LK_PERMISSION_DENIED);
 	}
 	return judge(world, client, against_action(against, key, action, world->before_us),

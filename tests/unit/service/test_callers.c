@@ -301,6 +301,8 @@ static void test_key_of_every_keyspace_is_for_who_is_granted_all(void **state)
 	Latchkey__V1__CreateKeyRequest create = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
 	Latchkey__V1__UpdateKeyRequest update = LATCHKEY__V1__UPDATE_KEY_REQUEST__INIT;
 	Latchkey__V1__RotateKeyRequest rotate = LATCHKEY__V1__ROTATE_KEY_REQUEST__INIT;
+	Latchkey__V1__SuspendKeyRequest suspend = LATCHKEY__V1__SUSPEND_KEY_REQUEST__INIT;
+	Latchkey__V1__ActivateKeyRequest activate = LATCHKEY__V1__ACTIVATE_KEY_REQUEST__INIT;
 	Latchkey__V1__ImportKeysRequest import = LATCHKEY__V1__IMPORT_KEYS_REQUEST__INIT;
 	Latchkey__V1__ImportedKey imported = LATCHKEY__V1__IMPORTED_KEY__INIT;
 	Latchkey__V1__Key key = LATCHKEY__V1__KEY__INIT;
@@ -309,6 +311,7 @@ static void test_key_of_every_keyspace_is_for_who_is_granted_all(void **state)
 
 	(void)state;
 	create.tenant = update.tenant = rotate.tenant = import.tenant = TEXT("acme");
+	suspend.tenant = activate.tenant = TEXT("acme");
 	create.keyspace = import.keyspace = TEXT("prod");
 	create.name = TEXT("narrow");
 	struct loop_answer narrow = fixture_call(&latchkey_v1_key_create_method, &create.base, LK_OK);
@@ -325,6 +328,9 @@ static void test_key_of_every_keyspace_is_for_who_is_granted_all(void **state)
 	assert_int_equal(call_as(&how, &latchkey_v1_key_update_method, &update.base), LK_PERMISSION_DENIED);
 	rotate.key = ((Latchkey__V1__CreateKeyResponse *)wide.response)->key->id;
 	assert_int_equal(call_as(&how, &latchkey_v1_key_rotate_method, &rotate.base), LK_PERMISSION_DENIED);
+	suspend.key = activate.key = rotate.key;
+	assert_int_equal(call_as(&how, &latchkey_v1_key_suspend_method, &suspend.base), LK_OK);
+	assert_int_equal(call_as(&how, &latchkey_v1_key_activate_method, &activate.base), LK_PERMISSION_DENIED);
 	rotate.key = key.id;
 	assert_int_equal(call_as(&how, &latchkey_v1_key_rotate_method, &rotate.base), LK_OK);
 	imported.secret_case = LATCHKEY__V1__IMPORTED_KEY__SECRET_TOKEN;
