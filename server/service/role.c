@@ -23,6 +23,12 @@ void lk_view_role(struct lk_request *request, const Latchkey__Store__RoleRecord 
 	ret_view->etag = lk_view_etag(request->arena, record->revision);
 }
 
+/* How many keys have it, as far as the caller may know: whose the others are, is nothing for who is granted its own alone. */
+static uint64_t count_keys(const struct lk_request *request, const Latchkey__Store__RoleRecord *record)
+{
+	return request->caller.grant->own_only ? 0 : lk_find_role_use(request->txn, record->number);
+}
+
 static enum lk_err get(
 	struct lk_request *request, const Latchkey__V1__GetRoleRequest *message, Latchkey__V1__Role *response)
 {
@@ -44,7 +50,7 @@ static enum lk_err get(
 	if (record == NULL) {
 		return lk_request_not_found(request, "role", message->role);
 	}
-	lk_view_role(request, record, tenant->id, lk_find_role_use(request->txn, record->number), response);
+	lk_view_role(request, record, tenant->id, count_keys(request, record), response);
 	return lk_request_check(request);
 }
 
@@ -65,7 +71,7 @@ static bool add_row(struct lk_request *request, void *context, uint32_t number, 
 		return false;
 	}
 	latchkey__v1__role__init(view);
-	lk_view_role(request, record, page->tenant->id, lk_find_role_use(request->txn, number), view);
+	lk_view_role(request, record, page->tenant->id, count_keys(request, record), view);
 	page->bytes += latchkey__v1__role__get_packed_size(view);
 	page->response->roles[page->response->n_roles++] = view;
 	*ret_id = record->id;

@@ -10,6 +10,7 @@
 #include "server/store/find.h"
 #include "tests/lib/draft.h"
 #include "tests/unit/service/key_calls.h"
+#include "tests/unit/service/role_calls.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ABSENT       "key_00000000000000000000000000"
@@ -379,6 +380,30 @@ static void test_own_only_sees_no_counts_of_its_keyspace(void **state)
 	loop_answer_done(&answer);
 }
 
+static void test_own_only_sees_not_how_many_have_a_role(void **state)
+{
+	const uint32_t admin = 1;
+	Latchkey__V1__GetRoleRequest get = LATCHKEY__V1__GET_ROLE_REQUEST__INIT;
+	Latchkey__V1__ListRolesRequest list = LATCHKEY__V1__LIST_ROLES_REQUEST__INIT;
+	(void)state;
+
+	role_make("admin", NULL, 0);
+	role_give(stage.bobs.id, &admin, 1);
+	get.tenant = list.tenant = TEXT("acme");
+	get.role = TEXT("admin");
+	struct loop_answer answer = fixture_call(&latchkey_v1_role_get_method, &get.base, LK_OK);
+	assert_int_equal(((const Latchkey__V1__Role *)answer.response)->key_count, 1);
+	loop_answer_done(&answer);
+	answer = ask(&latchkey_v1_role_get_method, &get.base, LK_OK, "");
+	assert_int_equal(((const Latchkey__V1__Role *)answer.response)->key_count, 0);
+	loop_answer_done(&answer);
+	answer = ask(&latchkey_v1_role_list_method, &list.base, LK_OK, "");
+	const Latchkey__V1__ListRolesResponse *roles = (const Latchkey__V1__ListRolesResponse *)answer.response;
+	assert_int_equal(roles->n_roles, 1);
+	assert_int_equal(roles->roles[0]->key_count, 0);
+	loop_answer_done(&answer);
+}
+
 /* Without a subject there is nothing that it owns: not even what is nobody's. */
 static void lose_owner(Latchkey__Store__KeyRecord *key)
 {
@@ -494,6 +519,7 @@ int main(void)
 		TEST(test_own_only_gives_no_key_away),
 		TEST(test_own_only_is_kept_from_what_is_not_its_own),
 		TEST(test_own_only_sees_no_counts_of_its_keyspace),
+		TEST(test_own_only_sees_not_how_many_have_a_role),
 		TEST(test_own_only_without_a_subject_owns_nothing),
 		TEST(test_own_credential_that_was_changed_meanwhile_is_checked_anew),
 	};
