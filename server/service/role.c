@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "server/core/grant.h"
 #include "server/core/text.h"
 #include "server/core/time.h"
 #include "server/service/access.h"
@@ -23,10 +24,13 @@ void lk_view_role(struct lk_request *request, const Latchkey__Store__RoleRecord 
 	ret_view->etag = lk_view_etag(request->arena, record->revision);
 }
 
-/* How many keys have it, as far as the caller may know: whose the others are, is nothing for who is granted its own alone. */
+/* How many keys have it: those of every owner, in every keyspace, and so nothing for who may not look at them all. */
 static uint64_t count_keys(const struct lk_request *request, const Latchkey__Store__RoleRecord *record)
 {
-	return request->caller.grant->own_only ? 0 : lk_find_role_use(request->txn, record->number);
+	const Latchkey__Store__GrantRecord *grant = request->caller.grant;
+	bool sees_all = !grant->own_only && lk_grant_allows_keyspace(grant, LK_GRANT_ANY);
+
+	return sees_all ? lk_find_role_use(request->txn, record->number) : 0;
 }
 
 static enum lk_err get(

@@ -452,6 +452,36 @@ static void test_roles_are_changed_by_who_is_granted_every_keyspace(void **state
 	fixture_key_done(&wide);
 }
 
+/* A key of "prod" has it: to a caller of another keyspace that key is not there. */
+static void test_role_count_is_for_who_is_granted_every_keyspace(void **state)
+{
+	static const char *const rights[] = {"roles.*", NULL};
+	static const char *const acme[] = {"acme", NULL};
+	static const char *const test[] = {"test", NULL};
+	static const char *const any[] = {"*", NULL};
+	static const uint32_t reader = 1;
+	struct fixture_key narrow = fixture_make_root_key(rights, acme, test);
+	struct fixture_key wide = fixture_make_root_key(rights, acme, any);
+	struct fixture_key key = fixture_make_key("acme", "prod", "a reader");
+	Latchkey__V1__GetRoleRequest shown = get_of("acme", "reader");
+
+	(void)state;
+	role_make("reader", NULL, 0);
+	role_give(key.id, &reader, 1);
+	struct loop_answer answer = role_call(wide.token, &latchkey_v1_role_get_method, &shown.base, LK_OK);
+	assert_int_equal(((Latchkey__V1__Role *)answer.response)->key_count, 1);
+	loop_answer_done(&answer);
+	answer = role_call(narrow.token, &latchkey_v1_role_get_method, &shown.base, LK_OK);
+	assert_int_equal(((Latchkey__V1__Role *)answer.response)->key_count, 0);
+	loop_answer_done(&answer);
+	answer = list(narrow.token, 0, "", LK_OK);
+	assert_int_equal(((Latchkey__V1__ListRolesResponse *)answer.response)->roles[0]->key_count, 0);
+	loop_answer_done(&answer);
+	fixture_key_done(&key);
+	fixture_key_done(&wide);
+	fixture_key_done(&narrow);
+}
+
 static void test_roles_are_granted_method_by_method(void **state)
 {
 	static const char *const rights[] = {"roles.get", NULL};
@@ -486,6 +516,7 @@ int main(void)
 		TEST(test_role_list_goes_page_by_page),
 		TEST(test_role_list_of_large_roles_fits_into_replies),
 		TEST(test_roles_are_changed_by_who_is_granted_every_keyspace),
+		TEST(test_role_count_is_for_who_is_granted_every_keyspace),
 		TEST(test_roles_are_granted_method_by_method),
 	};
 
