@@ -23,8 +23,9 @@ LK_MUST_CHECK enum lk_err lk_access_tenant(
 enum lk_err lk_access_no_tenant(struct lk_request *request, const char *given);
 
 /*
- * Whether the caller may change what keys of every keyspace of a tenant share: its roles, the limits of its owners. Only one that is
- * granted every keyspace may, for the others' keys would change with it; to read them the tenant is enough. `what`: "roles", "owners".
+ * Whether the caller may change what all keyspaces of a tenant share: the tenant itself, its roles, the limits of its owners. Only one
+ * that is granted every keyspace may, for the others' would change with it; to read them the tenant is enough. `what`: "roles",
+ * "owners".
  * LK_PERMISSION_DENIED.
  */
 LK_MUST_CHECK enum lk_err lk_access_whole_tenant(struct lk_request *request, const char *what);

@@ -158,6 +158,9 @@ static enum lk_err build_update(struct lk_request *request, const Latchkey__V1__
 		return lk_request_check(request);
 	}
 	enum lk_err err = lk_access_tenant(request, given->id, &record);
+	if (err == LK_OK) {
+		err = lk_access_whole_tenant(request, "tenants");
+	}
 	if (err != LK_OK) {
 		return err;
 	}

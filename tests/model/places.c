@@ -81,6 +81,7 @@ void update_tenant(struct world *world)
 	const Latchkey__V1__Tenant *shown = caller_ask(&client->caller, &latchkey_v1_tenant_update_method, &request);
 	finish(world);
 	unsigned against = against_tenant(world, client, "tenants.update", id);
+	against = client->keyspace != NULL ? E(LK_PERMISSION_DENIED) : against;
 	against = against == 0 && stale ? E(LK_ABORTED) : against;
 	if (judge(world, client, against, against)) {
 		SET(world->tenants[at].display_name, name);

@@ -455,6 +455,8 @@ static void test_whoever_deletes_is_granted_all_that_goes(void **state)
 	static const char *const prod[] = {"prod", NULL};
 	Latchkey__V1__DeleteTenantRequest tenant = LATCHKEY__V1__DELETE_TENANT_REQUEST__INIT;
 	Latchkey__V1__DeleteKeyspaceRequest keyspace = LATCHKEY__V1__DELETE_KEYSPACE_REQUEST__INIT;
+	Latchkey__V1__UpdateTenantRequest rename = LATCHKEY__V1__UPDATE_TENANT_REQUEST__INIT;
+	Latchkey__V1__Tenant renamed = LATCHKEY__V1__TENANT__INIT;
 	Latchkey__V1__Keyspace shown;
 	Google__Protobuf__FieldMask mask = MASK("display_name");
 
@@ -468,6 +470,11 @@ static void test_whoever_deletes_is_granted_all_that_goes(void **state)
 	keyspace.tenant = TEXT("acme");
 	keyspace.keyspace = TEXT("test");
 	keyspace.force = true;
+	renamed.id = TEXT("acme");
+	rename.tenant = &renamed;
+	rename.update_mask = &mask;
+	expect_as(&limited, &latchkey_v1_tenant_update_method, &rename.base, LK_PERMISSION_DENIED);
+	expect_as(&whole, &latchkey_v1_tenant_update_method, &rename.base, LK_OK);
 	expect_as(&limited, &latchkey_v1_tenant_delete_method, &tenant.base, LK_PERMISSION_DENIED);
 	expect_as(&limited, &latchkey_v1_keyspace_delete_method, &keyspace.base, LK_PERMISSION_DENIED);
 	Latchkey__V1__UpdateKeyspaceRequest update = update_of(&shown, &mask);
