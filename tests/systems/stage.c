@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -33,6 +34,7 @@ static void find_tcp(struct stage *stage)
 	len += strspn(at + len, "0123456789");
 	CHECK(len < sizeof stage->tcp);
 	memcpy(stage->tcp, at, len);
+	stage->tcp[len] = '\0';
 }
 
 int stage_set_up(void **state)
@@ -79,6 +81,54 @@ struct caller *stage_tenant_caller(struct stage *stage, const char *tenant)
 
 	assert_answered(&stage->operator);
 	return stage_caller(stage, root->token);
+}
+
+static void write_config(const struct stage *stage, const char *path, const struct jose_peer *issuer, const char *name,
+	const char *grants)
+{
+	FILE *file = fopen(path, "we");
+
+	CHECK(file != NULL);
+	CHECK(fprintf(file,
+		      "[server]\n"
+		      "listen = %s\n"
+		      "listen = " TCP_URL "0\n"
+		      "[issuer \"%s\"]\n"
+		      "issuer = " JOSE_PEER_ISSUER "\n"
+		      "audiences = account\n"
+		      "required_claims = typ=Bearer\n"
+		      "jwks_url = http://127.0.0.1:%d/jwks\n"
+		      "tenant_claim = tenant\n"
+		      "%s",
+		      stage->daemon.url, name, issuer->port, grants) > 0);
+	CHECK(fclose(file) == 0);
+}
+
+void stage_trust(struct stage *stage, struct jose_peer *issuer, const char *name, const char *grants)
+{
+	char path[96] = "";
+	const char *const arguments[] = {"--config", path, NULL};
+
+	jose_peer_start(issuer);
+	jose_peer_tell(issuer, "{\"do\": \"serve\", \"keys\": [\"rsa1\"]}");
+	(void)snprintf(path, sizeof path, "%s/config", stage->daemon.root);
+	write_config(stage, path, issuer, name, grants);
+	caller_close(&stage->operator);
+	daemon_stop(&stage->daemon);
+	/* The port is another now, and the log has the old one. */
+	CHECK(truncate(stage->daemon.log, 0) == 0);
+	daemon_restart(&stage->daemon, arguments);
+	find_tcp(stage);
+	caller_open(&stage->operator, stage->daemon.url, NULL);
+}
+
+struct caller *stage_person(struct stage *stage, struct jose_peer *issuer, const char *order)
+{
+	char *token = jose_peer_ask(issuer, "%s", order);
+	struct caller *caller = stage_caller(stage, token);
+
+	free(token);
+	return caller;
 }
 
 static const char *message_of(const struct caller *caller)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "tests/lib/daemon.h"
+#include "tests/lib/jose_peer.h"
 #include "tests/lib/verbs.h"
 
 #define STAGE_CALLERS_MAX 16
@@ -32,6 +33,14 @@ int stage_tear_down(void **state);
 struct caller *stage_caller(struct stage *stage, const char *credential);
 /* One more connection, with a new root key for all methods on keys, in this tenant alone. */
 struct caller *stage_tenant_caller(struct stage *stage, const char *tenant);
+
+/*
+ * Starts the issuer, and the daemon anew, which listens as before and takes the issuer's access tokens: those with `typ` Bearer and
+ * an audience "account", for the tenant that their claim "tenant" names. `grants` are the section's lines of what they may do.
+ */
+void stage_trust(struct stage *stage, struct jose_peer *issuer, const char *name, const char *grants);
+/* One more connection over tcp, with the token that the issuer makes of `order`; see jose_peer.py. */
+struct caller *stage_person(struct stage *stage, struct jose_peer *issuer, const char *order);
 
 /* The last call of this caller was refused so, with a message, and of the field (NULL: of no field) with a description. */
 void assert_refused(const struct caller *caller, enum lk_err err, const char *field);

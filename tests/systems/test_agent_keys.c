@@ -1,6 +1,7 @@
 /*
  * E. Agent SDK keys (`as_`): a customer is a tenant, and each of its environments a keyspace. The caller is an SDK's back end
- * with a root key. What is documented to reach everybody in 30 seconds reaches them before Revoke returns.
+ * with a root key, or a person with a JWT of one hour. What is documented to reach everybody in 30 seconds reaches them before
+ * Revoke returns.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -257,6 +258,100 @@ static void test_agent_revocation_has_no_lag(void **state)
 	}
 }
 
+/* People, who sign in where the customer says, and get a JWT that is good for an hour. */
+#define HOUR_S "3600"
+
+static struct jose_peer issuer;
+
+static int set_up_with_people(void **state)
+{
+	(void)stage_set_up(state);
+	stage_trust(*state, &issuer, "people",
+		"grant = *: methods=keys.create,keys.get,keys.list,keys.revoke,keys.verify keyspaces=*\n");
+	return 0;
+}
+
+static int tear_down_with_people(void **state)
+{
+	jose_peer_stop(&issuer);
+	return stage_tear_down(state);
+}
+#define PLAY_WITH_PEOPLE(test) cmocka_unit_test_setup_teardown(test, set_up_with_people, tear_down_with_people)
+
+/* "iat" and "exp" are so many seconds from now. */
+static struct caller *sign_in(struct stage *stage, const char *issued_in_s, const char *ends_in_s)
+{
+	char order[256] = "";
+
+	(void)snprintf(order, sizeof order,
+		"{\"do\": \"token\", \"set\": {\"sub\": \"dana\", \"tenant\": \"" CUSTOMER "\"}, "
+		"\"in_s\": {\"iat\": %s, \"exp\": %s}}",
+		issued_in_s, ends_in_s);
+	return stage_person(stage, &issuer, order);
+}
+
+static void test_agent_person_with_a_jwt_of_an_hour(void **state)
+{
+	struct stage *stage = *state;
+	struct caller *sdk = open_customer(stage);
+	struct caller *person = sign_in(stage, "0", HOUR_S);
+	const Latchkey__V1__Key *listed[LIST_MAX];
+
+	const Latchkey__V1__CreateKeyResponse *by_person = create(person, PRODUCTION, "Crawler");
+	const Latchkey__V1__CreateKeyResponse *by_sdk = create(sdk, STAGING, "Indexer");
+	assert_string_equal(by_person->key->tenant, CUSTOMER);
+	assert_string_equal(by_person->key->created_by, "jwt:people:dana");
+	assert_int_equal(strncmp(by_sdk->key->created_by, "key:key_", 8), 0);
+	/* Both kinds of callers have to do with the same keys. */
+	assert_int_equal(say_list(person, NULL, NULL, NULL, 0, listed, LIST_MAX), 2);
+	assert_string_equal(listed[0]->id, by_person->key->id);
+	assert_string_equal(listed[1]->id, by_sdk->key->id);
+	assert_hides(listed[0], by_person->token);
+	assert_verdict(sdk, by_person->token, VERDICT(VALID));
+	(void)say_revoke(person, NULL, by_sdk->key->id, "not in use");
+	assert_answered(person);
+	assert_verdict(sdk, by_sdk->token, VERDICT(REVOKED));
+	(void)say_revoke(sdk, NULL, by_person->key->id, NULL);
+	assert_answered(sdk);
+	assert_verdict(person, by_person->token, VERDICT(REVOKED));
+
+	/* What the person may not, the back end may. */
+	(void)say_delete(person, NULL, by_person->key->id);
+	assert_refused(person, LK_PERMISSION_DENIED, NULL);
+	(void)say_delete(sdk, NULL, by_person->key->id);
+	assert_answered(sdk);
+}
+
+static void assert_nobody(struct caller *caller, const char *key)
+{
+	const Latchkey__V1__Key *listed[LIST_MAX];
+
+	(void)say_create(caller, &(struct new_key){.tenant = CUSTOMER, .keyspace = PRODUCTION, .name = "Crawler"});
+	assert_refused(caller, LK_UNAUTHENTICATED, NULL);
+	(void)say_list(caller, CUSTOMER, NULL, NULL, 0, listed, LIST_MAX);
+	assert_refused(caller, LK_UNAUTHENTICATED, NULL);
+	(void)say_revoke(caller, CUSTOMER, key, NULL);
+	assert_refused(caller, LK_UNAUTHENTICATED, NULL);
+}
+
+/* The hour is over; and another ends while the person is at work, on the same connection. */
+static void test_agent_persons_hour_ends(void **state)
+{
+	struct stage *stage = *state;
+	struct caller *sdk = open_customer(stage);
+	const Latchkey__V1__CreateKeyResponse *made = create(sdk, PRODUCTION, "Crawler");
+	/* 30 seconds are what the clocks may differ by: three are left. */
+	struct caller *person = sign_in(stage, "-3627", "-27");
+	struct caller *late = sign_in(stage, "-3640", "-40");
+
+	assert_nobody(late, made->key->id);
+	do {
+		(void)say_get(person, NULL, made->key->id);
+	} while (person->err == LK_OK);
+	assert_nobody(person, made->key->id);
+	assert_verdict(sdk, made->token, VERDICT(VALID));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +362,8 @@ int main(void)
 		PLAY(test_agent_what_is_older_than_90_days_is_found),
 		PLAY(test_agent_what_is_unused_is_found),
 		PLAY(test_agent_revocation_has_no_lag),
+		PLAY_WITH_PEOPLE(test_agent_person_with_a_jwt_of_an_hour),
+		PLAY_WITH_PEOPLE(test_agent_persons_hour_ends),
 	};
 
 	return cmocka_run_group_tests_name("agent keys", tests, NULL, NULL);

@@ -2,8 +2,8 @@
  * D. Developer account keys with nicknames (`agk_live_`): an account is a tenant with one keyspace, the nickname is the key's
  * name, and the integer id its number. Deleting is Delete.
  *
- * The product's "access token" is a root key that is granted the account's tenant and nothing else. What it calls "unauthorised"
- * is three answers here, which tell apart what a client can do about it:
+ * The product's "access token" is a root key that is granted the account's tenant and nothing else, or a JWT of where developers
+ * sign in, whose account is its claim. What it calls "unauthorised" is three answers here, which tell apart what a client can do about it:
  * - UNAUTHENTICATED: the access token is missing, or is none that is good now;
  * - PERMISSION_DENIED: it is good, and the request names an account that is not its own;
  * - NOT_FOUND: it is good, and its own account has no such key: that of another account is told from none at all by nobody.
@@ -263,6 +263,70 @@ static void test_developer_access_token_missing_or_invalid(void **state)
 	assert_verdict(caller, made->token, VERDICT(VALID));
 }
 
+static struct jose_peer issuer;
+
+static int set_up_with_issuer(void **state)
+{
+	(void)stage_set_up(state);
+	stage_trust(*state, &issuer, "developers", "grant = *: methods=keys.* keyspaces=" KEYS "\n");
+	return 0;
+}
+
+static int tear_down_with_issuer(void **state)
+{
+	jose_peer_stop(&issuer);
+	return stage_tear_down(state);
+}
+#define PLAY_WITH_ISSUER(test) cmocka_unit_test_setup_teardown(test, set_up_with_issuer, tear_down_with_issuer)
+
+static struct caller *developer(struct stage *stage, const char *account)
+{
+	char order[128] = "";
+
+	(void)snprintf(
+		order, sizeof order, "{\"do\": \"token\", \"set\": {\"sub\": \"dana\", \"tenant\": \"%s\"}}", account);
+	return stage_person(stage, &issuer, order);
+}
+
+static void test_developer_access_token_is_a_jwt(void **state)
+{
+	static const char *const bad[] = {
+		"{\"do\": \"attack\", \"name\": \"expired\"}",
+		"{\"do\": \"attack\", \"name\": \"none\"}",
+		"{\"do\": \"attack\", \"name\": \"another's signature\"}",
+		"{\"do\": \"attack\", \"name\": \"id token\"}",
+		"{\"do\": \"attack\", \"name\": \"wrong issuer\"}",
+		"{\"do\": \"attack\", \"name\": \"no tenant\"}",
+	};
+	struct stage *stage = *state;
+	const Latchkey__V1__Key *listed[2];
+	char id[24] = "";
+
+	(void)open_account(stage, MINE);
+	(void)open_account(stage, THEIRS);
+	struct caller *caller = developer(stage, MINE);
+	const Latchkey__V1__CreateKeyResponse *made = must_create(caller, "laptop", id);
+	assert_string_equal(made->key->created_by, "jwt:developers:dana");
+	assert_knows_nobody(stage_caller(stage, NULL), id);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_knows_nobody(stage_person(stage, &issuer, bad[i]), id);
+	}
+
+	/* Another account's key: the same person is somebody else there. */
+	struct caller *thief = developer(stage, THEIRS);
+	(void)say_delete(thief, NULL, made->key->id);
+	assert_refused(thief, LK_NOT_FOUND, NULL);
+	(void)say_delete(thief, MINE, id);
+	assert_refused(thief, LK_PERMISSION_DENIED, NULL);
+	assert_int_equal(say_list(thief, NULL, NULL, NULL, 0, listed, 2), 0);
+	assert_verdict(thief, made->token, VERDICT(NOT_FOUND));
+
+	assert_verdict(caller, made->token, VERDICT(VALID));
+	(void)say_delete(caller, NULL, id);
+	assert_answered(caller);
+	assert_verdict(caller, made->token, VERDICT(NOT_FOUND));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +338,7 @@ int main(void)
 		PLAY(test_developer_unknown_id_is_not_found),
 		PLAY(test_developer_anothers_key_is_refused),
 		PLAY(test_developer_access_token_missing_or_invalid),
+		PLAY_WITH_ISSUER(test_developer_access_token_is_a_jwt),
 	};
 
 	return cmocka_run_group_tests_name("developer keys", tests, NULL, NULL);

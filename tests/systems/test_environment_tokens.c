@@ -66,33 +66,10 @@ static struct caller *open_account(struct stage *stage)
 /* Signs the tokens of admin users, and serves the keys that these are checked by. */
 static struct jose_peer issuer;
 
-/* As stage_set_up(), with a daemon that trusts the issuer; it listens at ipc alone. */
 static int set_up_with_issuer(void **state)
 {
 	(void)stage_set_up(state);
-	struct stage *stage = *state;
-	char path[96] = "";
-	const char *const arguments[] = {"--listen", stage->daemon.url, "--config", path, NULL};
-
-	jose_peer_start(&issuer);
-	jose_peer_tell(&issuer, "{\"do\": \"serve\", \"keys\": [\"rsa1\"]}");
-	(void)snprintf(path, sizeof path, "%s/config", stage->daemon.root);
-	FILE *file = fopen(path, "we");
-	CHECK(file != NULL);
-	CHECK(fprintf(file,
-		      "[issuer \"admins\"]\n"
-		      "issuer = " JOSE_PEER_ISSUER "\n"
-		      "audiences = account\n"
-		      "required_claims = typ=Bearer\n"
-		      "jwks_url = http://127.0.0.1:%d/jwks\n"
-		      "tenant_claim = tenant\n"
-		      "grant = realm_access.roles=key-user: methods=keys.* keyspaces=*\n",
-		      issuer.port) > 0);
-	CHECK(fclose(file) == 0);
-	caller_close(&stage->operator);
-	daemon_stop(&stage->daemon);
-	daemon_restart(&stage->daemon, arguments);
-	caller_open(&stage->operator, stage->daemon.url, NULL);
+	stage_trust(*state, &issuer, "admins", "grant = realm_access.roles=key-user: methods=keys.* keyspaces=*\n");
 	return 0;
 }
 

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "tests/lib/jose_peer.h"
 #include "tests/systems/stage.h"
 
 #define TENANT "acme"
@@ -32,8 +31,10 @@ static int set_up(void **state)
 	assert_non_null(platform);
 	assert_int_equal(stage_set_up(&stage), 0);
 	platform->stage = stage;
-	jose_peer_start(&platform->peer);
-	jose_peer_tell(&platform->peer, "{\"do\": \"serve\", \"keys\": [\"rsa1\"]}");
+	stage_trust(platform->stage, &platform->peer, "web",
+		"grant = realm_access.roles=support: methods=keys.get,keys.list keyspaces=*\n"
+		"grant = realm_access.roles=key-user: "
+		"methods=keys.create,keys.get,keys.list,keys.revoke keyspaces=" KEYS " own_only=true\n");
 	*state = platform;
 	return 0;
 }
@@ -48,37 +49,11 @@ static int tear_down(void **state)
 	return stage_tear_down(&stage);
 }
 
-static void configure(struct platform *platform)
-{
-	struct stage *stage = platform->stage;
-	char path[96] = "";
-	const char *const arguments[] = {"--config", path, NULL};
-
-	(void)snprintf(path, sizeof path, "%s/config", stage->daemon.root);
-	FILE *file = fopen(path, "we");
-	assert_non_null(file);
-	(void)fprintf(file,
-		"[issuer \"web\"]\n"
-		"issuer = " JOSE_PEER_ISSUER "\n"
-		"audiences = account\n"
-		"required_claims = typ=Bearer\n"
-		"jwks_url = http://127.0.0.1:%d/jwks\n"
-		"tenant_claim = tenant\n"
-		"grant = realm_access.roles=support: methods=keys.get,keys.list keyspaces=*\n"
-		"grant = realm_access.roles=key-user: "
-		"methods=keys.create,keys.get,keys.list,keys.revoke keyspaces=" KEYS " own_only=true\n",
-		platform->peer.port);
-	assert_int_equal(fclose(file), 0);
-	daemon_stop(&stage->daemon);
-	daemon_restart(&stage->daemon, arguments);
-}
-
 static void open_platform(struct platform *platform)
 {
 	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
 	struct caller *operator= & platform->stage->operator;
 
-	configure(platform);
 	policy.token_prefix = TEXT("sk-");
 	policy.name_required = true;
 	policy.expiry_required = true;
