@@ -209,8 +209,10 @@ static const struct lk_command commands[] = {
 		.verb = "explain",
 		.service = &latchkey_v1_key_cli,
 		.rpc_verb = "verify",
-		.help = "Says why a token is accepted or refused: the verdict, what each gate says, and the key's last "
-			"denial. Takes nothing, and counts nothing. The token is read from standard input.",
+		.help = "Says why a token is accepted or refused: the verdict, what each gate says, why the key was "
+			"revoked "
+			"or suspended, and its last denial. Takes nothing, and counts nothing. The token is read from "
+			"standard input.",
 		.hidden = explained,
 		.own_flags = LK_OWN(LK_OWN_RATE_CHARGE),
 		.prepare = lk_key_read_token,

@@ -76,9 +76,9 @@ char *lk_rates_shown(const json_t *state)
 	if (!out) {
 		return NULL;
 	}
-	fprintf(out, "%s%s: %s%s of %s left", text_of(state, "name"),
+	fprintf(out, "%s%s%s: %s of %s left", text_of(state, "name"),
 		json_is_true(json_object_get(state, "shared")) ? " (the owner's)" : "",
-		json_is_true(json_object_get(state, "refused")) ? "refused, " : "", text_of(state, "remaining"),
+		json_is_true(json_object_get(state, "refused")) ? " refused" : "", text_of(state, "remaining"),
 		text_of(state, "limit"));
 	if (*text_of(state, "resetTime") != '\0') {
 		lk_times_shown(text_of(state, "resetTime"), time);

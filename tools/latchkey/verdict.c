@@ -36,31 +36,35 @@ static const struct lk_show_field verdict_fields[] = {
 #define N_VERDICT_ALONE 1
 
 /* Of a Key, as Get tells it. */
-static const struct lk_show_field denial_fields[] = {
+static const struct lk_show_field told_fields[] = {
+	{.column = {.header = "Revoke reason"}, .path = "revokeReason"},
+	{.column = {.header = "Suspend reason"}, .path = "suspendReason"},
 	{.column = {.header = "Last denial"}, .path = "lastDenial.code", .prefix = "VERIFY_CODE_"},
 	{.column = {.header = "At"}, .path = "lastDenial.time", .kind = LK_SHOW_TIME},
 	{.column = {.header = "From"}, .path = "lastDenial.clientIp"},
 };
 
-/* The states of the limits as a list of lines; NULL: no memory. */
+/* The members of a Key that are put beside the verdict's, where they say anything. */
+static const char *const told_members[] = {"revokeReason", "suspendReason", "lastDenial"};
+
+/* The states of the limits as one text, which has commas within each; NULL: no memory. */
 static json_t *shown_rates(const json_t *response)
 {
-	json_t *lines = json_array();
+	json_t *text = json_string("");
 	const json_t *state;
 	size_t i;
 
 	json_array_foreach(json_object_get(response, "rateStates"), i, state)
 	{
 		char *line = lk_rates_shown(state);
+		json_t *longer = text && line ? json_sprintf("%s%s%s", json_string_value(text), i > 0 ? "; " : "", line)
+					      : NULL;
 
-		if (!line || json_array_append_new(lines, json_string(line)) != 0) {
-			free(line);
-			json_decref(lines);
-			return NULL;
-		}
+		json_decref(text);
+		text = longer;
 		free(line);
 	}
-	return lines;
+	return text;
 }
 
 enum lk_err lk_key_show_verdict(const struct lk_run *run, const json_t *response)
@@ -188,6 +192,16 @@ out:
 	return err;
 }
 
+static bool is_anything_told(const json_t *response)
+{
+	bool told = false;
+
+	for (size_t i = 0; i < COUNT(told_members); i++) {
+		told |= json_object_get(response, told_members[i]) != NULL;
+	}
+	return told;
+}
+
 enum lk_err lk_key_show_explained(const struct lk_run *run, const json_t *response)
 {
 	enum lk_err err = lk_key_show_verdict(run, response);
@@ -196,17 +210,35 @@ enum lk_err lk_key_show_explained(const struct lk_run *run, const json_t *respon
 		fputs("\n", run->page.file);
 		err = show_gates(json_object_get(response, "gates"), &run->page);
 	}
-	if (err == LK_OK && json_is_object(json_object_get(response, "lastDenial"))) {
+	if (err == LK_OK && is_anything_told(response)) {
 		fputs("\n", run->page.file);
-		err = lk_show_record(denial_fields, COUNT(denial_fields), response, &run->page);
+		err = lk_show_record(told_fields, COUNT(told_fields), response, &run->page);
 	}
 	return err;
 }
 
-/* Asks Get for the key's last denial, and puts it beside the verdict's fields. What cannot be had is left out, and that is said. */
-static enum lk_exit add_last_denial(struct lk_run *run, json_t *response)
+/* Copies what a Key tells; false: no memory. */
+static bool copy_told(json_t *response, const json_t *key)
 {
-	const json_t *key = json_object_get(response, "key"), *denial;
+	for (size_t i = 0; i < COUNT(told_members); i++) {
+		json_t *member = json_object_get(key, told_members[i]);
+		const char *text = json_string_value(member);
+
+		if ((json_is_object(member) || (text && *text != '\0')) &&
+			json_object_set(response, told_members[i], member) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Asks Get why the key was revoked or suspended, and for its last denial, and puts them beside the verdict's fields. What cannot be
+ * had is left out, and that is said.
+ */
+static enum lk_exit add_told(struct lk_run *run, json_t *response)
+{
+	const json_t *key = json_object_get(response, "key");
 	json_t *got = NULL,
 	       *request = json_pack("{s:s, s:s}", "tenant", word_of(key, "tenant", ""), "key", word_of(key, "id", ""));
 	enum lk_exit code = LK_EXIT_OK;
@@ -216,10 +248,9 @@ static enum lk_exit add_last_denial(struct lk_run *run, json_t *response)
 	}
 	if (lk_session_call(run->session, run->schema, lk_schema_method(run->schema, "latchkey.v1.KeyService/Get"),
 		    request, &got) != LK_EXIT_OK) {
-		lk_say_line("so the key's last denial is not shown");
+		lk_say_line("so the key's last denial is not shown, nor a reason that was given");
 	}
-	denial = json_object_get(got, "lastDenial");
-	if (json_is_object(denial) && json_object_set(response, "lastDenial", (json_t *)denial) != 0) {
+	if (!copy_told(response, got)) {
 		code = lk_say_no_memory();
 	}
 	json_decref(request);
@@ -237,7 +268,7 @@ enum lk_exit lk_key_run_explain(struct lk_run *run)
 	}
 	code = lk_run_call(run, run->request, &response);
 	if (code == LK_EXIT_OK && json_is_object(json_object_get(response, "key"))) {
-		code = add_last_denial(run, response);
+		code = add_told(run, response);
 	}
 	if (code == LK_EXIT_OK) {
 		code = lk_run_print(run, response);

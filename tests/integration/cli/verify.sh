@@ -73,6 +73,7 @@ expect 1 lk key explain <"$dir/wrong"
 out_has '^MALFORMED +REFUSED '
 out_has '^SUSPENDED +- +there is no key to ask about$'
 out_lacks 'sk-nothing'
+out_has ': too short or too long for a token; was it copied whole, and without a word such as "Bearer" before it\?$'
 printf 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln\n' >"$dir/wrong"
 expect 1 lk key explain <"$dir/wrong"
 out_has '^Verdict +NOT_FOUND$'
@@ -105,7 +106,7 @@ expect 1 lk key verify <"$dir/limited"
 out_has '^Verdict +IP_DENIED$'
 out_lacks 'Credits'
 expect 0 lk key verify --client-ip 192.0.2.9 --cost 4 <"$dir/limited"
-out_has '^Rate limits +day: 2 of 3 left, all at 20[0-9-]+ [0-9:]+, week: 8 of 9 left, all at '
+out_has '^Rate limits +day: 2 of 3 left, all at 20[0-9-]+ [0-9:]+; week: 8 of 9 left, all at '
 out_has '^Credits left +6$'
 expect 1 lk key verify --client-ip 2001:db8::9 --cost 7 <"$dir/limited"
 out_has '^Verdict +CREDITS_EXHAUSTED$'
@@ -121,17 +122,29 @@ for dry in --dry-run --dry-run ''; do
 	json .creditsRemaining 5
 done
 expect 1 lk key verify --client-ip 192.0.2.9 <"$dir/limited"
-out_has '^Rate limits +day: refused, 0 of 3 left, all at .*, enough in [0-9hms]+, week: 8 of 9 left'
+out_has '^Rate limits +day refused: 0 of 3 left, all at .*, enough in [0-9hms]+; week: 8 of 9 left'
 expect 0 lk key verify --client-ip 192.0.2.9 --rate-charge week <"$dir/limited"
 expect 1 lk key explain --cost 5 <"$dir/limited"
 out_has '^Verdict +IP_DENIED$'
 out_has "^IP_DENIED +REFUSED +there is a list of addresses, and no client_ip was given; the key's list is 192\.0\.2\.0/24, 2001:db8::/32\$"
-out_has "^RATE_LIMITED +REFUSED +the key's \"day\" has 0 left of 3, and the use costs 1: it would pass in [0-9.]+s; the key's \"week\" "
+out_has "^RATE_LIMITED +REFUSED +the key's \"day\" has 0 left of 3, and the use costs 1: it would pass in ([0-9]+h ?)?([0-9]+m ?)?([0-9]+s)?; the key's \"week\" "
 out_has '^CREDITS_EXHAUSTED +REFUSED +4 are left, and the use costs 5; they are not refilled$'
 expect 1 lk key explain --client-ip 198.51.100.1 --rate-charge day=4 --output json <"$dir/limited"
 json '.gates[7].description | startswith("198.51.100.1 is not in the list of the key;")' true
 json '.gates[9].description | endswith("so much never passes at once")' true
 json '.gates[10].outcome' GATE_OUTCOME_PASSED
+
+# Why was it stopped?
+expect 0 lk key suspend --key "$key" --tenant acme --reason 'the bill is not paid'
+expect 1 lk key explain <"$dir/token"
+out_has '^SUSPENDED +REFUSED '
+out_has '^Suspend reason +the bill is not paid$'
+out_lacks 'Revoke reason'
+expect 1 lk key explain --output json <"$dir/token"
+json '[.suspendReason, has("revokeReason")]' '["the bill is not paid",false]'
+expect 0 lk key activate --key "$key" --tenant acme
+expect 0 lk key explain <"$dir/token"
+out_lacks 'reason'
 
 # Why was it, the last time?
 expect 1 lk key verify --permission-expression chat:send --client-ip 198.51.100.7 <"$dir/token"

@@ -63,7 +63,7 @@ static void test_verdict_shows_limits_and_credits(void **state)
 	(void)state;
 	assert_says(text, "RATE_LIMITED\n");
 	assert_says(text, "reader, admin\n");
-	assert_says(text, "day: 2 of 100 left, team (the owner's): refused, 0 of 9 left, all at 2026-02-01 12:00:00, "
+	assert_says(text, "day: 2 of 100 left; team (the owner's) refused: 0 of 9 left, all at 2026-02-01 12:00:00, "
 			  "enough in 1d2h3m4s\n");
 	assert_says(text, "41\n");
 	assert_null(strstr(text, "MALFORMED"));
@@ -97,7 +97,7 @@ static void test_explanation_has_every_gate_and_the_last_denial(void **state)
 	assert_says(text, "\nMALFORMED          passed   fine\n");
 	assert_says(text, "\nRATE_LIMITED       REFUSED  no room at all, and that for reasons which take");
 	assert_says(text, "\nCREDITS_EXHAUSTED  -        a \\x1b[31mname\n");
-	assert_says(text, "\nLast denial  IP_DENIED\n");
+	assert_says(text, "\nLast denial     IP_DENIED\n");
 	assert_says(text, "2026-01-01 00:00:00\n");
 	assert_says(text, "10.0.0.1\n");
 	assert_null(strchr(text, '\x1b'));
