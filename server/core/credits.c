@@ -144,7 +144,10 @@ static void check_refill(struct lk_faults *faults, const char *field, const Latc
 		lk_fault_add(faults, path_of(faults, field, "refill.amount"), "%llu is out of bounds: give 1 to %lld",
 			(unsigned long long)refill->amount, (long long)LK_CREDITS_REFILL_MAX);
 	}
-	if ((int)refill->interval != (int)DAY && (int)refill->interval != (int)MONTH) {
+	if ((int)refill->interval == 0) {
+		lk_fault_add(faults, path_of(faults, field, "refill.interval"),
+			"is needed: give CREDIT_INTERVAL_DAY or CREDIT_INTERVAL_MONTH");
+	} else if ((int)refill->interval != (int)DAY && (int)refill->interval != (int)MONTH) {
 		lk_fault_add(faults, path_of(faults, field, "refill.interval"),
 			"%d is no interval: give CREDIT_INTERVAL_DAY or CREDIT_INTERVAL_MONTH", (int)refill->interval);
 	}

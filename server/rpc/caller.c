@@ -171,8 +171,8 @@ enum lk_err lk_caller_allow(struct lk_request *request, const struct lk_method *
 	}
 	if (caller->kind == LATCHKEY__V1__CALLER_KIND__CALLER_KIND_UNSPECIFIED) {
 		return lk_request_fail(request, LK_UNAUTHENTICATED,
-			"who are you? send a root key as the credential; only root and the daemon's own user need "
-			"none, over ipc");
+			"who are you? send a root key, or a token of an issuer that is configured, as the credential; "
+			"only root and the daemon's own user need none, over ipc");
 	}
 	if (!lk_right_is_granted(caller->grant, method)) {
 		return lk_request_fail(

@@ -173,7 +173,8 @@ enum lk_exit lk_changes_end(struct lk_changes *changes, const struct lk_command 
 		return code;
 	}
 	if (json_object_size(changes->set) + json_object_size(changes->cleared) == 0) {
-		lk_say("nothing is to be changed: give a field's flag with its new value, or --clear FLAG");
+		lk_say("nothing is to be changed: give a field's flag with its new value%s",
+			command->own_flags & LK_OWN(LK_OWN_CLEAR) ? ", or --clear FLAG" : "");
 		return LK_EXIT_USAGE;
 	}
 	json_object_foreach(changes->cleared, path, name)

@@ -27,7 +27,7 @@ json '[.rateLimits[].limit]' '["60"]'
 expect 3 lk owner update 'Ann <ann@example.org>' --tenant acme --rate-limit calls=70/1m --etag "$etag"
 err_has 'ABORTED'
 expect 2 lk owner update 'Ann <ann@example.org>' --tenant acme
-err_has 'nothing is to be changed'
+err_has 'nothing is to be changed: give a field'"'"'s flag with its new value$'
 expect 0 lk audit list --tenant acme --action owners.update --output json
 json '.records[0].resource' 'owners/Ann <ann@example.org>'
 json '.records[0].ownerBefore.rateLimits | length' 2

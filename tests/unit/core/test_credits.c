@@ -238,7 +238,7 @@ static const struct {
 	{0, true, LK_CREDITS_REFILL_MAX + UINT64_C(1), DAY, 0, "key.credits.refill.amount",
 		"10000000001 is out of bounds"},
 	{0, true, UINT64_MAX, DAY, 0, "key.credits.refill.amount", "out of bounds"},
-	{0, true, 1, 0, 0, "key.credits.refill.interval", "0 is no interval: give CREDIT_INTERVAL_DAY or"},
+	{0, true, 1, 0, 0, "key.credits.refill.interval", "is needed: give CREDIT_INTERVAL_DAY or"},
 	{0, true, 1, 3, 0, "key.credits.refill.interval", "3 is no interval"},
 	{0, true, 1, -1, 0, "key.credits.refill.interval", "-1 is no interval"},
 	{0, true, 1, MONTH, 3, "key.credits.refill.mode", "3 is no mode: give CREDIT_REFILL_MODE_REPLACE or"},
