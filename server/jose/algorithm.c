@@ -13,11 +13,6 @@ static const struct {
 	[LK_JOSE_HS256] = {"HS256", LK_JWK_OCT},
 };
 
-const char *lk_jose_algorithm_name(enum lk_jose_algorithm algorithm)
-{
-	return algorithms[algorithm].name;
-}
-
 bool lk_jose_algorithm_parse(const char *name, enum lk_jose_algorithm *ret_algorithm)
 {
 	for (unsigned i = 0; i < LK_JOSE_ALGORITHMS; i++) {

@@ -24,10 +24,7 @@ enum lk_jwk_kind {
 	LK_JWK_OCT,
 };
 
-/* "RS256", "PS256", "ES256", "EdDSA", "HS256". */
-const char *lk_jose_algorithm_name(enum lk_jose_algorithm algorithm);
-
-/* Finds an algorithm by its name, which is case-sensitive; false where it is none of these. */
+/* Finds an algorithm by its name, "RS256" or the like, which is case-sensitive; false where it is none of these. */
 bool lk_jose_algorithm_parse(const char *name, enum lk_jose_algorithm *ret_algorithm);
 
 /* The one kind of key that an algorithm takes. */

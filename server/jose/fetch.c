@@ -22,11 +22,6 @@ enum lk_err lk_fetch_set_up(void)
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? LK_OK : LK_INTERNAL;
 }
 
-void lk_fetch_tear_down(void)
-{
-	curl_global_cleanup();
-}
-
 /* A part of a URL, to be curl_free()d; NULL where it has none. */
 static char *part_of(CURLU *url, CURLUPart part)
 {

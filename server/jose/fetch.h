@@ -17,7 +17,6 @@
 
 /* Once for the process, before it has threads. LK_INTERNAL where libcurl cannot start. */
 LK_MUST_CHECK enum lk_err lk_fetch_set_up(void);
-void lk_fetch_tear_down(void);
 
 /*
  * Whether keys may be fetched from a URL: https, or http from a loopback host, without a user, a password or a fragment. NULL where they
