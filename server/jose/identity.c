@@ -3,10 +3,13 @@
 #include <string.h>
 
 #include "server/core/grant.h"
+#include "server/core/policy.h"
 #include "server/core/text.h"
 #include "server/jose/claims.h"
 
 static const char no_memory[] = "out of memory";
+
+_Static_assert(LK_ISSUER_SUBJECT_MAX == LK_OWNER_MAX, "every subject can own keys, and every owner be one");
 
 /* A subject is an owner of keys, and so must be as one: the same characters, and nothing that would be trimmed off. */
 static const char *read_subject(

@@ -2,7 +2,10 @@
 
 #include <string.h>
 
+#include "server/jose/jwk.h"
 #include "server/jose/text.h"
+
+_Static_assert(LK_JWS_KID_MAX == LK_JWK_KID_MAX, "a token can name every key");
 
 /* The parts of a token, between the dots. */
 struct parts {

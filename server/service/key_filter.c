@@ -5,14 +5,13 @@
 
 #include "server/core/lifecycle.h"
 #include "server/core/permission.h"
+#include "server/core/policy.h"
 #include "server/core/text.h"
 #include "server/core/time.h"
 #include "server/service/access.h"
 #include "server/service/own.h"
 #include "server/store/find.h"
 #include "server/store/slots.h"
-
-#define OWNER_MAX 128
 
 static bool passes_state(struct lk_request *request, const struct lk_key_filter *filter, const struct lk_key_peek *key)
 {
@@ -141,7 +140,7 @@ static void check_length(struct lk_request *request, const char *field, const ch
 static void check_texts(
 	struct lk_request *request, const Latchkey__V1__KeyFilter *message, struct lk_key_filter *filter)
 {
-	check_length(request, "filter.owner", message->owner, OWNER_MAX);
+	check_length(request, "filter.owner", message->owner, LK_OWNER_MAX);
 	check_length(request, "filter.name_prefix", message->name_prefix, LK_NAME_MAX);
 	if (message->permission[0] != '\0') {
 		lk_permission_check(&request->faults, "filter.permission", message->permission);

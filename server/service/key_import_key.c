@@ -10,11 +10,10 @@
 #include "server/core/time.h"
 #include "server/service/key_import.h"
 #include "server/service/key_roles.h"
+#include "server/service/key_subject.h"
 #include "server/service/own.h"
 #include "server/store/find.h"
 #include "server/store/verdict_record.h"
-
-#define REASON_MAX 256
 
 static void add_fault(struct lk_import *import, const char *field, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
@@ -105,7 +104,7 @@ static void check_state(struct lk_import *import)
 		char field[LK_IMPORT_PREFIX_LEN + sizeof "reason"];
 		snprintf(field, sizeof field, "%sreason", import->prefix);
 		reason = (char *)(uintptr_t)lk_text_check(
-			import->faults, field, import->given->reason, REASON_MAX, false);
+			import->faults, field, import->given->reason, LK_REASON_MAX, false);
 	}
 	record->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE;
 	switch (import->given->state) {

@@ -9,8 +9,6 @@
 #include "tools/latchkey/input.h"
 #include "tools/latchkey/json.h"
 
-#define CREDENTIAL_MAX LK_CREDENTIAL_MAX
-
 struct lk_session {
 	const struct lk_options *options;
 	struct lk_channel *channel;
@@ -36,15 +34,15 @@ static enum lk_exit read_credential(const struct lk_options *options, struct lk_
 		if (!said || *said == '\0') {
 			return LK_EXIT_OK;
 		}
-		if (strlen(said) > CREDENTIAL_MAX) {
-			lk_say("the credential in LATCHKEY_CREDENTIAL is longer than %d bytes", CREDENTIAL_MAX);
+		if (strlen(said) > LK_CREDENTIAL_MAX) {
+			lk_say("the credential in LATCHKEY_CREDENTIAL is longer than %d bytes", LK_CREDENTIAL_MAX);
 			return LK_EXIT_USAGE;
 		}
 		ret->text = strdup(said);
 		ret->len = strlen(said);
 		return ret->text ? LK_EXIT_OK : lk_say_no_memory();
 	}
-	code = lk_input_read_file(options->credential_file, "the credential", CREDENTIAL_MAX, ret);
+	code = lk_input_read_file(options->credential_file, "the credential", LK_CREDENTIAL_MAX, ret);
 	if (code != LK_EXIT_OK) {
 		return code;
 	}
