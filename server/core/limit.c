@@ -9,7 +9,8 @@
 #define GRID            ((uint64_t)LK_LIMIT_GENERATIONS)
 #define GENERATION_MASK (GRID - 1)
 #define GENERATION_BITS 4
-#define NS_PER_US       1000
+
+_Static_assert(LK_LIMIT_GENERATIONS == 1 << GENERATION_BITS, "a generation fills its bits");
 
 static const int64_t period_min_us = LK_US_PER_SECOND;
 static const int64_t period_max_us = LK_LIMIT_PERIOD_MAX_DAYS * LK_US_PER_DAY;
@@ -326,7 +327,7 @@ static int64_t step_of(uint64_t limit, int64_t period_us)
 	if (limit == 0 || period_us <= 0 || period_us > period_max_us) {
 		return 0;
 	}
-	uint64_t period = (uint64_t)period_us * NS_PER_US;
+	uint64_t period = (uint64_t)period_us * LK_NS_PER_US;
 	uint64_t step = period / limit + (period % limit == 0 ? 0 : 1);
 	return (int64_t)((step + GENERATION_MASK) & ~GENERATION_MASK);
 }

@@ -94,7 +94,7 @@ bool lk_limit_check_list(struct lk_faults *faults, const char *field, Latchkey__
 /*
  * Assigns clocks to `count` checked limits that take the place of `before` (none: NULL and 0). One that keeps its name keeps its clock and
  * generation. A new one gets a clock that no other has, and a new generation of it where the slot's clock was ever touched in the present
- * one (`clocks`, LK_SLOT_CLOCKS of them as they stand; NULL: never); so a clock that is not used is never more than one behind. A clock
+ * one (`clocks`, LK_LIMITS_MAX of them as they stand; NULL: never); so a clock that is not used is never more than one behind. A clock
  * that is ahead of what is known, which slots that are newer than their store have, is caught up with.
  * `generations` is KeyRecord.clock_generations, in and out.
  */

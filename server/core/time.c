@@ -106,6 +106,11 @@ static struct date date_of_day(int64_t day)
 	};
 }
 
+int64_t lk_time_us_of_ns(int64_t ns)
+{
+	return ns / LK_NS_PER_US + (ns % LK_NS_PER_US != 0);
+}
+
 int64_t lk_time_day(int64_t us)
 {
 	return us / LK_US_PER_DAY - (us % LK_US_PER_DAY < 0 ? 1 : 0);

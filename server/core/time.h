@@ -12,6 +12,7 @@
 #include "google/protobuf/timestamp.pb-c.h"
 #include "server/core/arena.h"
 
+#define LK_NS_PER_US     INT64_C(1000)
 #define LK_US_PER_MS     INT64_C(1000)
 #define LK_US_PER_SECOND INT64_C(1000000)
 #define LK_US_PER_DAY    (INT64_C(86400) * LK_US_PER_SECOND)
@@ -30,6 +31,9 @@ bool lk_time_from_duration(const Google__Protobuf__Duration *duration, int64_t *
 Google__Protobuf__Timestamp *lk_time_to_timestamp(struct lk_arena *arena, int64_t us);
 /* A Duration in the arena; NULL for 0, and where the arena is exhausted. */
 Google__Protobuf__Duration *lk_time_to_duration(struct lk_arena *arena, int64_t us);
+
+/* A span of nanoseconds in microseconds, rounded up: whoever waits so long has waited long enough. Not negative. */
+int64_t lk_time_us_of_ns(int64_t ns);
 
 /* How many days of UTC, and how many months, after 1970-01-01 the one is that `us` lies in. Any `us`. */
 int64_t lk_time_day(int64_t us);

@@ -88,8 +88,7 @@ struct update {
 	/* The key as it is to be. */
 	Latchkey__Store__KeyRecord *wanted;
 	/* What its slot says. */
-	uint64_t clocks[LK_SLOT_CLOCKS];
-	uint64_t spent;
+	struct lk_spending spending;
 };
 
 /* Whether the key is as its caller knew it, and may be updated. LK_ABORTED, LK_FAILED_PRECONDITION. */
@@ -106,17 +105,6 @@ static enum lk_err check_state(struct lk_request *request, const struct update *
 	return lk_key_transition(request, key, ACTION(UPDATE), &changes);
 }
 
-/* What was consumed so far, on which limits and credits that are given anew build. */
-static void read_slot(struct lk_request *request, struct update *update)
-{
-	const struct lk_slot *slot = lk_slots_at(lk_store_slots(request->store), update->subject.key->slot);
-
-	for (size_t i = 0; slot != NULL && i < LK_SLOT_CLOCKS; i++) {
-		update->clocks[i] = atomic_load_explicit(&slot->clocks[i], memory_order_relaxed);
-	}
-	update->spent = slot == NULL ? 0 : atomic_load_explicit(&slot->spent, memory_order_relaxed);
-}
-
 /* The key as it stands, for what is not named. */
 static enum lk_err start_values(struct lk_request *request, struct update *update, struct lk_key_fields *fields)
 {
@@ -129,7 +117,8 @@ static enum lk_err start_values(struct lk_request *request, struct update *updat
 		return LK_OK;
 	}
 	*update->wanted = *update->subject.key;
-	read_slot(request, update);
+	/* What was consumed so far, on which limits and credits that are given anew build. */
+	update->spending = lk_slots_spending(lk_store_slots(request->store), update->subject.key->slot);
 	return lk_key_fields_of_record(request->arena, update->subject.key, fields) ? LK_OK : LK_NO_MEMORY;
 }
 
@@ -162,8 +151,8 @@ static enum lk_err check_values(
 		/* A key that has expired may be changed in all else, and stays so. */
 		.past_expiry = !lk_mask_names(update->mask, LK_KEY_FIELD_EXPIRE_TIME),
 		.before = key,
-		.clocks = update->clocks,
-		.spent = update->spent,
+		.clocks = update->spending.clocks,
+		.spent = update->spending.spent,
 	};
 	lk_policy_check_key(&request->faults, &rules, &fields, update->wanted);
 	if (fields.gives_roles && !rules.is_system) {

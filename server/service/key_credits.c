@@ -39,9 +39,7 @@ static bool read_adjustment(struct lk_request *request, const Latchkey__V1__Adju
 /* What the key has spent, as its slot counts it. */
 static uint64_t spent_of(struct lk_request *request, const Latchkey__Store__KeyRecord *key)
 {
-	struct lk_slot *slot = lk_slots_at(lk_store_slots(request->store), key->slot);
-
-	return slot == NULL ? 0 : atomic_load_explicit(&slot->spent, memory_order_relaxed);
+	return lk_slots_spending(lk_store_slots(request->store), key->slot).spent;
 }
 
 /* Whether the key has credits, and may be changed. */

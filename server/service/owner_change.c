@@ -61,7 +61,6 @@ static enum lk_err take_limits(struct lk_request *request, const char *field, La
 	size_t count, Latchkey__Store__OwnerRecord *record)
 {
 	Latchkey__Store__RateLimitRecord **limits = NULL;
-	uint64_t clocks[LK_SLOT_CLOCKS] = {0};
 
 	if (count == 0) {
 		lk_fault_add(&request->faults, field,
@@ -76,13 +75,10 @@ static enum lk_err take_limits(struct lk_request *request, const char *field, La
 	if (record == NULL || request->faults.count > faults) {
 		return LK_OK;
 	}
-	const struct lk_slot *slot = record->slot == 0 ? NULL
-						       : lk_slots_at(lk_store_slots(request->store), record->slot);
-	for (size_t i = 0; slot != NULL && i < LK_SLOT_CLOCKS; i++) {
-		clocks[i] = atomic_load_explicit(&slot->clocks[i], memory_order_relaxed);
-	}
-	lk_limit_assign_clocks(limits, count, record->rate_limits, record->n_rate_limits, slot == NULL ? NULL : clocks,
-		&record->clock_generations);
+	/* A new owner has no slot, and its clocks are 0: they never ran. */
+	struct lk_spending spending = lk_slots_spending(lk_store_slots(request->store), record->slot);
+	lk_limit_assign_clocks(
+		limits, count, record->rate_limits, record->n_rate_limits, spending.clocks, &record->clock_generations);
 	record->rate_limits = limits;
 	record->n_rate_limits = count;
 	return LK_OK;

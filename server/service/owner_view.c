@@ -6,8 +6,6 @@
 #include "server/store/charge.h"
 #include "server/store/slots.h"
 
-#define NS_PER_US 1000
-
 /* As if more were asked of each than it ever lets pass: that charges nothing, and shows each as it is. */
 static void ask_all(const Latchkey__Store__OwnerRecord *record, struct lk_charge *charge)
 {
@@ -17,27 +15,6 @@ static void ask_all(const Latchkey__Store__OwnerRecord *record, struct lk_charge
 		asked->slot = record->slot;
 		asked->cost = asked->limit.burst + 1;
 	}
-}
-
-static Latchkey__V1__RateState *view_state(struct lk_request *request, const Latchkey__Store__RateLimitRecord *limit,
-	const struct lk_limit_standing *standing)
-{
-	Latchkey__V1__RateState *view = lk_arena_alloc(request->arena, sizeof *view);
-
-	if (view == NULL) {
-		return NULL;
-	}
-	latchkey__v1__rate_state__init(view);
-	view->name = limit->name;
-	view->shared = true;
-	view->limit = limit->limit;
-	view->remaining = standing->remaining;
-	if (standing->reset_ns > 0) {
-		/* Rounded up: at that instant it is there. */
-		int64_t reset_us = (standing->reset_ns + NS_PER_US - 1) / NS_PER_US;
-		view->reset_time = lk_time_to_timestamp(request->arena, request->now_us + reset_us);
-	}
-	return view;
 }
 
 static void view_states(
@@ -52,11 +29,12 @@ static void view_states(
 	}
 	view->rate_states = lk_arena_array(request->arena, charge.n_limits, sizeof *view->rate_states);
 	for (size_t i = 0; view->rate_states != NULL && i < charge.n_limits; i++) {
-		Latchkey__V1__RateState *state = view_state(
-			request, record->rate_limits[i], &charge.limits[i].standing);
+		Latchkey__V1__RateState *state = lk_arena_alloc(request->arena, sizeof *state);
 		if (state == NULL) {
 			return;
 		}
+		lk_view_rate_state(request->arena, &charge.limits[i], request->now_us, state);
+		state->shared = true;
 		view->rate_states[view->n_rate_states++] = state;
 	}
 }

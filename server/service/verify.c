@@ -8,10 +8,10 @@
 #include "server/service/judge.h"
 #include "server/service/judge_explain.h"
 #include "server/service/key_handlers.h"
+#include "server/service/view.h"
 
 /* The field of VerifyKeyResponse that holds the identity. */
 #define IDENTITY_TAG 3
-#define NS_PER_US    1000
 
 /* What was asked, read from the message, and room for what it points at. */
 struct asked {
@@ -161,33 +161,17 @@ static void put_identity(
 	}
 }
 
-/* Rounded up: whoever waits so long has waited long enough. */
-static int64_t us_of_ns(int64_t ns)
-{
-	return ns / NS_PER_US + (ns % NS_PER_US != 0);
-}
-
 static void fill_rate_state(
 	struct lk_request *request, const struct lk_answer *answer, size_t i, Latchkey__V1__RateState *state)
 {
 	const struct lk_charge_limit *charged = &answer->charge.limits[i];
-	const struct lk_limit_standing *standing = &charged->standing;
+	int64_t retry_ns = charged->standing.retry_ns;
 
-	latchkey__v1__rate_state__init(state);
-	char *name = lk_arena_text(
-		request->arena, charged->limit.name, strnlen(charged->limit.name, sizeof charged->limit.name));
-	if (name != NULL) {
-		state->name = name;
-	}
+	lk_view_rate_state(request->arena, charged, answer->now_us, state);
 	state->shared = i >= answer->n_own_limits;
-	state->limit = charged->limit.limit;
-	state->remaining = standing->remaining;
 	state->refused = charged->refuses;
-	if (standing->reset_ns > 0) {
-		state->reset_time = lk_time_to_timestamp(request->arena, answer->now_us + us_of_ns(standing->reset_ns));
-	}
-	if (charged->refuses && standing->retry_ns > 0) {
-		state->retry_after = lk_time_to_duration(request->arena, us_of_ns(standing->retry_ns));
+	if (charged->refuses && retry_ns > 0) {
+		state->retry_after = lk_time_to_duration(request->arena, lk_time_us_of_ns(retry_ns));
 	}
 }
 

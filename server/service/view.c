@@ -1,6 +1,7 @@
 #include "server/service/view.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "server/core/credits.h"
 #include "server/core/lifecycle.h"
@@ -8,6 +9,7 @@
 #include "server/core/policy.h"
 #include "server/core/time.h"
 #include "server/service/key_roles.h"
+#include "server/store/charge.h"
 #include "server/store/slots.h"
 
 /* Messages own their texts, as far as protobuf-c's types tell; these are borrowed, and never freed. */
@@ -111,12 +113,28 @@ static int64_t previous_end(const Latchkey__Store__KeyRecord *record, int64_t no
 	return end_us > now_us ? end_us : 0;
 }
 
-/* Roles, addresses, limits and credits; `slot` NULL: nothing was spent. */
-static void view_rules(struct lk_request *request, const Latchkey__Store__KeyRecord *record, const struct lk_slot *slot,
-	Latchkey__V1__Key *view)
+void lk_view_rate_state(struct lk_arena *arena, const struct lk_charge_limit *charged, int64_t now_us,
+	Latchkey__V1__RateState *ret_view)
 {
-	uint64_t spent = slot == NULL ? 0 : atomic_load_explicit(&slot->spent, memory_order_relaxed);
+	const struct lk_limit *limit = &charged->limit;
+	int64_t reset_ns = charged->standing.reset_ns;
 
+	latchkey__v1__rate_state__init(ret_view);
+	char *name = lk_arena_text(arena, limit->name, strnlen(limit->name, sizeof limit->name));
+	if (name != NULL) {
+		ret_view->name = name;
+	}
+	ret_view->limit = limit->limit;
+	ret_view->remaining = charged->standing.remaining;
+	if (reset_ns > 0) {
+		ret_view->reset_time = lk_time_to_timestamp(arena, now_us + lk_time_us_of_ns(reset_ns));
+	}
+}
+
+/* Roles, addresses, limits and credits, of which `spent` is spent. */
+static void view_rules(
+	struct lk_request *request, const Latchkey__Store__KeyRecord *record, uint64_t spent, Latchkey__V1__Key *view)
+{
 	/* Once the Change is done there is no state to read: the build has named them. */
 	if (request->txn != NULL) {
 		view->roles = lk_key_role_names(request, record, &view->n_roles);
@@ -161,6 +179,6 @@ void lk_view_key(struct lk_request *request, const Latchkey__Store__KeyRecord *r
 	ret_view->etag = lk_view_etag(request->arena, record->revision);
 	ret_view->grant = lk_view_grant(request->arena, record->grant);
 	view_metadata(request->arena, record, ret_view);
-	view_rules(request, record, lk_slots_at(slots, record->slot), ret_view);
+	view_rules(request, record, lk_slots_spending(slots, record->slot).spent, ret_view);
 	view_state(request, record, ret_view);
 }

@@ -12,6 +12,8 @@
 #include "latchkey/v1/tenant.pb-c.h"
 #include "server/service/request.h"
 
+struct lk_charge_limit;
+
 /* The etag of a record that stands at `revision`; "" for 0, of what was only checked, and where the arena is exhausted. */
 char *lk_view_etag(struct lk_arena *arena, uint64_t revision);
 
@@ -35,6 +37,10 @@ Latchkey__V1__Denial *lk_view_denial(struct lk_request *request, const Latchkey_
 /* How many verdicts about the keyspace's keys were not VALID, by code: those codes that were given, in their order. */
 void lk_view_denials(
 	struct lk_request *request, const Latchkey__Store__KeyspaceRecord *record, Latchkey__V1__Keyspace *view);
+
+/* Where a limit stands after it was charged or looked at: its name, limit, remaining and reset_time. Initialises the view. */
+void lk_view_rate_state(struct lk_arena *arena, const struct lk_charge_limit *charged, int64_t now_us,
+	Latchkey__V1__RateState *ret_view);
 
 Latchkey__V1__Grant *lk_view_grant(struct lk_arena *arena, const Latchkey__Store__GrantRecord *record);
 

@@ -2,7 +2,8 @@
 
 #include <time.h>
 
-#define NS_PER_US     INT64_C(1000)
+#include "server/core/time.h"
+
 #define NS_PER_SECOND INT64_C(1000000000)
 
 static int64_t ns_of(int64_t us)
@@ -10,7 +11,7 @@ static int64_t ns_of(int64_t us)
 	if (us <= 0) {
 		return 0;
 	}
-	return us < INT64_MAX / NS_PER_US ? us * NS_PER_US : INT64_MAX;
+	return us < INT64_MAX / LK_NS_PER_US ? us * LK_NS_PER_US : INT64_MAX;
 }
 
 /* Runs evenly, whoever sets the clock. */
@@ -21,6 +22,8 @@ static int64_t ticks(void)
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
+
+_Static_assert(LK_SLOT_CLOCKS == LK_LIMITS_MAX, "a clock for each limit");
 
 /* NULL: the slot is not there. */
 static _Atomic uint64_t *clock_of(const struct lk_slots *slots, const struct lk_charge_limit *limit)

@@ -92,6 +92,21 @@ struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot)
 	};
 }
 
+struct lk_spending lk_slots_spending(const struct lk_slots *slots, uint64_t slot)
+{
+	const struct lk_slot *line = lk_slots_at(slots, slot);
+	struct lk_spending spending = {0};
+
+	if (line == NULL) {
+		return spending;
+	}
+	for (size_t i = 0; i < LK_SLOT_CLOCKS; i++) {
+		spending.clocks[i] = atomic_load_explicit(&line->clocks[i], memory_order_relaxed);
+	}
+	spending.spent = atomic_load_explicit(&line->spent, memory_order_relaxed);
+	return spending;
+}
+
 enum lk_err lk_slots_sync(struct lk_slots *slots)
 {
 	return lk_lines_sync(&slots->lines);

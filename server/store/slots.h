@@ -42,6 +42,12 @@ struct lk_usage {
 	int64_t last_used_us;
 };
 
+/* What a key's, or an owner's, limits and credits have taken, read at one moment. */
+struct lk_spending {
+	uint64_t clocks[LK_SLOT_CLOCKS];
+	uint64_t spent;
+};
+
 /*
  * Opens the slots of the store `store_id` in `dir`; makes them where `make` is set. `last_slot`: the newest slot that the store
  * names; a file that is too short for it is refused, since what it counted is lost. `max_slots`: how many are mapped.
@@ -71,6 +77,7 @@ struct lk_slot *lk_slots_at(const struct lk_slots *slots, uint64_t slot);
 
 /* Reads a slot; all zero where there is none. Any thread, never blocks. */
 struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot);
+struct lk_spending lk_slots_spending(const struct lk_slots *slots, uint64_t slot);
 
 /* Writes the slots to the disk. Blocks. LK_IO. */
 LK_MUST_CHECK enum lk_err lk_slots_sync(struct lk_slots *slots);
