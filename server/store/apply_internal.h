@@ -23,6 +23,9 @@ struct lk_mutating {
 	struct lk_audit_entry audit;
 };
 
+/* Whether the tenant of what a mutation adds is there to stay. Whoever makes one expects it as it was before it was closed. */
+bool lk_apply_is_open(const struct lk_mutating *mutating, uint32_t tenant);
+
 void lk_apply_put_tenant(struct lk_mutating *mutating);
 void lk_apply_put_keyspace(struct lk_mutating *mutating);
 void lk_apply_delete_tenant(struct lk_mutating *mutating);

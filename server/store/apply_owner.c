@@ -12,11 +12,9 @@ static struct lk_key place_of(uint32_t tenant, const char *owner)
 /* Whether the place is free, and its tenant there to stay; another name of the same hash would take it too. */
 static bool may_add(struct lk_mutating *mutating, const Latchkey__Store__OwnerRecord *owner, const struct lk_key *place)
 {
-	const Latchkey__Store__TenantRecord *tenant = lk_find_tenant_by_number(
-		mutating->txn, mutating->arena, owner->tenant);
 	struct lk_value value = {0};
 
-	return tenant != NULL && !tenant->closed && !lk_txn_get(mutating->txn, LK_TABLE_OWNER, place, &value);
+	return lk_apply_is_open(mutating, owner->tenant) && !lk_txn_get(mutating->txn, LK_TABLE_OWNER, place, &value);
 }
 
 void lk_apply_put_owner(struct lk_mutating *mutating)

@@ -5,14 +5,6 @@
 #include "server/store/find.h"
 #include "server/store/index.h"
 
-/* Whoever makes one expects its tenant as it was before it was closed. */
-static bool is_open(struct lk_txn *txn, struct lk_arena *arena, uint32_t tenant)
-{
-	const Latchkey__Store__TenantRecord *record = lk_find_tenant_by_number(txn, arena, tenant);
-
-	return record != NULL && !record->closed;
-}
-
 void lk_apply_put_role(struct lk_mutating *mutating)
 {
 	struct lk_txn *txn = mutating->txn;
@@ -23,7 +15,7 @@ void lk_apply_put_role(struct lk_mutating *mutating)
 
 	role->revision = head->revision;
 	if (role->number == 0) {
-		if (!is_open(txn, mutating->arena, role->tenant)) {
+		if (!lk_apply_is_open(mutating, role->tenant)) {
 			lk_txn_fail(txn, LK_INTERNAL);
 			return;
 		}

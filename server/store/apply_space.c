@@ -79,6 +79,13 @@ static void close_tenant(struct lk_txn *txn, uint32_t tenant)
 	lk_index_close_tenant(txn, tenant);
 }
 
+bool lk_apply_is_open(const struct lk_mutating *mutating, uint32_t tenant)
+{
+	const Latchkey__Store__TenantRecord *record = lk_find_tenant_by_number(mutating->txn, mutating->arena, tenant);
+
+	return record != NULL && !record->closed;
+}
+
 void lk_apply_put_tenant(struct lk_mutating *mutating)
 {
 	struct lk_txn *txn = mutating->txn;
