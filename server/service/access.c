@@ -81,6 +81,33 @@ enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field,
 	return LK_OK;
 }
 
+enum lk_err lk_access_keyspace(struct lk_request *request, const char *given, const char *keyspace,
+	Latchkey__Store__TenantRecord **ret_tenant, Latchkey__Store__KeyspaceRecord **ret_keyspace)
+{
+	Latchkey__Store__TenantRecord *tenant = NULL;
+	Latchkey__Store__KeyspaceRecord *record = NULL;
+
+	enum lk_err err = lk_access_tenant(request, given, &tenant);
+	if (err == LK_OK) {
+		err = lk_access_keyspace_id(request, "keyspace", keyspace);
+	}
+	if (err == LK_OK) {
+		err = lk_request_check(request);
+	}
+	if (err != LK_OK) {
+		return err;
+	}
+	if (tenant != NULL) {
+		record = lk_find_keyspace(request->txn, request->arena, tenant->number, keyspace);
+	}
+	if (record == NULL) {
+		return lk_request_not_found(request, "keyspace", keyspace);
+	}
+	*ret_tenant = tenant;
+	*ret_keyspace = record;
+	return LK_OK;
+}
+
 /* The keyspace of a key, where the caller is granted it and it is not closed. */
 static Latchkey__Store__KeyspaceRecord *keyspace_of(struct lk_request *request, const Latchkey__Store__KeyRecord *key)
 {

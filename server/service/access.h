@@ -2,7 +2,8 @@
  * Access: which tenant, keyspace and key a request names, and whether the caller is granted them.
  *
  * A tenant that the caller is not granted is PERMISSION_DENIED before any lookup; a key that is not in a granted tenant and
- * keyspace, or is another's where the caller is granted its own alone, is NOT_FOUND, like one that does not exist. What is malformed is a fault of its field, gathered with all others.
+ * keyspace, or is another's where the caller is granted its own alone, is NOT_FOUND, like one that does not exist. What is malformed
+ * is a fault of its field, gathered with all others.
  */
 #ifndef LK_SERVER_SERVICE_ACCESS_H
 #define LK_SERVER_SERVICE_ACCESS_H
@@ -32,6 +33,13 @@ LK_MUST_CHECK enum lk_err lk_access_whole_tenant(struct lk_request *request, con
 
 /* Checks the id of a keyspace, and that the caller is granted it. A malformed one is a fault of `field`. */
 LK_MUST_CHECK enum lk_err lk_access_keyspace_id(struct lk_request *request, const char *field, const char *keyspace);
+
+/*
+ * The keyspace of this id in the tenant that `given` names, and both are there. Every fault so far is reported first.
+ * LK_INVALID_ARGUMENT, LK_PERMISSION_DENIED, LK_NOT_FOUND.
+ */
+LK_MUST_CHECK enum lk_err lk_access_keyspace(struct lk_request *request, const char *given, const char *keyspace,
+	Latchkey__Store__TenantRecord **ret_tenant, Latchkey__Store__KeyspaceRecord **ret_keyspace);
 
 /* A key, and where it belongs. */
 struct lk_located_key {

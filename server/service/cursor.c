@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/core/secret.h"
+#include "server/service/access.h"
 
 #define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
@@ -86,6 +87,28 @@ void lk_cursor_open(struct lk_request *request, const char *token, const char *f
 	}
 	memcpy(ret_position, plain, len);
 	*ret_len = len;
+}
+
+enum lk_err lk_cursor_open_tenant(struct lk_request *request, const char *given, int32_t page_size, const char *token,
+	void *ret_position, size_t size, struct lk_tenant_page *ret_page)
+{
+	struct lk_tenant_page page = {0};
+
+	enum lk_err err = lk_access_tenant(request, given, &page.tenant);
+	if (err != LK_OK) {
+		return err;
+	}
+	page.size = lk_cursor_page_size(request, page_size);
+	lk_cursor_open(
+		request, token, page.tenant == NULL ? "" : page.tenant->id, ret_position, size, &page.position_len);
+	err = lk_request_check(request);
+	if (err == LK_OK && page.tenant == NULL) {
+		err = lk_access_no_tenant(request, given);
+	}
+	if (err == LK_OK) {
+		*ret_page = page;
+	}
+	return err;
 }
 
 static bool is_full(const struct lk_id_rows *rows, size_t page_size)

@@ -42,6 +42,21 @@ char *lk_cursor_seal(struct lk_request *request, const char *filter, const void 
 void lk_cursor_open(struct lk_request *request, const char *token, const char *filter, void *ret_position, size_t size,
 	size_t *ret_len);
 
+/* A page of what one tenant has, as a request asks for it. */
+struct lk_tenant_page {
+	Latchkey__Store__TenantRecord *tenant;
+	size_t size;
+	/* How many bytes the position has; 0: the first page. */
+	size_t position_len;
+};
+
+/*
+ * Finds the tenant that `given` names, and opens the page of its list; its filter is the tenant's id. `ret_position` has `size` bytes,
+ * and keeps what it holds where it is the first page. LK_INVALID_ARGUMENT with every fault, LK_PERMISSION_DENIED, LK_NOT_FOUND.
+ */
+LK_MUST_CHECK enum lk_err lk_cursor_open_tenant(struct lk_request *request, const char *given, int32_t page_size,
+	const char *token, void *ret_position, size_t size, struct lk_tenant_page *ret_page);
+
 /* The rows of a list by id, as one service makes them. */
 struct lk_id_rows {
 	/*

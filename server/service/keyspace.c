@@ -122,21 +122,9 @@ static enum lk_err get(
 	Latchkey__Store__TenantRecord *tenant = NULL;
 	Latchkey__Store__KeyspaceRecord *record = NULL;
 
-	enum lk_err err = lk_access_tenant(request, message->tenant, &tenant);
-	if (err == LK_OK) {
-		err = lk_access_keyspace_id(request, "keyspace", message->keyspace);
-	}
-	if (err == LK_OK) {
-		err = lk_request_check(request);
-	}
+	enum lk_err err = lk_access_keyspace(request, message->tenant, message->keyspace, &tenant, &record);
 	if (err != LK_OK) {
 		return err;
-	}
-	if (tenant != NULL) {
-		record = lk_find_keyspace(request->txn, request->arena, tenant->number, message->keyspace);
-	}
-	if (record == NULL) {
-		return lk_request_not_found(request, "keyspace", message->keyspace);
 	}
 	lk_view_keyspace(request, record, tenant->id, response);
 	/* Those of all keys are nothing for who is granted its own alone. */
@@ -180,32 +168,22 @@ static bool add_row(struct lk_request *request, void *context, uint32_t number, 
 static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListKeyspacesRequest *message,
 	Latchkey__V1__ListKeyspacesResponse *response)
 {
-	Latchkey__Store__TenantRecord *tenant = NULL;
 	char after[LK_ID_MAX + 1] = "";
-	size_t after_len = 0;
+	struct lk_tenant_page asked = {0};
 
-	enum lk_err err = lk_access_tenant(request, message->tenant, &tenant);
+	enum lk_err err = lk_cursor_open_tenant(
+		request, message->tenant, message->page_size, message->page_token, after, LK_ID_MAX, &asked);
 	if (err != LK_OK) {
 		return err;
 	}
-	size_t page_size = lk_cursor_page_size(request, message->page_size);
-	const char *filter = tenant == NULL ? "" : tenant->id;
-	lk_cursor_open(request, message->page_token, filter, after, LK_ID_MAX, &after_len);
-	err = lk_request_check(request);
-	if (err != LK_OK) {
-		return err;
-	}
-	if (tenant == NULL) {
-		return lk_access_no_tenant(request, message->tenant);
-	}
-	response->keyspaces = lk_arena_array(request->arena, page_size, sizeof *response->keyspaces);
+	response->keyspaces = lk_arena_array(request->arena, asked.size, sizeof *response->keyspaces);
 	if (response->keyspaces == NULL) {
 		return LK_NO_MEMORY;
 	}
-	struct page page = {tenant, response, 0};
+	struct page page = {asked.tenant, response, 0};
 	const struct lk_id_rows rows = {add_row, &page, &response->n_keyspaces, &page.bytes};
-	response->next_page_token = lk_cursor_fill(
-		request, lk_keyspace_scan_new(request->txn, tenant->number, after), page_size, filter, &rows);
+	response->next_page_token = lk_cursor_fill(request,
+		lk_keyspace_scan_new(request->txn, asked.tenant->number, after), asked.size, asked.tenant->id, &rows);
 	return lk_request_check(request);
 }
 

@@ -5,7 +5,6 @@
 
 #include "server/jose/mint.h"
 #include "server/service/access.h"
-#include "server/store/find.h"
 
 enum lk_err lk_keyspace_get_jwks(struct lk_request *request, const Latchkey__V1__GetJwksRequest *message,
 	Latchkey__V1__GetJwksResponse *response)
@@ -13,21 +12,9 @@ enum lk_err lk_keyspace_get_jwks(struct lk_request *request, const Latchkey__V1_
 	Latchkey__Store__TenantRecord *tenant = NULL;
 	Latchkey__Store__KeyspaceRecord *record = NULL;
 
-	enum lk_err err = lk_access_tenant(request, message->tenant, &tenant);
-	if (err == LK_OK) {
-		err = lk_access_keyspace_id(request, "keyspace", message->keyspace);
-	}
-	if (err == LK_OK) {
-		err = lk_request_check(request);
-	}
+	enum lk_err err = lk_access_keyspace(request, message->tenant, message->keyspace, &tenant, &record);
 	if (err != LK_OK) {
 		return err;
-	}
-	if (tenant != NULL) {
-		record = lk_find_keyspace(request->txn, request->arena, tenant->number, message->keyspace);
-	}
-	if (record == NULL) {
-		return lk_request_not_found(request, "keyspace", message->keyspace);
 	}
 	char *set = lk_jwt_key_set(record->jwt_keys, record->n_jwt_keys);
 	if (set == NULL) {

@@ -58,32 +58,22 @@ static bool fill(struct lk_request *request, struct lk_owner_scan *scan, const c
 static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListOwnersRequest *message,
 	Latchkey__V1__ListOwnersResponse *response)
 {
-	Latchkey__Store__TenantRecord *tenant = NULL;
 	uint8_t position[LK_OWNER_POSITION_LEN] = {0};
-	size_t len = 0;
+	struct lk_tenant_page asked = {0};
 
-	enum lk_err err = lk_access_tenant(request, message->tenant, &tenant);
+	enum lk_err err = lk_cursor_open_tenant(
+		request, message->tenant, message->page_size, message->page_token, position, sizeof position, &asked);
 	if (err != LK_OK) {
 		return err;
 	}
-	size_t page_size = lk_cursor_page_size(request, message->page_size);
-	const char *filter = tenant == NULL ? "" : tenant->id;
-	lk_cursor_open(request, message->page_token, filter, position, sizeof position, &len);
-	err = lk_request_check(request);
-	if (err != LK_OK) {
-		return err;
-	}
-	if (tenant == NULL) {
-		return lk_access_no_tenant(request, message->tenant);
-	}
-	response->owners = lk_arena_array(request->arena, page_size, sizeof *response->owners);
+	response->owners = lk_arena_array(request->arena, asked.size, sizeof *response->owners);
 	if (response->owners == NULL) {
 		return LK_NO_MEMORY;
 	}
 	struct lk_owner_scan *scan = lk_owner_scan_new(
-		request->txn, tenant->number, len == sizeof position ? position : NULL);
-	if (fill(request, scan, tenant->id, page_size, response, position)) {
-		response->next_page_token = lk_cursor_seal(request, filter, position, sizeof position);
+		request->txn, asked.tenant->number, asked.position_len == sizeof position ? position : NULL);
+	if (fill(request, scan, asked.tenant->id, asked.size, response, position)) {
+		response->next_page_token = lk_cursor_seal(request, asked.tenant->id, position, sizeof position);
 	}
 	lk_owner_scan_free(scan);
 	return lk_request_check(request);

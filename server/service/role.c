@@ -85,32 +85,22 @@ static bool add_row(struct lk_request *request, void *context, uint32_t number, 
 static enum lk_err list(struct lk_request *request, const Latchkey__V1__ListRolesRequest *message,
 	Latchkey__V1__ListRolesResponse *response)
 {
-	Latchkey__Store__TenantRecord *tenant = NULL;
 	char after[LK_ID_MAX + 1] = "";
-	size_t after_len = 0;
+	struct lk_tenant_page asked = {0};
 
-	enum lk_err err = lk_access_tenant(request, message->tenant, &tenant);
+	enum lk_err err = lk_cursor_open_tenant(
+		request, message->tenant, message->page_size, message->page_token, after, LK_ID_MAX, &asked);
 	if (err != LK_OK) {
 		return err;
 	}
-	size_t page_size = lk_cursor_page_size(request, message->page_size);
-	const char *filter = tenant == NULL ? "" : tenant->id;
-	lk_cursor_open(request, message->page_token, filter, after, LK_ID_MAX, &after_len);
-	err = lk_request_check(request);
-	if (err != LK_OK) {
-		return err;
-	}
-	if (tenant == NULL) {
-		return lk_access_no_tenant(request, message->tenant);
-	}
-	response->roles = lk_arena_array(request->arena, page_size, sizeof *response->roles);
+	response->roles = lk_arena_array(request->arena, asked.size, sizeof *response->roles);
 	if (response->roles == NULL) {
 		return LK_NO_MEMORY;
 	}
-	struct page page = {tenant, response, 0};
+	struct page page = {asked.tenant, response, 0};
 	const struct lk_id_rows rows = {add_row, &page, &response->n_roles, &page.bytes};
-	response->next_page_token = lk_cursor_fill(
-		request, lk_role_scan_new(request->txn, tenant->number, after), page_size, filter, &rows);
+	response->next_page_token = lk_cursor_fill(request, lk_role_scan_new(request->txn, asked.tenant->number, after),
+		asked.size, asked.tenant->id, &rows);
 	return lk_request_check(request);
 }
 
