@@ -130,6 +130,20 @@ int64_t lk_credits_next_refill(const struct lk_credits *credits, int64_t now_us)
 	return next_us <= LK_TIME_MAX_US ? next_us : 0;
 }
 
+void lk_credits_catch_up(struct lk_credits *credits, uint64_t spent, int64_t now_us)
+{
+	struct present present = present_at(credits, spent, now_us);
+
+	if (!present.moved || credits->mode != REPLACE || credits->refill_amount == 0) {
+		return;
+	}
+	int64_t refill_us = lk_credits_next_refill(credits, now_us);
+	int64_t since_us = now_us > credits->since_us ? now_us : credits->since_us;
+	credits->since_us = refill_us != 0 ? refill_us : since_us;
+	credits->epoch = epoch_of(spent);
+	credits->balance = credits->refill_amount;
+}
+
 static const char *path_of(struct lk_faults *faults, const char *field, const char *member)
 {
 	const char *path = lk_arena_printf(faults->arena, "%s.%s", field, member);

@@ -11,8 +11,8 @@
  * only where something was spent in the present one, so they never run far ahead of a slot that is not used.
  *
  * Days and months are UTC's. An instant before since_us, for the machine's clock was set back, counts as since_us. A clock that is set back
- * across a refill that replaces, after a use, leaves a word that is newer than the record until the refill comes again, or
- * lk_credits_adjust() catches up with it.
+ * across a refill that replaces, after a use, leaves a word that is newer than the record until the refill comes again;
+ * lk_credits_catch_up() goes on from the word, and so does lk_credits_adjust().
  */
 #ifndef LK_SERVER_CORE_CREDITS_H
 #define LK_SERVER_CORE_CREDITS_H
@@ -55,6 +55,12 @@ enum lk_credits_answer {
 enum lk_credits_answer lk_credits_take(const struct lk_credits *credits, uint64_t spent, uint64_t cost, int64_t now_us,
 	uint64_t *ret_spent, uint64_t *ret_remaining);
 
+/*
+ * Goes on in the epoch of a word that is newer than a record which was read after it: the clock was set back across a refill that
+ * replaces, which has come, then, and does not come again. Untouched where the word is not newer, or nothing is replaced.
+ */
+void lk_credits_catch_up(struct lk_credits *credits, uint64_t spent, int64_t now_us);
+
 /* When the next refill after `now_us` comes; 0: none does. */
 int64_t lk_credits_next_refill(const struct lk_credits *credits, int64_t now_us);
 
@@ -76,10 +82,10 @@ enum lk_credits_adjustment {
 
 /*
  * Changes a record to what it is after the adjustment at `now_us`, by a slot whose word is `spent`: a balance over LK_CREDITS_MAX ends
- * there, one below 0 at 0. Its refill goes on by its calendar; one that comes within a minute of `now_us`, and was spent of already, has come:
- * the word is read later than the clock. What is spent between the reading of the word and the commit counts
- * against what ADD and TAKE leave, which stay in their epoch: the record's balance still holds what was spent. SET begins a new epoch, as
- * lk_credits_check() does, and the balance is then exactly what was set. An ADD of which the word could no longer count all does so too.
+ * there, one below 0 at 0. Its refill goes on by its calendar; one that comes within a minute of `now_us`, and was spent of already, has
+ * come: the word is read later than the clock. What is spent between the reading of the word and the commit counts against what ADD and
+ * TAKE leave, which stay in their epoch: the record's balance still holds what was spent. SET begins a new epoch, as lk_credits_check()
+ * does, and the balance is then exactly what was set. An ADD of which the word could no longer count all does so too.
  */
 void lk_credits_adjust(Latchkey__Store__CreditsRecord *record, enum lk_credits_adjustment adjustment, uint64_t amount,
 	uint64_t spent, int64_t now_us);

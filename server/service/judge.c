@@ -231,6 +231,7 @@ enum lk_err lk_judge(const struct lk_court *court, const struct lk_question *que
 	enum lk_err err = LK_ABORTED;
 
 	ret_answer->now_us = question->now_us;
+	ret_answer->charge.credits_ahead = 0;
 	for (unsigned i = 0; err == LK_ABORTED && i < TRIES; i++) {
 		err = i == 0 ? LK_OK : renew(court, ret_answer);
 		if (err == LK_OK) {

@@ -55,6 +55,21 @@ static void add_owner_limits(const struct lk_court *court, const struct lk_quest
 	}
 }
 
+/* The credits of the key. The snapshot is newer than a word of the same slot that was found ahead of an earlier one. */
+static void add_credits(const struct lk_question *question, const struct lk_answer *answer, struct lk_charge *charge)
+{
+	uint64_t slot = answer->verdict.head.slot;
+
+	charge->credits = lk_rules_credits(&answer->rules);
+	if (charge->credits_ahead != 0 && charge->slot == slot) {
+		lk_credits_catch_up(&charge->credits, charge->credits_ahead, answer->now_us);
+	}
+	charge->cost = question->cost;
+	charge->slot = slot;
+	charge->credits_remaining = 0;
+	charge->credits_refuse = false;
+}
+
 Latchkey__V1__VerifyCode lk_judge_weigh(
 	const struct lk_court *court, const struct lk_question *question, bool looks, struct lk_answer *answer)
 {
@@ -79,11 +94,7 @@ Latchkey__V1__VerifyCode lk_judge_weigh(
 		return LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
 	}
 	if (charge->has_credits) {
-		charge->credits = lk_rules_credits(&answer->rules);
-		charge->cost = question->cost;
-		charge->slot = answer->verdict.head.slot;
-		charge->credits_remaining = 0;
-		charge->credits_refuse = false;
+		add_credits(question, answer, charge);
 	}
 	return codes[looks ? lk_charge_look(court->slots, charge, answer->now_us)
 			   : lk_charge(court->slots, charge, answer->now_us)];

@@ -86,7 +86,11 @@ static enum lk_credits_answer look_at_credits(
 	if (word == NULL) {
 		return no_word(charge);
 	}
-	return lk_credits_take(&charge->credits, read_word(word), cost, now_us, &ignored, &charge->credits_remaining);
+	uint64_t before = read_word(word);
+	enum lk_credits_answer answer = lk_credits_take(
+		&charge->credits, before, cost, now_us, &ignored, &charge->credits_remaining);
+	charge->credits_ahead = answer == LK_CREDITS_MOVED ? before : charge->credits_ahead;
+	return answer;
 }
 
 /* What the limits and credits that refuse make of it. */
@@ -170,6 +174,7 @@ static enum lk_credits_answer charge_credits(const struct lk_slots *slots, struc
 	for (;;) {
 		enum lk_credits_answer answer = lk_credits_take(
 			&charge->credits, before, charge->cost, now_us, &spent, &charge->credits_remaining);
+		charge->credits_ahead = answer == LK_CREDITS_MOVED ? before : charge->credits_ahead;
 		if (answer != LK_CREDITS_PASS || move_word(word, &before, spent)) {
 			return answer;
 		}

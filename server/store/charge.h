@@ -40,6 +40,8 @@ struct lk_charge {
 	/* Out. */
 	uint64_t credits_remaining;
 	bool credits_refuse;
+	/* Of credits that are MOVED: the slot's word, which is not 0 then; else untouched. */
+	uint64_t credits_ahead;
 	/* For lk_charge() alone: from where each clock was moved, and to where. */
 	uint64_t before[LK_CHARGE_LIMITS];
 	uint64_t charged[LK_CHARGE_LIMITS];
@@ -51,8 +53,9 @@ enum lk_charge_result {
 	LK_CHARGE_EXHAUSTED,
 	/*
 	 * A slot is ahead of what the snapshot says: look the key up anew, on a newer one, and by the machine's clock as it is then.
-	 * Nothing was charged, and nothing is said of where the limits stand. Where it stays so, the clock was set back across a refill of
-	 * credits, or the slots are newer than their store: ask a few times, then refuse.
+	 * Nothing was charged, and nothing is said of where the limits stand. Of credits, the clock may have been set back across a refill:
+	 * on the newer snapshot, let them catch up with what was ahead (core/credits.h). Where it stays so all the same, the slots are
+	 * newer than their store: ask a few times, then refuse.
 	 */
 	LK_CHARGE_MOVED,
 };

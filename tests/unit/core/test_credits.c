@@ -435,6 +435,35 @@ static void test_credits_that_are_adjusted_at_midnight_are_refilled_once(void **
 	assert_int_equal(left(&credits, word, midnight), 30);
 }
 
+static void test_credits_catch_up_with_a_clock_that_was_set_back(void **state)
+{
+	(void)state;
+	struct lk_credits credits = make(100, 30, DAY, REPLACE, T0);
+	const uint64_t ahead = EPOCH(1) | 10;
+	const int64_t midnight = instant(2026, 11, 22, 0, 0, 0);
+	uint64_t word = ahead;
+	uint64_t remaining = 0;
+	assert_int_equal(lk_credits_take(&credits, word, 1, T0, &word, &remaining), LK_CREDITS_MOVED);
+	struct lk_credits caught_up = credits;
+	lk_credits_catch_up(&caught_up, ahead, T0);
+	assert_int_equal(lk_credits_next_refill(&caught_up, T0), midnight + LK_US_PER_DAY);
+	assert_int_equal(lk_credits_take(&caught_up, word, 15, T0, &word, &remaining), LK_CREDITS_PASS);
+	assert_int_equal(remaining, 5);
+	/* Where the clock comes to the refill again, it is the same, and what was spent of it remains so. */
+	assert_int_equal(left(&caught_up, word, midnight), 5);
+	assert_int_equal(left(&credits, word, midnight), 5);
+	assert_int_equal(left(&credits, word, midnight + LK_US_PER_DAY), 30);
+	/* A word that is further ahead is another matter. */
+	assert_int_equal(lk_credits_take(&caught_up, EPOCH(2) | 1, 1, T0, &word, &remaining), LK_CREDITS_MOVED);
+	/* What is not ahead, and what no refill replaces, stays as it is. */
+	caught_up = credits;
+	lk_credits_catch_up(&caught_up, 40, T0);
+	assert_memory_equal(&caught_up, &credits, sizeof credits);
+	credits = caught_up = make(100, 30, DAY, ADD, T0);
+	lk_credits_catch_up(&caught_up, ahead, T0);
+	assert_memory_equal(&caught_up, &credits, sizeof credits);
+}
+
 static void test_credits_begin_anew_before_the_sum_is_full(void **state)
 {
 	(void)state;
@@ -559,6 +588,7 @@ int main(void)
 		TEST(test_credits_are_adjusted_within_their_bounds),
 		TEST(test_credits_count_what_is_spent_while_they_are_adjusted),
 		TEST(test_credits_keep_their_calendar_when_they_are_adjusted),
+		TEST(test_credits_catch_up_with_a_clock_that_was_set_back),
 		TEST(test_credits_that_are_adjusted_at_midnight_are_refilled_once),
 		TEST(test_credits_begin_anew_before_the_sum_is_full),
 		TEST(test_credits_are_set_more_often_than_there_are_epochs),

@@ -467,6 +467,39 @@ static void test_judge_gives_up_where_the_slot_stays_ahead(void **state)
 	fixture_key_done(&key);
 }
 
+/* The clock was ahead when the key was used, and was set back: of that refill the key has what it has left, and no more. */
+static void test_judge_goes_on_where_the_clock_was_set_back_across_a_refill(void **state)
+{
+	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
+	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__CreditsRecord credits = LATCHKEY__STORE__CREDITS_RECORD__INIT;
+	Latchkey__V1__VerifyKeyRequest request = asking(key.token);
+
+	(void)state;
+	credits.balance = 100;
+	credits.since_us = now_us();
+	credits.refill_amount = 10;
+	credits.refill_interval = LATCHKEY__STORE__REFILL_INTERVAL__REFILL_INTERVAL_MONTH;
+	credits.refill_mode = LATCHKEY__STORE__REFILL_MODE__REFILL_MODE_REPLACE;
+	record->credits = &credits;
+	put_key(record);
+	for (unsigned i = 0; i < 2; i++) {
+		struct lk_slot *slot = lk_slots_at(lk_store_slots(fixture_loop.store), record->slot);
+		atomic_store(&slot->spent, UINT64_C(3) << 48 | 8);
+		request.dry_run = true;
+		assert_int_equal(code_of(&fixture_operator, &request), VERDICT(VALID));
+		assert_true(atomic_load(&slot->spent) == (UINT64_C(3) << 48 | 8));
+		request.dry_run = false;
+		assert_int_equal(code_of(&fixture_operator, &request), VERDICT(VALID));
+		assert_int_equal(code_of(&fixture_operator, &request), VERDICT(VALID));
+		assert_int_equal(code_of(&fixture_operator, &request), VERDICT(CREDITS_EXHAUSTED));
+		assert_true(atomic_load(&slot->spent) == (UINT64_C(3) << 48 | 10));
+		/* And once more beside a limit. */
+		give_limit(record, 100, 0);
+	}
+	fixture_key_done(&key);
+}
+
 /* A record that does not add up opens nothing, and costs nothing. */
 static void test_judge_says_corrupt_where_a_list_is_missing(void **state)
 {
@@ -556,6 +589,7 @@ int main(void)
 		TEST(test_verify_notes_what_is_not_found_of_no_keyspace),
 		TEST(test_judge_looks_again_where_the_slot_is_ahead),
 		TEST(test_judge_gives_up_where_the_slot_stays_ahead),
+		TEST(test_judge_goes_on_where_the_clock_was_set_back_across_a_refill),
 		TEST(test_judge_says_corrupt_where_a_list_is_missing),
 		TEST(test_judge_does_without_denials),
 		TEST(test_explanation_of_all_that_a_key_holds_is_bounded),

@@ -242,13 +242,17 @@ static void test_charge_says_where_a_slot_is_ahead(void **state)
 	assert_int_equal(lk_charge_look(fixture->slots, &charge, T0), LK_CHARGE_MOVED);
 	atomic_store(&line->clocks[2], 0);
 	atomic_store(&line->spent, UINT64_C(1) << 48 | 5);
+	assert_int_equal(charge.credits_ahead, 0);
 	assert_int_equal(lk_charge(fixture->slots, &charge, T0), LK_CHARGE_MOVED);
 	assert_int_equal(lk_charge_look(fixture->slots, &charge, T0), LK_CHARGE_MOVED);
+	assert_true(charge.credits_ahead == (UINT64_C(1) << 48 | 5));
 	assert_int_equal(clock_at(fixture, OWNER, 0), 0);
 	assert_int_equal(clock_at(fixture, KEY, 2), 0);
 	/* Alone, it is looked at as it is charged. */
 	charge.n_limits = 0;
+	charge.credits_ahead = 0;
 	assert_int_equal(lk_charge(fixture->slots, &charge, T0), LK_CHARGE_MOVED);
+	assert_true(charge.credits_ahead == (UINT64_C(1) << 48 | 5));
 	assert_int_equal(atomic_load(&line->spent), UINT64_C(1) << 48 | 5);
 }
 
