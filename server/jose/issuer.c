@@ -179,15 +179,20 @@ enum lk_err lk_issuer_open(
 	return LK_OK;
 }
 
+void lk_issuer_tell_to_end(struct lk_issuer *issuer)
+{
+	(void)pthread_mutex_lock(&issuer->lock);
+	atomic_store(&issuer->stop, true);
+	(void)pthread_cond_broadcast(&issuer->wake);
+	(void)pthread_mutex_unlock(&issuer->lock);
+}
+
 void lk_issuer_close(struct lk_issuer *issuer)
 {
 	if (issuer == NULL) {
 		return;
 	}
-	(void)pthread_mutex_lock(&issuer->lock);
-	atomic_store(&issuer->stop, true);
-	(void)pthread_cond_broadcast(&issuer->wake);
-	(void)pthread_mutex_unlock(&issuer->lock);
+	lk_issuer_tell_to_end(issuer);
 	if (issuer->has_thread) {
 		(void)pthread_join(issuer->thread, NULL);
 	}

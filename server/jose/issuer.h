@@ -22,6 +22,9 @@ struct lk_issuer;
 LK_MUST_CHECK enum lk_err lk_issuer_open(
 	const struct lk_issuer_config *config, struct lk_issuer **ret_issuer, char ret_why[static LK_SOURCE_WHY_LEN]);
 
+/* Begins to end the thread, and waits for nothing; its keys can still be found. Before lk_issuer_close() of several, none waits for another. */
+void lk_issuer_tell_to_end(struct lk_issuer *issuer);
+
 /* Ends the thread, about a second after where it is fetching; frees. Takes NULL. */
 void lk_issuer_close(struct lk_issuer *issuer);
 

@@ -52,6 +52,10 @@ void lk_issuers_stop(struct lk_issuers *issuers)
 	if (issuers == NULL) {
 		return;
 	}
+	/* Each may be fetching, and ends in about a second: all of them in the same one. */
+	for (size_t i = 0; i < issuers->count; i++) {
+		lk_issuer_tell_to_end(issuers->issuers[i]);
+	}
 	for (size_t i = 0; i < issuers->count; i++) {
 		lk_issuer_close(issuers->issuers[i]);
 	}

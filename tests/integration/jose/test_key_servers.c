@@ -153,6 +153,40 @@ static void test_keys_stop_while_a_server_hangs(void **state)
 	daemon_stop(&stage->daemon);
 }
 
+/* Each of them takes a second to let go, and all of them the same one. */
+static void test_keys_stop_while_many_servers_hang(void **state)
+{
+	enum {
+		ISSUERS = 8
+	};
+	static const char *const stopped[] = {"msg=stopped", NULL};
+	struct jose_stage *stage = *state;
+	char config[4096] = "";
+	size_t len = 0;
+	char *line = NULL;
+	size_t size = 0;
+
+	for (unsigned i = 0; i < ISSUERS; i++) {
+		len += (size_t)snprintf(config + len, sizeof config - len,
+			"[issuer \"i%u\"]\nissuer = i%u\naudiences = a\ntenants = *\ngrant = *: methods=* keyspaces=*\n"
+			"jwks_url = http://127.0.0.1:%d/jwks\n",
+			i, i, stage->peer.port);
+	}
+	jose_peer_tell(&stage->peer, "{\"do\": \"serve\", \"mode\": \"hang\"}");
+	jose_stage_run(stage, "%s", config);
+	jose_peer_tell(&stage->peer, "{\"do\": \"await\", \"count\": %d}", ISSUERS);
+	daemon_stop(&stage->daemon);
+	/* None was left to what it was fetching until that was out of time. */
+	free(jose_stage_await_log(stage, stopped));
+	FILE *log = fopen(stage->daemon.log, "re");
+	assert_non_null(log);
+	while (getline(&line, &size, log) > 0) {
+		assert_null(strstr(line, "cannot read an issuer's keys"));
+	}
+	(void)fclose(log);
+	free(line);
+}
+
 struct bad_answer {
 	const char *mode;
 	const char *reason;
@@ -313,6 +347,7 @@ int main(void)
 		KEYS(test_keys_are_not_read_for_every_unknown_kid),
 		KEYS(test_keys_of_a_server_that_hangs),
 		KEYS(test_keys_stop_while_a_server_hangs),
+		KEYS(test_keys_stop_while_many_servers_hang),
 		KEYS(test_keys_of_garbage),
 		KEYS(test_keys_of_10_megabytes),
 		KEYS(test_keys_without_end),
