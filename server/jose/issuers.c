@@ -30,13 +30,15 @@ enum lk_err lk_issuers_start(const struct lk_issuer_config *configs, size_t coun
 	char why[LK_SOURCE_WHY_LEN] = "";
 	enum lk_err err = issuers == NULL ? LK_NO_MEMORY : LK_OK;
 
-	for (size_t i = 0; err == LK_OK && i < count; i++) {
-		err = lk_issuer_open(&configs[i], &issuers->issuers[i], why);
-		if (err == LK_OK) {
+	/* One that fails does not hide what is wrong with the next. */
+	for (size_t i = 0; issuers != NULL && i < count; i++) {
+		enum lk_err failure = lk_issuer_open(&configs[i], &issuers->issuers[issuers->count], why);
+		if (failure == LK_OK) {
 			issuers->count++;
 		} else {
+			err = failure;
 			LK_LOG(LK_LOG_ERROR, "cannot start with an issuer", LK_STR("issuer", configs[i].name),
-				LK_STR("error", why), LK_STR("code", lk_err_name(err)));
+				LK_STR("error", why), LK_STR("code", lk_err_name(failure)));
 		}
 	}
 	if (err != LK_OK) {

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "server/jose/issuer.h"
+#include "server/jose/issuers.h"
 #include "server/jose/source.h"
 #include "server/log.h"
 
@@ -152,6 +153,44 @@ static void test_issuer_of_a_bad_file_does_not_open(void **state)
 	lk_issuer_close(NULL);
 }
 
+static void test_source_refuses_a_directory(void **state)
+{
+	struct fixture *fixture = *state;
+
+	(void)unlink(fixture->path);
+	assert_int_equal(mkdir(fixture->path, 0700), 0);
+	enum lk_err err = lk_source_read(&fixture->config, &never, fixture->digest, &fixture->set, fixture->why);
+	assert_int_equal(rmdir(fixture->path), 0);
+	assert_int_equal(err, LK_FAILED_PRECONDITION);
+	assert_why(fixture, "no file");
+}
+
+/* Whoever starts a daemon is told of all that is wrong at once. */
+static void test_issuers_of_bad_files_are_all_named(void **state)
+{
+	struct fixture *fixture = *state;
+	struct lk_issuer_config configs[2] = {fixture->config, fixture->config};
+	static char missing[] = "/nonexistent/keys.json";
+	struct lk_issuers *issuers = NULL;
+	FILE *log = tmpfile();
+	char text[4096] = "";
+
+	assert_non_null(log);
+	assert_int_equal(read_text(fixture, PUBLIC, 0666), LK_FAILED_PRECONDITION);
+	(void)snprintf(configs[0].name, sizeof configs[0].name, "first");
+	(void)snprintf(configs[1].name, sizeof configs[1].name, "second");
+	configs[1].jwks_file = missing;
+	lk_log_setup(fileno(log), LK_LOG_ERROR);
+	assert_int_not_equal(lk_issuers_start(configs, 2, &issuers), LK_OK);
+	lk_log_setup(-1, LK_LOG_ERROR);
+	assert_null(issuers);
+	rewind(log);
+	assert_true(fread(text, 1, sizeof text - 1, log) > 0);
+	(void)fclose(log);
+	assert_non_null(strstr(text, "issuer=first"));
+	assert_non_null(strstr(text, "issuer=second"));
+}
+
 static void test_issuer_finds_keys(void **state)
 {
 	struct fixture *fixture = *state;
@@ -186,6 +225,8 @@ int main(void)
 		SOURCE(test_source_refuses_a_secret_that_anybody_may_read),
 		SOURCE(test_source_refuses_what_is_no_key_set),
 		SOURCE(test_source_refuses_what_is_no_file),
+		SOURCE(test_source_refuses_a_directory),
+		SOURCE(test_issuers_of_bad_files_are_all_named),
 		SOURCE(test_issuer_of_a_bad_file_does_not_open),
 		SOURCE(test_issuer_finds_keys),
 	};
