@@ -9,19 +9,26 @@ Prints the port of its key server on 127.0.0.1, then answers each line of standa
     {"do": "write", "path": PATH, "keys": [NAME, ...]}   writes a key set into a file
     {"do": "await", "count": N}     answers when the server has begun to answer N requests in all
     {"do": "count"}         how many it has begun to answer
+    {"do": "tls"}           the port of a server that answers alike over TLS, with a certificate that nobody vouches for
     {"do": "close"}         closes the server for good
 """
 import base64
+import datetime
+import gzip
 import hashlib
 import hmac
 import http.server
+import ipaddress
 import json
+import ssl
 import sys
+import tempfile
 import threading
 import time
 
 try:
     import jwt
+    from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
     from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -296,7 +303,30 @@ ATTACKS = {
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers by the server's mode: keys, garbage, big (10 MB), endless, 500, redirect, hang, empty."""
+    """Answers by the server's mode.
+
+    keys; garbage, big (10 MB), chunked (10 MB), endless, empty, gzip, cut off; 304, 500, redirect, to a file; headers (1 MB); hang, drip.
+    """
+
+    protocol_version = "HTTP/1.1"
+
+    def drip(self):
+        """A byte now and then, and never the last one: until another mode is asked for."""
+        self.send_response(200)
+        self.end_headers()
+        while True:
+            self.wfile.write(b" ")
+            with state:
+                if state.wait_for(lambda: seen["mode"] != "drip", 0.1):
+                    return
+
+    def chunks(self):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for _ in range(10):
+            self.wfile.write(b"F4240\r\n" + b" " * 1000000 + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *_):
         pass
@@ -310,17 +340,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with state:
                 state.wait_for(lambda: seen["mode"] != "hang")
             return
-        status = {"500": 500, "redirect": 302}.get(mode, 200)
+        self.close_connection = True
+        if mode in ("drip", "chunked"):
+            try:
+                {"drip": self.drip, "chunked": self.chunks}[mode]()
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            return
+        status = {"304": 304, "500": 500, "redirect": 302, "to a file": 302}.get(mode, 200)
         body = {"garbage": b"<html>" * 100, "big": b"[" + b" " * 10000000 + b"]", "endless": b" " * 65536,
-                "empty": b""}.get(mode, body)
+                "empty": b"", "gzip": gzip.compress(body), "304": b""}.get(mode, body)
         if mode == "redirect" and self.path == "/elsewhere":
             status, body = 200, seen["body"]
         try:
             self.send_response(status)
             if status == 302:
-                self.send_header("Location", "/elsewhere")
+                self.send_header("Location", "/elsewhere" if mode == "redirect" else "file:///etc/passwd")
+            if mode == "gzip":
+                self.send_header("Content-Encoding", "gzip")
+            for i in range(20 if mode == "headers" else 0):
+                self.send_header("X-Header-%d" % i, "x" * 50000)
             if mode != "endless":
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(len(body) + (mode == "cut off")))
             self.end_headers()
             for _ in range(200 if mode == "endless" else 1):
                 self.wfile.write(body)
@@ -359,6 +400,31 @@ def await_count(count):
     return "ok"
 
 
+def tls():
+    """A certificate of its own making, for this very address and of today: nothing is wrong with it but that."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    day = datetime.timedelta(days=1)
+    now = datetime.datetime.utcnow()
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - day).not_valid_after(now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .sign(key, hashes.SHA256()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(certificate.public_bytes(serialization.Encoding.PEM))
+        file.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                     serialization.NoEncryption()))
+        file.flush()
+        context.load_cert_chain(file.name)
+    secure = Server(("127.0.0.1", 0), Handler)
+    secure.handle_error = lambda *_: None
+    secure.socket = context.wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=secure.serve_forever, args=(0.05,), daemon=True).start()
+    return str(secure.server_port)
+
+
 def close():
     server.shutdown()
     server.server_close()
@@ -372,6 +438,7 @@ COMMANDS = {
     "write": write,
     "await": await_count,
     "count": lambda: str(seen["count"]),
+    "tls": tls,
     "close": close,
 }
 

@@ -243,6 +243,71 @@ static void test_keys_of_nothing(void **state)
 	play_bad_answer(*state, &(struct bad_answer){"empty", "it is no JSON object"});
 }
 
+/* 10 MB that nobody announces. */
+static void test_keys_of_10_megabytes_in_chunks(void **state)
+{
+	play_bad_answer(*state, &(struct bad_answer){"chunked", "more than 1048576 bytes"});
+}
+
+/* Nothing is unpacked, and so nothing grows by that. */
+static void test_keys_compressed(void **state)
+{
+	play_bad_answer(*state, &(struct bad_answer){"gzip", "it is no JSON object"});
+}
+
+static void test_keys_cut_off(void **state)
+{
+	play_bad_answer(*state, &(struct bad_answer){"cut off", "with 1 bytes remaining"});
+}
+
+static void test_keys_not_modified(void **state)
+{
+	play_bad_answer(*state, &(struct bad_answer){"304", "the answer is 304"});
+}
+
+static void test_keys_in_a_file_of_ours(void **state)
+{
+	play_bad_answer(*state, &(struct bad_answer){"to a file", "the answer is 302"});
+}
+
+static void test_keys_under_a_megabyte_of_headers(void **state)
+{
+	play_bad_answer(*state, &(struct bad_answer){"headers", "headers"});
+}
+
+/* Something comes all the time, and it has its 5 seconds nevertheless. */
+static void test_keys_drop_by_drop(void **state)
+{
+	static const char *const words[] = {"cannot read an issuer's keys", "timed out", "stale=false", NULL};
+	struct jose_stage *stage = *state;
+
+	jose_peer_tell(&stage->peer, "{\"do\": \"serve\", \"mode\": \"drip\", \"keys\": [\"rsa1\"]}");
+	jose_stage_run(stage, BY_URL EAGER, stage->peer.port);
+	jose_peer_tell(&stage->peer, "{\"do\": \"await\", \"count\": 1}");
+	assert_int_equal(call(stage, RSA1), LK_UNAVAILABLE);
+	free(jose_stage_await_log(stage, words));
+	jose_peer_tell(&stage->peer, "{\"do\": \"serve\", \"keys\": [\"rsa1\"]}");
+	assert_int_equal(call_patiently(stage, RSA1), LK_OK);
+}
+
+/* Whoever stands between may have good keys of his own, and any certificate that he makes himself. */
+static void test_keys_of_a_server_that_nobody_vouches_for(void **state)
+{
+	static const char *const words[] = {"cannot read an issuer's keys", "certificate", "stale=false", NULL};
+	struct jose_stage *stage = *state;
+	char *port = jose_peer_ask(&stage->peer, "{\"do\": \"tls\"}");
+
+	jose_peer_tell(&stage->peer, "{\"do\": \"serve\", \"keys\": [\"rsa1\"]}");
+	jose_stage_run(stage, ISSUER EAGER "jwks_url = https://127.0.0.1:%s/jwks\n", port);
+	free(port);
+	free(jose_stage_await_log(stage, words));
+	/* Again and again. */
+	free(jose_stage_await_log(stage, words));
+	assert_int_equal(call(stage, RSA1), LK_UNAVAILABLE);
+	/* It was not even asked. */
+	assert_count(stage, "0");
+}
+
 static void test_keys_outlive_their_server(void **state)
 {
 	static const char *const words[] = {"cannot read an issuer's keys", "stale=true", NULL};
@@ -354,6 +419,14 @@ int main(void)
 		KEYS(test_keys_of_status_500),
 		KEYS(test_keys_elsewhere),
 		KEYS(test_keys_of_nothing),
+		KEYS(test_keys_of_10_megabytes_in_chunks),
+		KEYS(test_keys_compressed),
+		KEYS(test_keys_cut_off),
+		KEYS(test_keys_not_modified),
+		KEYS(test_keys_in_a_file_of_ours),
+		KEYS(test_keys_under_a_megabyte_of_headers),
+		KEYS(test_keys_drop_by_drop),
+		KEYS(test_keys_of_a_server_that_nobody_vouches_for),
 		KEYS(test_keys_outlive_their_server),
 		KEYS(test_keys_of_a_file),
 		KEYS(test_keys_public_ones_are_no_secrets),
