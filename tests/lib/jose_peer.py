@@ -186,6 +186,32 @@ def foreign(parameter):
     return issuer.token(key="rsa9", kid="rsa1", headers={parameter: value})
 
 
+def text(old, new):
+    """A payload in which these very characters stand in the place of others: what no JSON library would write."""
+    return issuer.raw(RSA, json.dumps(issuer.claims()).encode().replace(old, new))
+
+
+def half(value, at, key="ec1"):
+    """One half of a signature of 64 bytes replaced."""
+    return with_signature(lambda data: value + data[32:] if at == 0 else data[:32] + value, key)
+
+
+def beyond_order():
+    """The same signature by RFC 8032's letter, were S not to be below L."""
+    order = 2**252 + 27742317777372353535851937790883648493
+    return with_signature(
+        lambda data: data[:32] + (int.from_bytes(data[32:], "little") + order).to_bytes(32, "little"), "ed1")
+
+
+def in_der():
+    """A good ES256 signature, in the form of the wrong standard."""
+    head, payload, _ = issuer.token(key="ec1").split(".")
+    return head + "." + payload + "." + b64(
+        issuer.key("ec1").private.sign((head + "." + payload).encode(), ec.ECDSA(hashes.SHA256())))
+
+
+P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
+
 ATTACKS = {
     "none": lambda: unsigned("none"),
     "None": lambda: unsigned("None"),
@@ -210,6 +236,14 @@ ATTACKS = {
     "small key": lambda: issuer.token(key="small1"),
     "kid no text": lambda: issuer.raw({"alg": "RS256", "kid": 1}, issuer.claims()),
     "kid too long": lambda: issuer.raw({"alg": "RS256", "kid": "k" * 257}, issuer.claims()),
+    "kid a path": lambda: issuer.token(kid="../../../../etc/hostname"),
+    "kid SQL": lambda: issuer.token(kid="x' OR '1'='1"),
+    "kid empty": lambda: issuer.raw({"alg": "RS256", "kid": ""}, issuer.claims()),
+    "kid null": lambda: issuer.raw({"alg": "RS256", "kid": None}, issuer.claims()),
+    "kid an array": lambda: issuer.raw({"alg": "RS256", "kid": ["rsa1"]}, issuer.claims()),
+    "kid with a NUL": lambda: issuer.raw(b'{"alg":"RS256","kid":"rsa1\\u0000x"}', issuer.claims()),
+    "kid with a line": lambda: issuer.raw({"alg": "RS256", "kid": "x\nlevel=error msg=owned"}, issuer.claims()),
+    "kid twice": lambda: issuer.raw(b'{"alg":"RS256","kid":"rsa1","k\\u0069d":"rsa2"}', issuer.claims()),
     "no kid": lambda: issuer.token(kid=None),
     "expired": lambda: issuer.token(in_s={"exp": -31}),
     "expired long ago": lambda: issuer.token(in_s={"exp": -86400}),
@@ -220,6 +254,18 @@ ATTACKS = {
     "exp true": lambda: issuer.raw(RSA, issuer.claims(set={"exp": True})),
     "exp infinite": lambda: issuer.raw(RSA, json.dumps(issuer.claims(set={"exp": 1})).replace(
         '"exp": 1', '"exp": 1e999').encode()),
+    "exp null": lambda: issuer.raw(RSA, issuer.claims(set={"exp": None})),
+    "exp an array": lambda: issuer.raw(RSA, issuer.claims(set={"exp": [4102444800]})),
+    "exp of 30 digits": lambda: issuer.raw(RSA, issuer.claims(set={"exp": 10**29})),
+    "exp past 9999": lambda: issuer.raw(RSA, issuer.claims(set={"exp": 253402300800})),
+    "exp zero": lambda: issuer.raw(RSA, issuer.claims(set={"exp": 0})),
+    "exp minus zero": lambda: issuer.raw(RSA, issuer.claims(set={"exp": -0.0})),
+    "exp NaN": lambda: issuer.raw(RSA, issuer.claims(set={"exp": float("nan")})),
+    "nbf null": lambda: issuer.raw(RSA, issuer.claims(set={"nbf": None})),
+    "nbf too far": lambda: issuer.raw(RSA, issuer.claims(set={"nbf": 1e18})),
+    "nbf negative": lambda: issuer.raw(RSA, issuer.claims(set={"nbf": -1})),
+    "iat a text": lambda: issuer.raw(RSA, issuer.claims(set={"iat": "0"})),
+    "iat in 9999": lambda: issuer.raw(RSA, issuer.claims(set={"iat": 253402300799})),
     "not yet valid": lambda: issuer.token(in_s={"nbf": 60}),
     "nbf a text": lambda: issuer.raw(RSA, issuer.claims(set={"nbf": "0"})),
     "issued in the future": lambda: issuer.token(in_s={"iat": 60}),
@@ -227,6 +273,10 @@ ATTACKS = {
     "no audience": lambda: issuer.token(drop=["aud"]),
     "audience too long": lambda: issuer.token(set={"aud": "account2"}),
     "audience an object": lambda: issuer.token(set={"aud": {"account": True}}),
+    "audience of none": lambda: issuer.token(set={"aud": []}),
+    "audience null": lambda: issuer.raw(RSA, issuer.claims(set={"aud": None})),
+    "audience in an array too deep": lambda: issuer.token(set={"aud": [["account"]]}),
+    "audience in words": lambda: issuer.token(set={"aud": "other account"}),
     "wrong issuer": lambda: issuer.token(set={"iss": "https://issuer.example/realms/other"}),
     "issuer with a slash": lambda: issuer.token(set={"iss": ISSUER + "/"}),
     "no issuer": lambda: issuer.token(drop=["iss"]),
@@ -238,6 +288,7 @@ ATTACKS = {
     "sub twice": lambda: twice("sub", "user-2"),
     "exp twice": lambda: twice("exp", 4102444800),
     "alg twice": lambda: issuer.raw(b'{"alg":"RS256","kid":"rsa1","alg":"RS256"}', issuer.claims()),
+    "sub twice by an escape": lambda: text(b'"sub":', b'"s\\u0075b": "admin", "sub":'),
     "deep twice": lambda: issuer.raw(RSA, json.dumps(issuer.claims()).encode()[:-1] + b',"x":{"a":1,"a":2}}'),
     "deep": lambda: issuer.raw(RSA, json.dumps(issuer.claims()).encode()[:-1] + b',"x":' + b"[" * 1000 + b"]" * 1000 + b"}"),
     "crit": lambda: issuer.raw(dict(RSA, crit=["exp"], exp=1), issuer.claims()),
@@ -265,6 +316,17 @@ ATTACKS = {
     "payload with a tail": lambda: issuer.raw(RSA, json.dumps(issuer.claims()).encode() + b"{}"),
     "not UTF-8": lambda: issuer.raw(RSA, json.dumps(issuer.claims()).encode().replace(b"user-1", b"user\xff1")),
     "NUL": lambda: issuer.raw(RSA, json.dumps(issuer.claims()).encode().replace(b"user-1", b"user\\u00001")),
+    "name with a NUL": lambda: text(b'"typ"', b'"sub\\u0000": 1, "typ"'),
+    "NUL of a byte": lambda: text(b"user-1", b"user\0-1"),
+    "half a surrogate": lambda: text(b"user-1", b"user\\ud800"),
+    "UTF-8 of a surrogate": lambda: text(b"user-1", b"user\xed\xa0\x80"),
+    "UTF-8 too long": lambda: text(b"user-1", b"user\xc0\xaf1"),
+    "byte order mark": lambda: text(b'{"iss"', b'\xef\xbb\xbf{"iss"'),
+    "comment": lambda: text(b'"typ"', b'/**/"typ"'),
+    "comma at the end": lambda: text(b"}}", b"},}"),
+    "single quotes": lambda: text(b'"user-1"', b"'user-1'"),
+    "blank in front": lambda: " " + issuer.token(),
+    "Bearer": lambda: "Bearer " + issuer.token(),
     "padded": lambda: issuer.token() + "==",
     "blank inside": lambda: issuer.token().replace(".", ". ", 1),
     "standard base64": lambda: issuer.token().replace("_", "/").replace("-", "+") + "+/",
@@ -279,6 +341,17 @@ ATTACKS = {
     "ES256 r zero": lambda: with_signature(lambda data: bytes(32) + data[32:], "ec1"),
     "ES256 in DER": lambda: with_signature(lambda data: issuer.key("ec1").private.sign(
         b"x", ec.ECDSA(hashes.SHA256())), "ec1"),
+    "ES256 truly in DER": in_der,
+    "ES256 s zero": lambda: half(bytes(32), 1),
+    "ES256 s the order": lambda: half(P256_ORDER.to_bytes(32, "big"), 1),
+    "ES256 r the order": lambda: half(P256_ORDER.to_bytes(32, "big"), 0),
+    "ES256 r past the order": lambda: half(b"\xff" * 32, 0),
+    "RS256 with a zero before": lambda: with_signature(lambda data: b"\0" + data),
+    "RS256 of 1024 bytes": lambda: with_signature(lambda data: bytes(1024 - len(data)) + data),
+    "RS256 of 1025 bytes": lambda: with_signature(lambda data: bytes(1025 - len(data)) + data),
+    "RS256 of one": lambda: with_signature(lambda data: bytes(len(data) - 1) + b"\1"),
+    "EdDSA past the order": beyond_order,
+    "EdDSA of small order": lambda: with_signature(lambda data: b"\1" + bytes(63), "ed1"),
     "EdDSA flipped": lambda: with_signature(flip, "ed1"),
     "EdDSA all zero": lambda: with_signature(lambda data: bytes(64), "ed1"),
     "no subject": lambda: issuer.token(drop=["sub"]),
@@ -287,6 +360,11 @@ ATTACKS = {
     "subject too long": lambda: issuer.token(set={"sub": "u" * 129}),
     "subject with a line": lambda: issuer.token(set={"sub": "user\n1"}),
     "subject with blanks": lambda: issuer.token(set={"sub": " user-1"}),
+    "subject in an array": lambda: issuer.token(set={"sub": ["user-1"]}),
+    "subject null": lambda: issuer.raw(RSA, issuer.claims(set={"sub": None})),
+    "subject with a C1 control": lambda: issuer.token(set={"sub": "user\u00851"}),
+    "subject with DEL": lambda: issuer.token(set={"sub": "user\u007f1"}),
+    "subject with a wide blank": lambda: issuer.token(set={"sub": "user-1\u3000"}),
     "no tenant": lambda: issuer.token(drop=["tenant"]),
     "tenant system": lambda: issuer.token(set={"tenant": "system"}),
     "tenant system among": lambda: issuer.token(set={"tenant": ["acme", "system"]}),
@@ -294,6 +372,12 @@ ATTACKS = {
     "tenant *": lambda: issuer.token(set={"tenant": "*"}),
     "tenant no id": lambda: issuer.token(set={"tenant": "Acme Corp"}),
     "tenant a number": lambda: issuer.token(set={"tenant": 7}),
+    "tenant empty": lambda: issuer.token(set={"tenant": ""}),
+    "tenant System": lambda: issuer.token(set={"tenant": "System"}),
+    "tenant with a blank": lambda: issuer.token(set={"tenant": "acme "}),
+    "tenant null": lambda: issuer.raw(RSA, issuer.claims(set={"tenant": None})),
+    "tenants too deep": lambda: issuer.token(set={"tenant": [["acme"]]}),
+    "tenants with *": lambda: issuer.token(set={"tenant": ["acme", "*"]}),
     "tenant an object": lambda: issuer.token(set={"tenant": {"acme": True}}),
     "tenants too many": lambda: issuer.token(set={"tenant": ["t%d" % i for i in range(65)]}),
     "over 8 KiB": lambda: issuer.token(set={"filler": "x" * 8000}),
