@@ -21,6 +21,7 @@
 #include "server/config.h"
 #include "server/jose/fetch.h"
 #include "server/jose/issuers.h"
+#include "server/jose/memory.h"
 #include "server/log.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/transport.h"
@@ -104,6 +105,7 @@ static enum lk_err start_issuers(struct daemon *daemon, char *ret_message, size_
 	if (config->n_issuers == 0) {
 		return LK_OK;
 	}
+	lk_jose_wipe_memory();
 	json_object_seed(0);
 	enum lk_err err = lk_fetch_set_up();
 	if (err == LK_OK) {
