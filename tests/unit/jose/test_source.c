@@ -1,6 +1,9 @@
 /* Keys from a file: what is believed of it. */
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +21,11 @@
 
 #define PUBLIC                                                                                                         \
 	"{\"keys\":[{\"kty\":\"OKP\",\"kid\":\"k\",\"crv\":\"Ed25519\",\"x\":"                                         \
+	"\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"
+#define PUBLIC_AND_MORE                                                                                                \
+	"{\"keys\":[{\"kty\":\"OKP\",\"kid\":\"k\",\"crv\":\"Ed25519\",\"x\":"                                         \
+	"\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},"                                                            \
+	"{\"kty\":\"OKP\",\"kid\":\"m\",\"crv\":\"Ed25519\",\"x\":"                                                    \
 	"\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"
 #define SECRET "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T\"}]}"
 
@@ -215,6 +223,89 @@ static void test_issuer_finds_keys(void **state)
 	lk_keyset_drop(set);
 }
 
+/* Callers that look for keys, all the time. */
+struct callers {
+	struct lk_issuer *issuer;
+	atomic_bool done;
+	/* A key that is in each of the sets was not found. */
+	atomic_bool missed;
+};
+
+/* Holds what it finds for as long as it looks at it. */
+static enum lk_err look_for(struct lk_issuer *issuer, const char *kid)
+{
+	struct lk_keyset *set = NULL;
+	const struct lk_jwk *key = NULL;
+	const char *why = NULL;
+	enum lk_err err = lk_issuer_find_key(issuer, LK_JOSE_EDDSA, kid, &set, &key, &why);
+
+	if (err == LK_OK && strcmp(key->kid, kid) != 0) {
+		err = LK_CORRUPT;
+	}
+	lk_keyset_drop(set);
+	return err;
+}
+
+static void *call(void *context)
+{
+	struct callers *callers = context;
+
+	while (!atomic_load(&callers->done)) {
+		if (look_for(callers->issuer, "k") != LK_OK) {
+			atomic_store(&callers->missed, true);
+		}
+		(void)look_for(callers->issuer, "m");
+	}
+	return NULL;
+}
+
+/* Puts another file in its place, as whoever rotates keys should. */
+static void replace(const struct fixture *fixture, const char *text)
+{
+	char path[80] = "";
+
+	(void)snprintf(path, sizeof path, "%s.new", fixture->path);
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(rename(path, fixture->path), 0);
+}
+
+static void test_issuer_changes_its_keys_under_its_callers(void **state)
+{
+	enum {
+		THREADS = 4,
+		CHANGES = 20
+	};
+	struct fixture *fixture = *state;
+	struct callers callers = {0};
+	pthread_t threads[THREADS];
+
+	/* It reads them again and again. */
+	fixture->config.jwks_refresh_s = 0;
+	fixture->config.jwks_min_interval_s = 0;
+	replace(fixture, PUBLIC);
+	assert_int_equal(lk_issuer_open(&fixture->config, &callers.issuer, fixture->why), LK_OK);
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_create(&threads[i], NULL, call, &callers), 0);
+	}
+	for (unsigned i = 0; i < CHANGES; i++) {
+		bool both = i % 2 == 0;
+		replace(fixture, both ? PUBLIC_AND_MORE : PUBLIC);
+		while ((look_for(callers.issuer, "m") == LK_OK) != both) {
+			(void)sched_yield();
+		}
+	}
+	atomic_store(&callers.done, true);
+	for (size_t i = 0; i < THREADS; i++) {
+		(void)pthread_join(threads[i], NULL);
+	}
+	lk_issuer_close(callers.issuer);
+	assert_false(atomic_load(&callers.missed));
+}
+
 #define SOURCE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -229,6 +320,7 @@ int main(void)
 		SOURCE(test_issuers_of_bad_files_are_all_named),
 		SOURCE(test_issuer_of_a_bad_file_does_not_open),
 		SOURCE(test_issuer_finds_keys),
+		SOURCE(test_issuer_changes_its_keys_under_its_callers),
 	};
 
 	lk_log_setup(-1, LK_LOG_ERROR);
