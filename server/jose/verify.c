@@ -3,17 +3,23 @@
 #include <cjose/jws.h>
 #include <sodium.h>
 
-/* How long a signature is, of the algorithms that fix it: cjose reads an ECDSA one with a tail as if that were not there. */
-static bool has_length(const struct lk_jws *jws)
+/*
+ * How long a signature is, by its algorithm, or by its key. cjose reads an ECDSA one with a tail as if that were not there, and a PSS one
+ * without its leading zeros as if they were: which RFC 8017 section 8.1.2 refuses.
+ */
+static bool has_length(const struct lk_jws *jws, const struct lk_jwk *jwk)
 {
 	static const size_t lengths[LK_JOSE_ALGORITHMS] = {
 		[LK_JOSE_ES256] = 64,
 		[LK_JOSE_EDDSA] = crypto_sign_BYTES,
 		[LK_JOSE_HS256] = crypto_auth_hmacsha256_BYTES,
 	};
-	size_t expected = lengths[jws->algorithm];
+	cjose_err err = {0};
+	/* 0: RSA's, which is as long as the modulus. */
+	size_t expected = lengths[jws->algorithm] > 0 ? lengths[jws->algorithm]
+						      : (cjose_jwk_get_keysize(jwk->key, &err) + 7) / 8;
 
-	return expected == 0 || jws->signature_len == expected;
+	return jws->signature_len == expected;
 }
 
 static bool verify_ed25519(const struct lk_jws *jws, const struct lk_jwk *jwk)
@@ -26,7 +32,7 @@ bool lk_jws_verify(const struct lk_jws *jws, const struct lk_jwk *jwk)
 {
 	cjose_err err = {0};
 
-	if (!lk_jwk_fits(jwk, jws->algorithm) || !has_length(jws)) {
+	if (!lk_jwk_fits(jwk, jws->algorithm) || !has_length(jws, jwk)) {
 		return false;
 	}
 	if (jws->algorithm == LK_JOSE_EDDSA) {

@@ -91,6 +91,8 @@ class Key:
 class Issuer:
     def __init__(self):
         self.keys = {}
+        # Makes a token another one.
+        self.salt = 0
 
     def key(self, name):
         if name not in self.keys:
@@ -111,6 +113,7 @@ class Issuer:
             "iat": now,
             "exp": now + 300,
             "tenant": "acme",
+            "jti": str(self.salt),
             "realm_access": {"roles": ["key-user"]},
         }
         claims.update(set or {})
@@ -152,8 +155,8 @@ def public(form, encoding=serialization.Encoding.PEM):
     return issuer.key("rsa1").private.public_key().public_bytes(encoding, form)
 
 
-def with_signature(change, key="rsa1"):
-    head, payload, signature = issuer.token(key=key).split(".")
+def with_signature(change, key="rsa1", alg=None):
+    head, payload, signature = issuer.token(key=key, alg=alg).split(".")
     data = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
     return head + "." + payload + "." + b64(change(data))
 
@@ -208,6 +211,16 @@ def in_der():
     head, payload, _ = issuer.token(key="ec1").split(".")
     return head + "." + payload + "." + b64(
         issuer.key("ec1").private.sign((head + "." + payload).encode(), ec.ECDSA(hashes.SHA256())))
+
+
+def without_its_zero(alg):
+    """RFC 8017 sections 8.1.2 and 8.2.2: a signature that is shorter than the modulus is none, though the number be the same."""
+    while True:
+        head, payload, signature = issuer.token(alg=alg).split(".")
+        data = base64.urlsafe_b64decode(signature + "==")
+        if data[0] == 0:
+            return head + "." + payload + "." + b64(data[1:])
+        issuer.salt += 1
 
 
 P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
@@ -347,6 +360,9 @@ ATTACKS = {
     "ES256 r the order": lambda: half(P256_ORDER.to_bytes(32, "big"), 0),
     "ES256 r past the order": lambda: half(b"\xff" * 32, 0),
     "RS256 with a zero before": lambda: with_signature(lambda data: b"\0" + data),
+    "RS256 without its zero": lambda: without_its_zero("RS256"),
+    "PS256 without its zero": lambda: without_its_zero("PS256"),
+    "PS256 with a zero before": lambda: with_signature(lambda data: b"\0" + data, alg="PS256"),
     "RS256 of 1024 bytes": lambda: with_signature(lambda data: bytes(1024 - len(data)) + data),
     "RS256 of 1025 bytes": lambda: with_signature(lambda data: bytes(1025 - len(data)) + data),
     "RS256 of one": lambda: with_signature(lambda data: bytes(len(data) - 1) + b"\1"),
