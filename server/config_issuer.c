@@ -93,7 +93,8 @@ static void set_url(const struct line *line, const char *value)
 	const char *remedy = lk_fetch_check_url(value);
 
 	if (remedy != NULL) {
-		fault(line, value, "%s", remedy);
+		/* What stands before an @ may be a password. */
+		fault(line, strchr(value, '@') == NULL ? value : NULL, "%s", remedy);
 		return;
 	}
 	set_text(line, value);

@@ -200,6 +200,8 @@ static void test_config_issuer_bad_urls(void **state)
 		(void)snprintf(text, sizeof text, "[issuer \"i\"]\njwks_url = %s\n", urls[i]);
 		assert_int_equal(load(fixture, text), LK_INVALID_ARGUMENT);
 		assert_non_null(strstr(fixture->faults, ":2: issuer \"i\": jwks_url: "));
+		/* It is not told what may be a password. */
+		assert_null(strstr(fixture->faults, "u:p"));
 	}
 }
 
