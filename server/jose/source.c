@@ -17,6 +17,18 @@ static enum lk_err complain(char *ret_why, enum lk_err err, const char *path, co
 	return err;
 }
 
+/* As complain(). What a URL asks for, behind its ?, may be a credential. */
+static enum lk_err complain_of_source(
+	char *ret_why, enum lk_err err, const struct lk_issuer_config *config, const char *what)
+{
+	if (config->jwks_file != NULL) {
+		return complain(ret_why, err, config->jwks_file, what);
+	}
+	(void)snprintf(
+		ret_why, LK_SOURCE_WHY_LEN, "%.*s: %s", (int)strcspn(config->jwks_url, "?"), config->jwks_url, what);
+	return err;
+}
+
 /* One byte more than a document may have is room enough to see that it has more. */
 static enum lk_err read_all(int file, const char *path, char **ret_text, size_t *ret_len, char *ret_why)
 {
@@ -75,13 +87,12 @@ static enum lk_err get(const struct lk_issuer_config *config, const atomic_bool 
 		return read_file(config->jwks_file, ret_status, ret_text, ret_len, ret_why);
 	}
 	enum lk_err err = lk_fetch(config->jwks_url, stop, ret_text, ret_len, why);
-	return err == LK_OK ? LK_OK : complain(ret_why, err, config->jwks_url, why);
+	return err == LK_OK ? LK_OK : complain_of_source(ret_why, err, config, why);
 }
 
 enum lk_err lk_source_read(const struct lk_issuer_config *config, const atomic_bool *stop,
 	uint8_t digest[static LK_SOURCE_DIGEST_LEN], struct lk_keyset **ret_set, char ret_why[static LK_SOURCE_WHY_LEN])
 {
-	const char *where = config->jwks_file != NULL ? config->jwks_file : config->jwks_url;
 	uint8_t now[LK_SOURCE_DIGEST_LEN];
 	struct stat status = {0};
 	struct lk_keyset *set = NULL;
@@ -103,11 +114,11 @@ enum lk_err lk_source_read(const struct lk_issuer_config *config, const atomic_b
 	}
 	free(text);
 	if (fault != NULL) {
-		return complain(ret_why, LK_FAILED_PRECONDITION, where, fault);
+		return complain_of_source(ret_why, LK_FAILED_PRECONDITION, config, fault);
 	}
 	if (set != NULL && lk_keyset_holds_secret(set) && (status.st_mode & S_IROTH) != 0) {
 		lk_keyset_drop(set);
-		return complain(ret_why, LK_FAILED_PRECONDITION, where,
+		return complain_of_source(ret_why, LK_FAILED_PRECONDITION, config,
 			"it holds a shared secret that anybody may read: chmod o-r it");
 	}
 	memcpy(digest, now, sizeof now);

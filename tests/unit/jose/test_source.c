@@ -173,6 +173,20 @@ static void test_source_refuses_a_directory(void **state)
 	assert_why(fixture, "no file");
 }
 
+/* Where a URL asks with a credential, that is nobody else's to read. */
+static void test_source_tells_no_query_of_a_url(void **state)
+{
+	static char url[] = "http://127.0.0.1:1/jwks?api_key=hunter2";
+	struct fixture *fixture = *state;
+
+	fixture->config.jwks_file = NULL;
+	fixture->config.jwks_url = url;
+	assert_int_equal(
+		lk_source_read(&fixture->config, &never, fixture->digest, &fixture->set, fixture->why), LK_UNAVAILABLE);
+	assert_non_null(strstr(fixture->why, "http://127.0.0.1:1/jwks: "));
+	assert_null(strstr(fixture->why, "hunter2"));
+}
+
 /* Whoever starts a daemon is told of all that is wrong at once. */
 static void test_issuers_of_bad_files_are_all_named(void **state)
 {
@@ -317,6 +331,7 @@ int main(void)
 		SOURCE(test_source_refuses_what_is_no_key_set),
 		SOURCE(test_source_refuses_what_is_no_file),
 		SOURCE(test_source_refuses_a_directory),
+		SOURCE(test_source_tells_no_query_of_a_url),
 		SOURCE(test_issuers_of_bad_files_are_all_named),
 		SOURCE(test_issuer_of_a_bad_file_does_not_open),
 		SOURCE(test_issuer_finds_keys),
