@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/core/grant.h"
+#include "server/service/rights.h"
 
 static const char blanks[] = " \t";
 static const char no_memory[] = "out of memory";
@@ -121,6 +122,7 @@ static bool check(const struct lk_issuer_grant *grant, char *ret_remedy, size_t 
 	record.n_keyspaces = grant->keyspaces.count;
 	lk_faults_init(&faults, &arena);
 	lk_grant_check(&faults, "grant", &record);
+	lk_rights_check(&faults, "grant", &record);
 	bool good = faults.count == 0;
 	if (!good) {
 		(void)snprintf(ret_remedy, size, "%s", faults.items[0].description);
