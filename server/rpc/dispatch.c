@@ -13,9 +13,13 @@
 #include "server/service/expressions.h"
 #include "server/service/services.h"
 
-/* What an ordinary request needs fits into the first chunk; a page of a thousand keys needs some megabytes. */
+/*
+ * What an ordinary request needs fits into the first chunk; a page of a thousand keys needs some megabytes. The most is a part of a bulk
+ * revocation: of each of its 500 keys the record once or twice as it was selected and once as it was, unpacked, which for a key that has
+ * the most of everything takes 30 KiB.
+ */
 #define ARENA_FIRST ((size_t)16 << 10)
-#define ARENA_CAP   ((size_t)32 << 20)
+#define ARENA_CAP   ((size_t)128 << 20)
 
 #define TIMEOUT_DEFAULT_MS 5000
 #define TIMEOUT_MAX_MS     60000

@@ -6,9 +6,12 @@
 
 #include "server/core/time.h"
 
-/* A part of the work is some hundred records of a kilobyte. */
+/*
+ * A part of the work is some hundred records of a kilobyte; but of keys that have the most of everything each takes 30 KiB, and is
+ * needed up to three times. What does not fit would never be done.
+ */
 #define ARENA_FIRST ((size_t)16 << 10)
-#define ARENA_CAP   ((size_t)32 << 20)
+#define ARENA_CAP   ((size_t)128 << 20)
 
 /* Where the writer's queue is full, those who wait for an answer go first. */
 #define BUSY_US INT64_C(1000000)
