@@ -161,9 +161,28 @@ void lk_time_format(int64_t us, char ret_text[static LK_TIME_TEXT_LEN])
 	put(ret_text + 20, 6, rest_us);
 }
 
+void lk_time_spell_span(int64_t us, char ret_text[static LK_SPAN_TEXT_LEN])
+{
+	static const struct {
+		int64_t seconds;
+		char unit;
+	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+	int64_t seconds = us <= 0 ? 0 : us / LK_US_PER_SECOND + (us % LK_US_PER_SECOND != 0);
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		if (seconds >= units[i].seconds || (len == 0 && units[i].seconds == 1)) {
+			len += (size_t)snprintf(ret_text + len, LK_SPAN_TEXT_LEN - len, "%lld%c",
+				(long long)(seconds / units[i].seconds), units[i].unit);
+		}
+		seconds %= units[i].seconds;
+	}
+}
+
 void lk_time_format_span(int64_t us, char ret_text[static LK_SPAN_TEXT_LEN])
 {
 	const char *sign = us < 0 ? "-" : "";
+	char spelt[LK_SPAN_TEXT_LEN];
 	/* In unsigned arithmetic INT64_MIN has an absolute value too. */
 	uint64_t size = us < 0 ? -(uint64_t)us : (uint64_t)us;
 	int len = snprintf(ret_text, LK_SPAN_TEXT_LEN, "%s%llu.%06llu", sign, (unsigned long long)(size / 1000000),
@@ -176,4 +195,8 @@ void lk_time_format_span(int64_t us, char ret_text[static LK_SPAN_TEXT_LEN])
 	}
 	ret_text[len] = 's';
 	ret_text[len + 1] = '\0';
+	if (us >= 3600 * LK_US_PER_SECOND && us % LK_US_PER_SECOND == 0) {
+		lk_time_spell_span(us, spelt);
+		(void)snprintf(ret_text + len + 1, LK_SPAN_TEXT_LEN - (size_t)len - 1, " (%s)", spelt);
+	}
 }

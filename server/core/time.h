@@ -20,8 +20,8 @@
 #define LK_TIME_MAX_US INT64_C(253402300799999999)
 /* "2026-11-21T09:30:00.000000Z" and a NUL. */
 #define LK_TIME_TEXT_LEN 28
-/* "-9223372036854.775808s" and a NUL. */
-#define LK_SPAN_TEXT_LEN 24
+/* "9223372036854s (106751991d4h54s)", whatever is longest, and a NUL. */
+#define LK_SPAN_TEXT_LEN 48
 
 /* Converts; false where it is no valid Timestamp (timestamp.proto: years 1 to 9999, nanoseconds 0 to 999,999,999). */
 bool lk_time_from_timestamp(const Google__Protobuf__Timestamp *timestamp, int64_t *ret_us);
@@ -44,7 +44,12 @@ int64_t lk_time_month_start(int64_t month);
 /* Writes `us` as RFC 3339 in UTC with microseconds. `us` must lie within years 1 to 9999. */
 void lk_time_format(int64_t us, char ret_text[static LK_TIME_TEXT_LEN]);
 
-/* Writes a span as a Duration's JSON has it: "90s", "-1.5s". Any `us`. */
+/*
+ * Writes a span as a Duration's JSON has it, "90s", "-1.5s"; one of whole seconds, from an hour on, also as a person reads it:
+ * "5400s (1h30m)". Any `us`.
+ */
 void lk_time_format_span(int64_t us, char ret_text[static LK_SPAN_TEXT_LEN]);
+/* Writes a span for a person, in whole seconds, rounded up: "1d12h", "30s", "0s" for what is none or past. */
+void lk_time_spell_span(int64_t us, char ret_text[static LK_SPAN_TEXT_LEN]);
 
 #endif

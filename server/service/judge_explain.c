@@ -14,7 +14,7 @@
 
 /* What is said of one gate, at most: what a key holds by 16 roles may be far longer. */
 #define WORDS_MAX 4000
-#define NS_PER_SECOND INT64_C(1000000000)
+#define NS_PER_US 1000
 
 /* What is being explained, and what is said of the gate at hand. */
 struct explaining {
@@ -270,25 +270,9 @@ static bool would_pass(const struct lk_answer *answer)
 	return passes;
 }
 
-/* Whole seconds, rounded up: who waits so long has waited long enough. "in 1h 30s". */
-static void say_wait(struct explaining *self, int64_t ns)
-{
-	static const struct {
-		int64_t seconds;
-		char unit;
-	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-	int64_t seconds = ns / NS_PER_SECOND + (ns % NS_PER_SECOND != 0);
-
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		if (seconds >= units[i].seconds) {
-			say(self, " %lld%c", (long long)(seconds / units[i].seconds), units[i].unit);
-		}
-		seconds %= units[i].seconds;
-	}
-}
-
 static void say_limit(struct explaining *self, const struct lk_charge_limit *limit, bool shared)
 {
+	char span[LK_SPAN_TEXT_LEN];
 	int name_len = (int)strnlen(limit->limit.name, sizeof limit->limit.name);
 
 	say(self, "%s \"%.*s\" ", shared ? "the owner's" : "the key's", name_len, limit->limit.name);
@@ -303,8 +287,9 @@ static void say_limit(struct explaining *self, const struct lk_charge_limit *lim
 	if (limit->standing.retry_ns < 0) {
 		say(self, "so much never passes at once");
 	} else {
-		say(self, "it would pass in");
-		say_wait(self, limit->standing.retry_ns);
+		lk_time_spell_span(
+			limit->standing.retry_ns / NS_PER_US + (limit->standing.retry_ns % NS_PER_US != 0), span);
+		say(self, "it would pass in %s", span);
 	}
 }
 

@@ -208,6 +208,13 @@ static void test_time_formats_spans(void **state)
 		{-1, "-0.000001s"},
 		{90000000, "90s"},
 		{100000000, "100s"},
+		{INT64_C(3599000000), "3599s"},
+		{INT64_C(3600000000), "3600s (1h)"},
+		{INT64_C(3600500000), "3600.5s"},
+		{INT64_C(5430000000), "5430s (1h30m30s)"},
+		{90 * LK_US_PER_DAY, "7776000s (90d)"},
+		{-90 * LK_US_PER_DAY, "-7776000s"},
+		{INT64_C(9223372036854000000), "9223372036854s (106751991d4h54s)"},
 		{1500000, "1.5s"},
 		{-1500000, "-1.5s"},
 		{INT64_MAX, "9223372036854.775807s"},
@@ -216,6 +223,31 @@ static void test_time_formats_spans(void **state)
 	for (size_t i = 0; i < COUNT(spans); i++) {
 		char text[LK_SPAN_TEXT_LEN];
 		lk_time_format_span(spans[i].us, text);
+		assert_string_equal(text, spans[i].text);
+	}
+}
+
+static void test_time_spells_spans(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t us;
+		const char *text;
+	} spans[] = {
+		{0, "0s"},
+		{-1, "0s"},
+		{INT64_MIN, "0s"},
+		{1, "1s"},
+		{1000000, "1s"},
+		{1000001, "2s"},
+		{59999999, "1m"},
+		{INT64_C(90061000000), "1d1h1m1s"},
+		{36 * INT64_C(3600000000), "1d12h"},
+		{INT64_MAX, "106751991d4h55s"},
+	};
+	for (size_t i = 0; i < COUNT(spans); i++) {
+		char text[LK_SPAN_TEXT_LEN];
+		lk_time_spell_span(spans[i].us, text);
 		assert_string_equal(text, spans[i].text);
 	}
 }
@@ -252,6 +284,7 @@ int main(void)
 		cmocka_unit_test(test_time_formats_like_libc),
 		cmocka_unit_test(test_time_formats_known_instants),
 		cmocka_unit_test(test_time_formats_spans),
+		cmocka_unit_test(test_time_spells_spans),
 		cmocka_unit_test(test_time_knows_days_and_months),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
