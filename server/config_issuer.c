@@ -419,7 +419,7 @@ void config_issuers_check(struct config_load *load)
 
 void config_issuer_help(FILE *out)
 {
-	(void)fputs("\n  [issuer \"NAME\"]     whose tokens (JWTs) are taken as credentials; up to 8 of them\n", out);
+	(void)fputs("\n  [issuer \"NAME\"]      whose tokens (JWTs) are taken as credentials; up to 8 of them\n", out);
 	for (size_t i = 0; i < CONFIG_ISSUER_KEYS; i++) {
 		(void)fprintf(out, "  %-20s %s\n", keys[i].name, keys[i].help);
 	}

@@ -76,13 +76,13 @@ char *lk_rates_shown(const json_t *state)
 	if (!out) {
 		return NULL;
 	}
-	fprintf(out, "%s%s%s: %s of %s left", text_of(state, "name"),
+	fprintf(out, "%s%s%s: %s left now, %s a period", text_of(state, "name"),
 		json_is_true(json_object_get(state, "shared")) ? " (the owner's)" : "",
 		json_is_true(json_object_get(state, "refused")) ? " refused" : "", text_of(state, "remaining"),
 		text_of(state, "limit"));
 	if (*text_of(state, "resetTime") != '\0') {
 		lk_times_shown(text_of(state, "resetTime"), time);
-		fprintf(out, ", all at %s", time);
+		fprintf(out, ", all again at %s", time);
 	}
 	if (*text_of(state, "retryAfter") != '\0') {
 		fputs(", enough in ", out);

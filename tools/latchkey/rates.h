@@ -14,7 +14,10 @@
  */
 enum lk_exit lk_rates_add_charge(json_t *request, const char *text);
 
-/* Where a RateState stands, in one line for a person: "day: 2 of 100 left, all at 2026-02-01 12:00:00". To be free()d; NULL: out of memory. */
+/*
+ * Where a RateState stands, in one line for a person: "day: 2 left now, 100 a period, all again at 2026-02-01 12:00:00". To be
+ * free()d; NULL: out of memory.
+ */
 char *lk_rates_shown(const json_t *state);
 
 #endif

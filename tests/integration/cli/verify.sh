@@ -106,7 +106,7 @@ expect 1 lk key verify <"$dir/limited"
 out_has '^Verdict +IP_DENIED$'
 out_lacks 'Credits'
 expect 0 lk key verify --client-ip 192.0.2.9 --cost 4 <"$dir/limited"
-out_has '^Rate limits +day: 2 of 3 left, all at 20[0-9-]+ [0-9:]+; week: 8 of 9 left, all at '
+out_has '^Rate limits +day: 2 left now, 3 a period, all again at 20[0-9-]+ [0-9:]+; week: 8 left now, 9 a period, all again at '
 out_has '^Credits left +6$'
 expect 1 lk key verify --client-ip 2001:db8::9 --cost 7 <"$dir/limited"
 out_has '^Verdict +CREDITS_EXHAUSTED$'
@@ -122,7 +122,7 @@ for dry in --dry-run --dry-run ''; do
 	json .creditsRemaining 5
 done
 expect 1 lk key verify --client-ip 192.0.2.9 <"$dir/limited"
-out_has '^Rate limits +day refused: 0 of 3 left, all at .*, enough in [0-9hms]+; week: 8 of 9 left'
+out_has '^Rate limits +day refused: 0 left now, 3 a period, all again at .*, enough in [0-9hms]+; week: 8 left now, 9 a'
 expect 0 lk key verify --client-ip 192.0.2.9 --rate-charge week <"$dir/limited"
 expect 1 lk key explain --cost 5 <"$dir/limited"
 out_has '^Verdict +IP_DENIED$'

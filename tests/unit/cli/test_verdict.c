@@ -63,7 +63,8 @@ static void test_verdict_shows_limits_and_credits(void **state)
 	(void)state;
 	assert_says(text, "RATE_LIMITED\n");
 	assert_says(text, "reader, admin\n");
-	assert_says(text, "day: 2 of 100 left; team (the owner's) refused: 0 of 9 left, all at 2026-02-01 12:00:00, "
+	assert_says(text, "day: 2 left now, 100 a period; team (the owner's) refused: 0 left now, 9 a period, all "
+			  "again at 2026-02-01 12:00:00, "
 			  "enough in 1d2h3m4s\n");
 	assert_says(text, "41\n");
 	assert_null(strstr(text, "MALFORMED"));
