@@ -327,6 +327,36 @@ static enum lk_exit set_presets(const struct reader *reader)
 	return LK_EXIT_OK;
 }
 
+/* Which oneof of the request a flag's field is of, by where its case stands; 0: none, or the flag was not given. */
+static unsigned choice_of(const struct reader *reader, const struct lk_flag *flag)
+{
+	const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(
+		reader->method->method->request, flag->path);
+	bool is_given = field && json_object_get(reader->request, flag->path);
+
+	return is_given && (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ? field->quantifier_offset : 0;
+}
+
+/* Of the fields of a oneof one is given; here, where they still have their flags' names. */
+static enum lk_exit check_choices(const struct reader *reader)
+{
+	const struct lk_flag *flags = reader->method->flags;
+
+	for (size_t i = 0; i < reader->method->n_flags; i++) {
+		unsigned choice = choice_of(reader, &flags[i]);
+
+		for (size_t j = 0; choice != 0 && j < i; j++) {
+			if (choice_of(reader, &flags[j]) == choice) {
+				lk_say("--%s and --%s exclude each other: give one of them",
+					lk_command_flag_name(reader->command, &flags[j]),
+					lk_command_flag_name(reader->command, &flags[i]));
+				return LK_EXIT_USAGE;
+			}
+		}
+	}
+	return LK_EXIT_OK;
+}
+
 enum lk_exit lk_request_read(const struct lk_command *command, char **words, size_t n, time_t now, json_t **ret_request,
 	const char *ret_own[static LK_OWN_FLAGS])
 {
@@ -344,6 +374,9 @@ enum lk_exit lk_request_read(const struct lk_command *command, char **words, siz
 
 	while (code == LK_EXIT_OK && reader.at < n) {
 		code = read_word(&reader);
+	}
+	if (code == LK_EXIT_OK) {
+		code = check_choices(&reader);
 	}
 	if (code == LK_EXIT_OK && command->operand && !own[LK_OWN_OPERAND]) {
 		lk_say("\"%s\" needs %s", command->verb, command->operand);

@@ -332,6 +332,17 @@ static void test_request_refuses_a_missing_value(void **state)
 		"--name=--owner\n");
 }
 
+static void test_request_refuses_two_of_a_choice(void **state)
+{
+	(void)state;
+	assert_refused("key", "create", "--ttl 1d --expire-time 2d",
+		"latchkey: --expire-time and --ttl exclude each other: give one of them\n");
+	assert_refused("key", "adjust-credits", "7 --set 0 --add 4",
+		"latchkey: --set and --add exclude each other: give one of them\n");
+	assert_refused("key", "adjust-credits", "7 --take 1 --set 4",
+		"latchkey: --set and --take exclude each other: give one of them\n");
+}
+
 static void test_request_refuses_what_is_given_twice(void **state)
 {
 	(void)state;
@@ -388,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_request_refuses_a_wrong_flag_and_says_what_was_meant),
 		cmocka_unit_test(test_request_refuses_a_wrong_value_and_says_what_is_right),
 		cmocka_unit_test(test_request_refuses_a_missing_value),
+		cmocka_unit_test(test_request_refuses_two_of_a_choice),
 		cmocka_unit_test(test_request_refuses_what_is_given_twice),
 		cmocka_unit_test(test_request_hands_out_own_flags),
 	};
