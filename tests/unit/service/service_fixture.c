@@ -38,6 +38,28 @@ struct loop_answer fixture_call(const struct lk_method *method, const ProtobufCM
 	return answer;
 }
 
+void fixture_drop(struct loop_answer answer)
+{
+	loop_answer_done(&answer);
+}
+
+void fixture_assert_violation(const struct loop_answer *answer, const char *part)
+{
+	if (strstr(answer->violations, part) == NULL) {
+		fail_msg("'%s' does not say '%s'", answer->violations, part);
+	}
+}
+
+size_t fixture_violations_in(const struct loop_answer *answer)
+{
+	size_t count = 0;
+
+	for (const char *at = strchr(answer->violations, '\n'); at != NULL; at = strchr(at + 1, '\n')) {
+		count++;
+	}
+	return count;
+}
+
 void fixture_make_tenant(const char *tenant)
 {
 	Latchkey__V1__CreateTenantRequest request = LATCHKEY__V1__CREATE_TENANT_REQUEST__INIT;

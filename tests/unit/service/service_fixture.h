@@ -31,6 +31,13 @@ int fixture_teardown(void **state);
 /* Calls as the operator, and fails the test unless the answer has this code; the answer is the caller's to be done with. */
 struct loop_answer fixture_call(const struct lk_method *method, const ProtobufCMessage *request, enum lk_err expected);
 
+/* Is done with an answer whose code was all that mattered. */
+void fixture_drop(struct loop_answer answer);
+/* Fails the test unless a violation of the answer says this. */
+void fixture_assert_violation(const struct loop_answer *answer, const char *part);
+/* How many violations the answer has. */
+size_t fixture_violations_in(const struct loop_answer *answer);
+
 void fixture_make_tenant(const char *tenant);
 void fixture_make_keyspace(const char *tenant, const char *keyspace, const Latchkey__V1__KeyPolicy *policy);
 

@@ -9,11 +9,6 @@ enum {
 	hour = 3600,
 };
 
-static void drop(struct loop_answer answer)
-{
-	loop_answer_done(&answer);
-}
-
 /* Rotates with an overlap of so many seconds and nanoseconds. */
 static struct loop_answer rotate(const char *key, int64_t seconds, int32_t nanos, enum lk_err expected)
 {
@@ -157,7 +152,7 @@ static void test_rotate_during_an_overlap_ends_the_oldest(void **state)
 	assert_int_equal(fixture_verify(second, ""), VERDICT(NOT_FOUND));
 	assert_int_equal(fixture_verify(third, ""), VERDICT(REVOKED));
 	assert_int_equal(fixture_verify(fourth, ""), VERDICT(VALID));
-	drop(keys_do(ACTION(DELETE), key.id, LK_OK));
+	fixture_drop(keys_do(ACTION(DELETE), key.id, LK_OK));
 	assert_int_equal(fixture_verify(third, ""), VERDICT(NOT_FOUND));
 	assert_int_equal(fixture_verify(fourth, ""), VERDICT(NOT_FOUND));
 	free(second);
@@ -177,7 +172,7 @@ static void test_rotate_overlap_ends_with_the_key(void **state)
 	expire.seconds = (int64_t)time(NULL) + hour;
 	changed.id = key.id;
 	changed.expire_time = &expire;
-	drop(keys_update(&changed, PATHS("expire_time"), "", LK_OK));
+	fixture_drop(keys_update(&changed, PATHS("expire_time"), "", LK_OK));
 	assert_int_equal(shown_end_of(key.id), expire.seconds);
 	assert_int_equal(end_of(key.token), expire.seconds);
 	assert_int_equal(end_of(next), 0);
@@ -190,12 +185,12 @@ static void test_rotate_of_a_suspended_key_is_good_once_it_is_activated(void **s
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
 
 	(void)state;
-	drop(keys_do(ACTION(SUSPEND), key.id, LK_OK));
+	fixture_drop(keys_do(ACTION(SUSPEND), key.id, LK_OK));
 	char *next = rotate_to(key.id, hour);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(SUSPENDED));
 	assert_int_equal(fixture_verify(next, ""), VERDICT(SUSPENDED));
 	assert_int_not_equal(shown_end_of(key.id), 0);
-	drop(keys_do(ACTION(ACTIVATE), key.id, LK_OK));
+	fixture_drop(keys_do(ACTION(ACTIVATE), key.id, LK_OK));
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(VALID));
 	assert_int_equal(fixture_verify(next, ""), VERDICT(VALID));
 	free(next);
@@ -208,11 +203,11 @@ static void test_revoke_during_an_overlap_ends_both(void **state)
 	char *next = rotate_to(key.id, hour);
 
 	(void)state;
-	drop(keys_do(ACTION(REVOKE), key.id, LK_OK));
+	fixture_drop(keys_do(ACTION(REVOKE), key.id, LK_OK));
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(REVOKED));
 	assert_int_equal(fixture_verify(next, ""), VERDICT(REVOKED));
 	assert_int_equal(shown_end_of(key.id), 0);
-	drop(rotate(key.id, 0, 0, LK_FAILED_PRECONDITION));
+	fixture_drop(rotate(key.id, 0, 0, LK_FAILED_PRECONDITION));
 	free(next);
 	fixture_key_done(&key);
 }
@@ -244,7 +239,7 @@ static void test_rotate_overlap_has_bounds(void **state)
 	}
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(VALID));
 	/* A thousand years are within them, and less than a microsecond is none. */
-	drop(rotate(key.id, INT64_C(31557600000), 0, LK_OK));
+	fixture_drop(rotate(key.id, INT64_C(31557600000), 0, LK_OK));
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(VALID));
 	struct loop_answer answer = rotate(key.id, 0, 999, LK_OK);
 	assert_null(rotated(&answer)->key->previous_secret_expire_time);
@@ -259,7 +254,7 @@ static void test_rotate_reports_all_faults_together(void **state)
 	assert_non_null(strstr(answer.violations, "overlap: "));
 	assert_non_null(strstr(answer.violations, "\nkey: "));
 	loop_answer_done(&answer);
-	drop(rotate("17", 0, 0, LK_NOT_FOUND));
+	fixture_drop(rotate("17", 0, 0, LK_NOT_FOUND));
 }
 
 /* A retry must not rotate once more: the token that the first answer told would be the one that ends. */
@@ -323,13 +318,13 @@ static void test_rotated_root_key_is_its_newest_secret(void **state)
 
 	(void)state;
 	struct loop_answer answer = keys_do_as(&how, "system", ACTION(ROTATE), root.id, LK_OK);
-	drop(keys_do_as(&how, "system", ACTION(ROTATE), root.id, LK_UNAUTHENTICATED));
+	fixture_drop(keys_do_as(&how, "system", ACTION(ROTATE), root.id, LK_UNAUTHENTICATED));
 	char *next = strdup(rotated(&answer)->token);
 	assert_non_null(next);
 	loop_answer_done(&answer);
 	assert_memory_equal(next, "lkr_", 4);
 	how.credential = next;
-	drop(keys_do_as(&how, "system", ACTION(UPDATE), root.id, LK_OK));
+	fixture_drop(keys_do_as(&how, "system", ACTION(UPDATE), root.id, LK_OK));
 	free(next);
 	fixture_key_done(&root);
 }

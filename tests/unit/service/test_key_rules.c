@@ -8,155 +8,14 @@
 #include "server/core/credits.h"
 #include "server/core/limit.h"
 #include "server/core/permission.h"
-#include "server/store/apply.h"
-#include "server/store/change.h"
 #include "server/store/find.h"
 #include "server/store/rules.h"
 #include "server/store/slots.h"
-#include "tests/lib/draft.h"
 #include "tests/unit/service/import_fixture.h"
 #include "tests/unit/service/key_calls.h"
+#include "tests/unit/service/rules_fixture.h"
 
 #define RULE_PATHS PATHS("roles", "allowed_cidrs", "rate_limits", "credits")
-
-/* What a request says of a key, in whichever message. */
-struct rules {
-	char *roles[2];
-	char *cidrs[2];
-	Google__Protobuf__Duration minute, day;
-	Latchkey__V1__RateLimit limit[2];
-	Latchkey__V1__RateLimit *limits[2];
-	Latchkey__V1__Credits credits;
-	Latchkey__V1__CreditRefill refill;
-};
-
-static struct rules rules;
-
-/* A role of tenant "acme", put there without its service. */
-static void make_role(const char *id, char **permissions, size_t n_permissions)
-{
-	struct lk_arena arena = {0};
-	struct lk_txn *txn = NULL;
-	Latchkey__Store__RoleRecord role = LATCHKEY__STORE__ROLE_RECORD__INIT;
-
-	assert_int_equal(lk_arena_init(&arena, 1 << 12, 1 << 20), LK_OK);
-	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
-	role.tenant = lk_find_tenant(txn, &arena, "acme")->number;
-	role.id = TEXT(id);
-	role.permissions = permissions;
-	role.n_permissions = n_permissions;
-	Latchkey__Store__Change *change = lk_draft_new(&arena);
-	lk_change_put_role(&arena, change, &role);
-	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
-	assert_int_equal(lk_write_commit(txn), LK_OK);
-	lk_arena_done(&arena);
-}
-
-static int setup(void **state)
-{
-	if (fixture_setup(state) != 0) {
-		return -1;
-	}
-	make_role("admin", NULL, 0);
-	make_role("reader", NULL, 0);
-	rules = (struct rules){
-		.roles = {TEXT("reader"), TEXT("admin")},
-		.cidrs = {TEXT("::ffff:10.0.0.0/104"), TEXT("2001:DB8::1")},
-		.minute = GOOGLE__PROTOBUF__DURATION__INIT,
-		.day = GOOGLE__PROTOBUF__DURATION__INIT,
-		.limit = {LATCHKEY__V1__RATE_LIMIT__INIT, LATCHKEY__V1__RATE_LIMIT__INIT},
-		.limits = {&rules.limit[0], &rules.limit[1]},
-		.credits = LATCHKEY__V1__CREDITS__INIT,
-		.refill = LATCHKEY__V1__CREDIT_REFILL__INIT,
-	};
-	rules.minute.seconds = 60;
-	rules.day.seconds = 86400;
-	rules.limit[0].name = TEXT("requests");
-	rules.limit[0].limit = 600;
-	rules.limit[0].burst = 10;
-	rules.limit[0].period = &rules.minute;
-	rules.limit[1].name = TEXT("daily");
-	rules.limit[1].limit = 1000;
-	rules.limit[1].period = &rules.day;
-	rules.credits.balance = 500;
-	rules.credits.refill = &rules.refill;
-	rules.refill.amount = 100;
-	rules.refill.interval = LATCHKEY__V1__CREDIT_INTERVAL__CREDIT_INTERVAL_MONTH;
-	rules.refill.mode = LATCHKEY__V1__CREDIT_REFILL_MODE__CREDIT_REFILL_MODE_ADD;
-	return 0;
-}
-
-/* The same members by the same names: of CreateKeyRequest, Key and ImportedKey. */
-#define FILL(message)                                                                                                  \
-	do {                                                                                                           \
-		(message)->roles = rules.roles;                                                                        \
-		(message)->allowed_cidrs = rules.cidrs;                                                                \
-		(message)->rate_limits = rules.limits;                                                                 \
-		(message)->n_roles = (message)->n_allowed_cidrs = (message)->n_rate_limits = 2;                        \
-		(message)->credits = &rules.credits;                                                                   \
-	} while (0)
-
-static struct loop_answer create(Latchkey__V1__CreateKeyRequest *request, enum lk_err expected)
-{
-	request->tenant = TEXT("acme");
-	request->keyspace = TEXT("prod");
-	return fixture_call(&latchkey_v1_key_create_method, &request->base, expected);
-}
-
-static struct fixture_key make_full_key(void)
-{
-	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
-
-	FILL(&request);
-	struct loop_answer answer = create(&request, LK_OK);
-	return fixture_take_key(&answer);
-}
-
-static void assert_full(const Latchkey__V1__Key *key, uint64_t balance)
-{
-	assert_int_equal(key->n_roles, 2);
-	assert_string_equal(key->roles[0], "reader");
-	assert_string_equal(key->roles[1], "admin");
-	assert_int_equal(key->n_allowed_cidrs, 2);
-	assert_string_equal(key->allowed_cidrs[0], "10.0.0.0/8");
-	assert_string_equal(key->allowed_cidrs[1], "2001:db8::1/128");
-	assert_int_equal(key->n_rate_limits, 2);
-	assert_string_equal(key->rate_limits[0]->name, "requests");
-	assert_int_equal(key->rate_limits[0]->limit, 600);
-	assert_int_equal(key->rate_limits[0]->burst, 10);
-	assert_int_equal(key->rate_limits[0]->period->seconds, 60);
-	assert_string_equal(key->rate_limits[1]->name, "daily");
-	assert_int_equal(key->rate_limits[1]->burst, 1000);
-	assert_non_null(key->credits);
-	assert_int_equal(key->credits->balance, balance);
-	assert_int_equal(key->credits->refill->amount, 100);
-	assert_int_equal(key->credits->refill->interval, rules.refill.interval);
-	assert_int_equal(key->credits->refill->mode, rules.refill.mode);
-	assert_non_null(key->credits->next_refill_time);
-}
-
-static void assert_plain(const Latchkey__V1__Key *key)
-{
-	assert_int_equal(key->n_roles + key->n_allowed_cidrs + key->n_rate_limits, 0);
-	assert_null(key->credits);
-}
-
-static void assert_violation(const struct loop_answer *answer, const char *part)
-{
-	if (strstr(answer->violations, part) == NULL) {
-		fail_msg("'%s' does not say '%s'", answer->violations, part);
-	}
-}
-
-static size_t violations_in(const struct loop_answer *answer)
-{
-	size_t count = 0;
-
-	for (const char *at = strchr(answer->violations, '\n'); at != NULL; at = strchr(at + 1, '\n')) {
-		count++;
-	}
-	return count;
-}
 
 /* The record of a key of "acme", in the arena. */
 static Latchkey__Store__KeyRecord *read_record(struct lk_arena *arena, const char *id)
@@ -202,22 +61,22 @@ static void test_create_keeps_and_shows_what_is_given(void **state)
 	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
 
 	(void)state;
-	FILL(&request);
+	RULES_FILL(&request);
 	request.validate_only = true;
-	struct loop_answer answer = create(&request, LK_OK);
-	assert_full(((const Latchkey__V1__CreateKeyResponse *)answer.response)->key, 500);
+	struct loop_answer answer = rules_create(&request, LK_OK);
+	rules_assert_full(((const Latchkey__V1__CreateKeyResponse *)answer.response)->key, 500);
 	loop_answer_done(&answer);
 	request.validate_only = false;
-	answer = create(&request, LK_OK);
-	assert_full(((const Latchkey__V1__CreateKeyResponse *)answer.response)->key, 500);
+	answer = rules_create(&request, LK_OK);
+	rules_assert_full(((const Latchkey__V1__CreateKeyResponse *)answer.response)->key, 500);
 	struct fixture_key key = fixture_take_key(&answer);
 	answer = keys_get(key.id);
-	assert_full(keys_shown(&answer), 500);
+	rules_assert_full(keys_shown(&answer), 500);
 	loop_answer_done(&answer);
 	/* And after a restart. */
 	loop_restart(&fixture_loop);
 	answer = keys_get(key.id);
-	assert_full(keys_shown(&answer), 500);
+	rules_assert_full(keys_shown(&answer), 500);
 	loop_answer_done(&answer);
 	fixture_key_done(&key);
 }
@@ -228,7 +87,7 @@ static void test_create_of_a_plain_key_has_none(void **state)
 
 	(void)state;
 	struct loop_answer answer = keys_get(key.id);
-	assert_plain(keys_shown(&answer));
+	rules_assert_plain(keys_shown(&answer));
 	loop_answer_done(&answer);
 	fixture_key_done(&key);
 }
@@ -243,23 +102,23 @@ static void test_create_reports_every_fault_together(void **state)
 	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
 
 	(void)state;
-	FILL(&request);
-	rules.roles[0] = TEXT("nobody");
-	rules.roles[1] = TEXT("No Role");
-	rules.cidrs[0] = TEXT("10.0.0.1/8");
-	rules.cidrs[1] = TEXT("nowhere");
-	rules.limit[0].name = TEXT("Requests");
-	rules.limit[0].limit = rules.limit[0].burst = 0;
-	rules.day.seconds = 0;
-	rules.limit[1].burst = 1001;
-	rules.credits.balance = UINT64_MAX;
-	rules.refill.amount = 0;
-	rules.refill.interval = LATCHKEY__V1__CREDIT_INTERVAL__CREDIT_INTERVAL_UNSPECIFIED;
-	struct loop_answer answer = create(&request, LK_INVALID_ARGUMENT);
+	RULES_FILL(&request);
+	rules_given.roles[0] = TEXT("nobody");
+	rules_given.roles[1] = TEXT("No Role");
+	rules_given.cidrs[0] = TEXT("10.0.0.1/8");
+	rules_given.cidrs[1] = TEXT("nowhere");
+	rules_given.limit[0].name = TEXT("Requests");
+	rules_given.limit[0].limit = rules_given.limit[0].burst = 0;
+	rules_given.day.seconds = 0;
+	rules_given.limit[1].burst = 1001;
+	rules_given.credits.balance = UINT64_MAX;
+	rules_given.refill.amount = 0;
+	rules_given.refill.interval = LATCHKEY__V1__CREDIT_INTERVAL__CREDIT_INTERVAL_UNSPECIFIED;
+	struct loop_answer answer = rules_create(&request, LK_INVALID_ARGUMENT);
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		assert_violation(&answer, parts[i]);
+		fixture_assert_violation(&answer, parts[i]);
 	}
-	assert_int_equal(violations_in(&answer), sizeof parts / sizeof parts[0]);
+	assert_int_equal(fixture_violations_in(&answer), sizeof parts / sizeof parts[0]);
 	loop_answer_done(&answer);
 	assert_int_equal(import_count_keys(), 0);
 }
@@ -271,7 +130,7 @@ static void test_create_takes_the_limits_of_the_policy_where_none_are_given(void
 
 	(void)state;
 	policy.token_prefix = TEXT("t_");
-	policy.default_rate_limits = rules.limits;
+	policy.default_rate_limits = rules_given.limits;
 	policy.n_default_rate_limits = 2;
 	fixture_make_keyspace("acme", "limited", &policy);
 	request.tenant = TEXT("acme");
@@ -281,7 +140,7 @@ static void test_create_takes_the_limits_of_the_policy_where_none_are_given(void
 	assert_int_equal(key->n_rate_limits, 2);
 	assert_string_equal(key->rate_limits[1]->name, "daily");
 	loop_answer_done(&answer);
-	request.rate_limits = &rules.limits[1];
+	request.rate_limits = &rules_given.limits[1];
 	request.n_rate_limits = 1;
 	answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_OK);
 	key = ((const Latchkey__V1__CreateKeyResponse *)answer.response)->key;
@@ -296,7 +155,7 @@ static void test_update_sets_and_clears_each_alone(void **state)
 	struct fixture_key key = fixture_make_key("acme", "prod", "");
 
 	(void)state;
-	FILL(&full);
+	RULES_FILL(&full);
 	full.id = empty.id = key.id;
 	for (size_t i = 0; i < 4; i++) {
 		struct loop_answer answer = keys_update(&full, PATHS(RULE_PATHS[i]), "", LK_OK);
@@ -307,14 +166,14 @@ static void test_update_sets_and_clears_each_alone(void **state)
 		assert_int_equal(shown->credits != NULL, i == 3);
 		loop_answer_done(&answer);
 		answer = keys_update(&empty, PATHS(RULE_PATHS[i]), "", LK_OK);
-		assert_plain(keys_shown(&answer));
+		rules_assert_plain(keys_shown(&answer));
 		loop_answer_done(&answer);
 	}
 	struct loop_answer answer = keys_update(&full, RULE_PATHS, "", LK_OK);
-	assert_full(keys_shown(&answer), 500);
+	rules_assert_full(keys_shown(&answer), 500);
 	loop_answer_done(&answer);
 	answer = keys_get(key.id);
-	assert_full(keys_shown(&answer), 500);
+	rules_assert_full(keys_shown(&answer), 500);
 	loop_answer_done(&answer);
 	fixture_key_done(&key);
 }
@@ -322,7 +181,7 @@ static void test_update_sets_and_clears_each_alone(void **state)
 /* What the mask does not name counts on from where it is. */
 static void test_update_of_another_field_leaves_the_counts_alone(void **state)
 {
-	struct fixture_key key = make_full_key();
+	struct fixture_key key = rules_make_full_key();
 	Latchkey__V1__Key changed = LATCHKEY__V1__KEY__INIT;
 	struct lk_arena arena = {0};
 
@@ -333,7 +192,7 @@ static void test_update_of_another_field_leaves_the_counts_alone(void **state)
 	changed.id = key.id;
 	changed.name = TEXT("other");
 	struct loop_answer answer = keys_update(&changed, PATHS("name"), "", LK_OK);
-	assert_full(keys_shown(&answer), 300);
+	rules_assert_full(keys_shown(&answer), 300);
 	loop_answer_done(&answer);
 	const Latchkey__Store__KeyRecord *after = read_record(&arena, key.id);
 	assert_int_equal(after->clock_generations, before->clock_generations);
@@ -351,24 +210,24 @@ static void test_update_of_another_field_leaves_the_counts_alone(void **state)
 
 static void test_update_to_the_same_changes_nothing(void **state)
 {
-	struct fixture_key key = make_full_key();
+	struct fixture_key key = rules_make_full_key();
 	Latchkey__V1__Key same = LATCHKEY__V1__KEY__INIT;
 
 	(void)state;
 	consume(key.id, 200);
-	FILL(&same);
+	RULES_FILL(&same);
 	same.id = key.id;
 	struct loop_answer answer = keys_get(key.id);
 	char *etag = strdup(keys_shown(&answer)->etag);
 	loop_answer_done(&answer);
 	answer = keys_update(&same, PATHS("roles", "allowed_cidrs", "rate_limits"), "", LK_OK);
 	assert_string_equal(keys_shown(&answer)->etag, etag);
-	assert_full(keys_shown(&answer), 300);
+	rules_assert_full(keys_shown(&answer), 300);
 	loop_answer_done(&answer);
 	/* A balance that is named is set anew, though it is what it was at first. */
 	answer = keys_update(&same, PATHS("credits"), "", LK_OK);
 	assert_string_not_equal(keys_shown(&answer)->etag, etag);
-	assert_full(keys_shown(&answer), 500);
+	rules_assert_full(keys_shown(&answer), 500);
 	loop_answer_done(&answer);
 	free(etag);
 	fixture_key_done(&key);
@@ -376,7 +235,7 @@ static void test_update_to_the_same_changes_nothing(void **state)
 
 static void test_update_with_other_limits_keeps_the_clock_of_a_name(void **state)
 {
-	struct fixture_key key = make_full_key();
+	struct fixture_key key = rules_make_full_key();
 	Latchkey__V1__Key changed = LATCHKEY__V1__KEY__INIT;
 	struct lk_arena arena = {0};
 
@@ -385,10 +244,10 @@ static void test_update_with_other_limits_keeps_the_clock_of_a_name(void **state
 	consume(key.id, 1);
 	const Latchkey__Store__KeyRecord *before = read_record(&arena, key.id);
 	changed.id = key.id;
-	changed.rate_limits = rules.limits;
+	changed.rate_limits = rules_given.limits;
 	changed.n_rate_limits = 2;
-	rules.limit[0].limit = 700;
-	rules.limit[1].name = TEXT("hourly");
+	rules_given.limit[0].limit = 700;
+	rules_given.limit[1].name = TEXT("hourly");
 	struct loop_answer answer = keys_update(&changed, PATHS("rate_limits"), "", LK_OK);
 	loop_answer_done(&answer);
 	const Latchkey__Store__KeyRecord *after = read_record(&arena, key.id);
@@ -396,8 +255,8 @@ static void test_update_with_other_limits_keeps_the_clock_of_a_name(void **state
 	assert_int_equal(after->rate_limits[0]->clock, before->rate_limits[0]->clock);
 	assert_int_equal(after->rate_limits[0]->generation, before->rate_limits[0]->generation);
 	/* One of another name in the place of one whose clock ran begins anew. */
-	rules.limit[0].name = TEXT("calls");
-	rules.limit[1].name = TEXT("daily");
+	rules_given.limit[0].name = TEXT("calls");
+	rules_given.limit[1].name = TEXT("daily");
 	answer = keys_update(&changed, PATHS("rate_limits"), "", LK_OK);
 	loop_answer_done(&answer);
 	after = read_record(&arena, key.id);
@@ -420,36 +279,36 @@ static void test_update_reports_every_fault_together(void **state)
 	static const char *const parts[] = {"key.name: ", "key.roles[1]: \"reader\" is given twice",
 		"key.allowed_cidrs[1]: \"10.0.0.0/8\" is given twice", "key.rate_limits[1].name: \"requests\"",
 		"key.credits.balance: "};
-	struct fixture_key key = make_full_key();
+	struct fixture_key key = rules_make_full_key();
 	Latchkey__V1__Key changed = LATCHKEY__V1__KEY__INIT;
 
 	(void)state;
-	FILL(&changed);
+	RULES_FILL(&changed);
 	changed.id = key.id;
 	changed.name = TEXT("a\nb");
-	rules.roles[1] = rules.roles[0];
-	rules.cidrs[1] = TEXT("10.0.0.0/8");
-	rules.limit[1].name = rules.limit[0].name;
-	rules.credits.balance = UINT64_C(1000000000001);
+	rules_given.roles[1] = rules_given.roles[0];
+	rules_given.cidrs[1] = TEXT("10.0.0.0/8");
+	rules_given.limit[1].name = rules_given.limit[0].name;
+	rules_given.credits.balance = UINT64_C(1000000000001);
 	struct loop_answer answer = keys_update(
 		&changed, PATHS("name", "roles", "allowed_cidrs", "rate_limits", "credits"), "", LK_INVALID_ARGUMENT);
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		assert_violation(&answer, parts[i]);
+		fixture_assert_violation(&answer, parts[i]);
 	}
-	assert_int_equal(violations_in(&answer), sizeof parts / sizeof parts[0]);
+	assert_int_equal(fixture_violations_in(&answer), sizeof parts / sizeof parts[0]);
 	loop_answer_done(&answer);
 	/* Also of a key that is not there. */
 	changed.id = TEXT("key_01jd8m3zfwq4v5x6y7z8abcdef");
 	answer = keys_update(&changed, PATHS("allowed_cidrs", "rate_limits"), "", LK_INVALID_ARGUMENT);
-	assert_int_equal(violations_in(&answer), 2);
+	assert_int_equal(fixture_violations_in(&answer), 2);
 	loop_answer_done(&answer);
 	/* But which roles there are, no more than which policy. */
-	rules.roles[0] = TEXT("nobody");
+	rules_given.roles[0] = TEXT("nobody");
 	answer = keys_update(&changed, PATHS("roles"), "", LK_NOT_FOUND);
 	loop_answer_done(&answer);
-	rules.roles[0] = TEXT("No Role");
+	rules_given.roles[0] = TEXT("No Role");
 	answer = keys_update(&changed, PATHS("roles"), "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "key.roles[0]: \"No Role\"");
+	fixture_assert_violation(&answer, "key.roles[0]: \"No Role\"");
 	loop_answer_done(&answer);
 	fixture_key_done(&key);
 }
@@ -463,22 +322,22 @@ static void test_rules_are_not_for_root_keys(void **state)
 	Latchkey__V1__Grant grant = LATCHKEY__V1__GRANT__INIT;
 
 	(void)state;
-	FILL(&changed);
+	RULES_FILL(&changed);
 	changed.id = root.id;
 	struct loop_answer answer = keys_update_as(NULL, "system", &changed, RULE_PATHS, "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "key.roles: is not for root keys");
-	assert_violation(&answer, "key.allowed_cidrs: is not for root keys");
-	assert_violation(&answer, "key.rate_limits: is not for root keys");
-	assert_violation(&answer, "key.credits: is not for root keys");
-	assert_int_equal(violations_in(&answer), 4);
+	fixture_assert_violation(&answer, "key.roles: is not for root keys");
+	fixture_assert_violation(&answer, "key.allowed_cidrs: is not for root keys");
+	fixture_assert_violation(&answer, "key.rate_limits: is not for root keys");
+	fixture_assert_violation(&answer, "key.credits: is not for root keys");
+	assert_int_equal(fixture_violations_in(&answer), 4);
 	loop_answer_done(&answer);
-	FILL(&request);
+	RULES_FILL(&request);
 	request.tenant = TEXT("system");
 	request.keyspace = TEXT("root");
 	request.name = TEXT("a root key");
 	request.grant = &grant;
 	answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_INVALID_ARGUMENT);
-	assert_int_equal(violations_in(&answer), 4);
+	assert_int_equal(fixture_violations_in(&answer), 4);
 	loop_answer_done(&answer);
 	fixture_key_done(&root);
 }
@@ -488,7 +347,7 @@ static void test_import_keeps_what_is_given_and_no_default(void **state)
 	(void)state;
 	import_begin();
 	Latchkey__V1__ImportedKey *full = import_add_token("full-token-0123456789");
-	FILL(full);
+	RULES_FILL(full);
 	full->id = TEXT(ID_A);
 	Google__Protobuf__Timestamp long_ago = import_at(1000000000);
 	full->create_time = &long_ago;
@@ -497,10 +356,10 @@ static void test_import_keeps_what_is_given_and_no_default(void **state)
 	import_all();
 	/* The balance is today's, whatever refills there were since the key was made. */
 	struct loop_answer answer = keys_get(ID_A);
-	assert_full(keys_shown(&answer), 500);
+	rules_assert_full(keys_shown(&answer), 500);
 	loop_answer_done(&answer);
 	answer = keys_get(ID_B);
-	assert_plain(keys_shown(&answer));
+	rules_assert_plain(keys_shown(&answer));
 	loop_answer_done(&answer);
 }
 
@@ -520,15 +379,15 @@ static void test_import_tells_faults_by_key(void **state)
 	(void)state;
 	import_begin();
 	Latchkey__V1__ImportedKey *good = import_add_token("good-token-0123456789");
-	FILL(good);
-	rules.credits.refill = NULL;
+	RULES_FILL(good);
+	rules_given.credits.refill = NULL;
 	Latchkey__V1__ImportedKey *bad = import_add_token("bad-token-0123456789");
 	Latchkey__V1__Credits credits = LATCHKEY__V1__CREDITS__INIT;
 	Latchkey__V1__CreditRefill refill = LATCHKEY__V1__CREDIT_REFILL__INIT;
 	refill.interval = LATCHKEY__V1__CREDIT_INTERVAL__CREDIT_INTERVAL_DAY;
 	credits.refill = &refill;
 	none.name = TEXT("n");
-	none.period = &rules.day;
+	none.period = &rules_given.day;
 	bad->allowed_cidrs = cidrs;
 	bad->rate_limits = limits;
 	bad->roles = roles;
@@ -559,7 +418,7 @@ static void test_many_keys_may_have_many_large_roles(void **state)
 	}
 	for (size_t i = 0; i < LK_ROLES_MAX; i++) {
 		(void)snprintf(ids[i], sizeof ids[i], "r%zu", i);
-		make_role(ids[i], permissions, LK_PERMISSIONS_MAX);
+		rules_make_role(ids[i], permissions, LK_PERMISSIONS_MAX);
 		list[i] = ids[i];
 	}
 	import_begin();
@@ -586,7 +445,7 @@ static void test_many_keys_may_have_many_large_roles(void **state)
 /* What Export tells, Import takes: the key is the same again. */
 static void test_export_tells_what_import_takes(void **state)
 {
-	struct fixture_key key = make_full_key();
+	struct fixture_key key = rules_make_full_key();
 	Latchkey__V1__ExportKeysRequest request = LATCHKEY__V1__EXPORT_KEYS_REQUEST__INIT;
 
 	(void)state;
@@ -596,7 +455,7 @@ static void test_export_tells_what_import_takes(void **state)
 	const Latchkey__V1__ExportKeysResponse *page = (const Latchkey__V1__ExportKeysResponse *)answer.response;
 	assert_int_equal(page->n_keys, 1);
 	const Latchkey__V1__Key *told = page->keys[0]->key;
-	assert_full(told, 300);
+	rules_assert_full(told, 300);
 	import_begin();
 	Latchkey__V1__ImportedKey *again = import_add_token("another-token-0123456789");
 	again->id = TEXT(ID_A);
@@ -608,14 +467,14 @@ static void test_export_tells_what_import_takes(void **state)
 	import_all();
 	loop_answer_done(&answer);
 	answer = keys_get(ID_A);
-	assert_full(keys_shown(&answer), 300);
+	rules_assert_full(keys_shown(&answer), 300);
 	loop_answer_done(&answer);
 	fixture_key_done(&key);
 }
 
 static void test_audit_shows_the_rules_before_and_after(void **state)
 {
-	struct fixture_key key = make_full_key();
+	struct fixture_key key = rules_make_full_key();
 	Latchkey__V1__Key changed = LATCHKEY__V1__KEY__INIT;
 	Latchkey__V1__ListAuditRecordsRequest request = LATCHKEY__V1__LIST_AUDIT_RECORDS_REQUEST__INIT;
 
@@ -631,16 +490,16 @@ static void test_audit_shows_the_rules_before_and_after(void **state)
 								     answer.response;
 	assert_int_equal(page->n_records, 2);
 	/* As it was granted: what was spent is not the record's. */
-	assert_full(page->records[0]->key_before, 500);
-	assert_plain(page->records[0]->key_after);
-	assert_full(page->records[1]->key_after, 500);
+	rules_assert_full(page->records[0]->key_before, 500);
+	rules_assert_plain(page->records[0]->key_after);
+	rules_assert_full(page->records[1]->key_after, 500);
 	loop_answer_done(&answer);
 	fixture_key_done(&key);
 }
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, fixture_teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, rules_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_create_keeps_and_shows_what_is_given),
 		TEST(test_create_of_a_plain_key_has_none),

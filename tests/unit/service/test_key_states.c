@@ -16,11 +16,6 @@ struct outcome {
 	Latchkey__V1__KeyState state;
 };
 
-static void drop(struct loop_answer answer)
-{
-	loop_answer_done(&answer);
-}
-
 static struct fixture_key make(Latchkey__V1__KeyState state)
 {
 	if (state == STATE(EXPIRED)) {
@@ -28,9 +23,9 @@ static struct fixture_key make(Latchkey__V1__KeyState state)
 	}
 	struct fixture_key key = fixture_make_key("acme", "prod", "a key");
 	if (state == STATE(SUSPENDED)) {
-		drop(keys_do(ACTION(SUSPEND), key.id, LK_OK));
+		fixture_drop(keys_do(ACTION(SUSPEND), key.id, LK_OK));
 	} else if (state == STATE(REVOKED)) {
-		drop(keys_do(ACTION(REVOKE), key.id, LK_OK));
+		fixture_drop(keys_do(ACTION(REVOKE), key.id, LK_OK));
 	}
 	return key;
 }
@@ -90,7 +85,7 @@ static void check_outcome(const struct outcome *outcome, Latchkey__V1__KeyState 
 		assert_int_equal(keys_shown(&shown)->state, outcome->state);
 		loop_answer_done(&shown);
 	} else {
-		drop(keys_do(ACTION(REVOKE), key.id, LK_NOT_FOUND));
+		fixture_drop(keys_do(ACTION(REVOKE), key.id, LK_NOT_FOUND));
 	}
 	free(etag);
 	fixture_key_done(&key);
@@ -190,7 +185,7 @@ static void test_suspend_keeps_its_reason_until_the_key_is_suspended_no_more(voi
 	answer = keys_do(ACTION(ACTIVATE), key.id, LK_OK);
 	assert_string_equal(keys_shown(&answer)->suspend_reason, "");
 	loop_answer_done(&answer);
-	drop(suspend(key.id, "lost", LK_OK));
+	fixture_drop(suspend(key.id, "lost", LK_OK));
 	answer = keys_do(ACTION(REVOKE), key.id, LK_OK);
 	assert_string_equal(keys_shown(&answer)->suspend_reason, "");
 	loop_answer_done(&answer);
@@ -204,15 +199,15 @@ static void test_suspend_reports_all_faults_together(void **state)
 	(void)state;
 	memset(reason, 'r', 256);
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	drop(suspend(key.id, reason, LK_OK));
+	fixture_drop(suspend(key.id, reason, LK_OK));
 	reason[0] = '\n';
 	reason[1] = '\x01';
 	struct loop_answer answer = suspend("no key", reason, LK_INVALID_ARGUMENT);
 	assert_non_null(strstr(answer.violations, "reason: "));
 	assert_non_null(strstr(answer.violations, "\nkey: "));
 	loop_answer_done(&answer);
-	drop(suspend("key_00000000000000000000000000", "", LK_NOT_FOUND));
-	drop(keys_do(ACTION(ACTIVATE), "99", LK_NOT_FOUND));
+	fixture_drop(suspend("key_00000000000000000000000000", "", LK_NOT_FOUND));
+	fixture_drop(keys_do(ACTION(ACTIVATE), "99", LK_NOT_FOUND));
 	fixture_key_done(&key);
 }
 
@@ -221,10 +216,10 @@ static void test_states_outlive_a_restart(void **state)
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
 
 	(void)state;
-	drop(suspend(key.id, "lost", LK_OK));
+	fixture_drop(suspend(key.id, "lost", LK_OK));
 	loop_restart(&fixture_loop);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(SUSPENDED));
-	drop(keys_do(ACTION(ACTIVATE), "1", LK_OK));
+	fixture_drop(keys_do(ACTION(ACTIVATE), "1", LK_OK));
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(VALID));
 	fixture_key_done(&key);
 }
@@ -266,7 +261,7 @@ static void test_suspended_key_that_expired_and_was_revived_is_suspended(void **
 
 	(void)state;
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(EXPIRED));
-	drop(keys_do(ACTION(ACTIVATE), key.id, LK_FAILED_PRECONDITION));
+	fixture_drop(keys_do(ACTION(ACTIVATE), key.id, LK_FAILED_PRECONDITION));
 	changed.id = key.id;
 	struct loop_answer answer = keys_update(&changed, PATHS("expire_time"), "", LK_OK);
 	assert_int_equal(keys_shown(&answer)->state, STATE(SUSPENDED));
@@ -287,12 +282,12 @@ static void test_suspended_key_keeps_its_unique_name(void **state)
 	policy.name_unique = true;
 	fixture_make_keyspace("acme", "unique", &policy);
 	struct fixture_key first = fixture_make_key("acme", "unique", "phone");
-	drop(suspend(first.id, "", LK_OK));
+	fixture_drop(suspend(first.id, "", LK_OK));
 	request.tenant = TEXT("acme");
 	request.keyspace = TEXT("unique");
 	request.name = TEXT("phone");
-	drop(fixture_call(&latchkey_v1_key_create_method, &request.base, LK_ALREADY_EXISTS));
-	drop(keys_do(ACTION(REVOKE), first.id, LK_OK));
+	fixture_drop(fixture_call(&latchkey_v1_key_create_method, &request.base, LK_ALREADY_EXISTS));
+	fixture_drop(keys_do(ACTION(REVOKE), first.id, LK_OK));
 	struct fixture_key second = fixture_make_key("acme", "unique", "phone");
 	fixture_key_done(&first);
 	fixture_key_done(&second);
@@ -308,16 +303,17 @@ static void test_root_key_is_changed_only_by_who_may_do_all_of_it(void **state)
 
 	(void)state;
 	for (int action = first_action; action <= last_action; action++) {
-		drop(keys_do_as(&how, "system", (Latchkey__V1__KeyAction)action, strong.id, LK_PERMISSION_DENIED));
+		fixture_drop(
+			keys_do_as(&how, "system", (Latchkey__V1__KeyAction)action, strong.id, LK_PERMISSION_DENIED));
 		assert_int_equal(fixture_verify(strong.token, ""), VERDICT(VALID));
 	}
-	drop(keys_do_as(&how, "system", ACTION(SUSPEND), equal.id, LK_OK));
+	fixture_drop(keys_do_as(&how, "system", ACTION(SUSPEND), equal.id, LK_OK));
 	assert_int_equal(fixture_verify(equal.token, ""), VERDICT(SUSPENDED));
-	drop(keys_do_as(&how, "system", ACTION(ACTIVATE), equal.id, LK_OK));
-	drop(keys_do_as(&how, "system", ACTION(UPDATE), equal.id, LK_OK));
-	drop(keys_do_as(&how, "system", ACTION(ROTATE), equal.id, LK_OK));
-	drop(keys_do_as(&how, "system", ACTION(REVOKE), equal.id, LK_OK));
-	drop(keys_do_as(&how, "system", ACTION(DELETE), equal.id, LK_OK));
+	fixture_drop(keys_do_as(&how, "system", ACTION(ACTIVATE), equal.id, LK_OK));
+	fixture_drop(keys_do_as(&how, "system", ACTION(UPDATE), equal.id, LK_OK));
+	fixture_drop(keys_do_as(&how, "system", ACTION(ROTATE), equal.id, LK_OK));
+	fixture_drop(keys_do_as(&how, "system", ACTION(REVOKE), equal.id, LK_OK));
+	fixture_drop(keys_do_as(&how, "system", ACTION(DELETE), equal.id, LK_OK));
 	fixture_key_done(&strong);
 	fixture_key_done(&weak);
 	fixture_key_done(&equal);
@@ -331,12 +327,12 @@ static void test_suspended_root_key_is_nobody(void **state)
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
 
 	(void)state;
-	drop(keys_do_as(&how, "other", ACTION(SUSPEND), key.id, LK_PERMISSION_DENIED));
-	drop(keys_do_as(&how, "acme", ACTION(SUSPEND), key.id, LK_OK));
-	drop(keys_do_as(NULL, "system", ACTION(SUSPEND), root.id, LK_OK));
-	drop(keys_do_as(&how, "acme", ACTION(ACTIVATE), key.id, LK_UNAUTHENTICATED));
-	drop(keys_do_as(NULL, "system", ACTION(ACTIVATE), root.id, LK_OK));
-	drop(keys_do_as(&how, "acme", ACTION(ACTIVATE), key.id, LK_OK));
+	fixture_drop(keys_do_as(&how, "other", ACTION(SUSPEND), key.id, LK_PERMISSION_DENIED));
+	fixture_drop(keys_do_as(&how, "acme", ACTION(SUSPEND), key.id, LK_OK));
+	fixture_drop(keys_do_as(NULL, "system", ACTION(SUSPEND), root.id, LK_OK));
+	fixture_drop(keys_do_as(&how, "acme", ACTION(ACTIVATE), key.id, LK_UNAUTHENTICATED));
+	fixture_drop(keys_do_as(NULL, "system", ACTION(ACTIVATE), root.id, LK_OK));
+	fixture_drop(keys_do_as(&how, "acme", ACTION(ACTIVATE), key.id, LK_OK));
 	fixture_key_done(&root);
 	fixture_key_done(&key);
 }

@@ -1,38 +1,10 @@
 #include "tests/unit/service/key_calls.h"
 
-#include <stdlib.h>
 #include <time.h>
-
-#include "server/store/apply.h"
-#include "server/store/find.h"
-#include "server/store/txn.h"
-#include "tests/lib/draft.h"
 
 enum {
 	hour = 3600,
 };
-
-static void drop(struct loop_answer answer)
-{
-	loop_answer_done(&answer);
-}
-
-static void assert_violation(const struct loop_answer *answer, const char *part)
-{
-	if (strstr(answer->violations, part) == NULL) {
-		fail_msg("'%s' does not say '%s'", answer->violations, part);
-	}
-}
-
-static size_t violations_in(const struct loop_answer *answer)
-{
-	size_t count = 0;
-
-	for (const char *at = strchr(answer->violations, '\n'); at != NULL; at = strchr(at + 1, '\n')) {
-		count++;
-	}
-	return count;
-}
 
 /* A key with something in every field, and the message that made it so. */
 struct full {
@@ -149,7 +121,7 @@ static void test_update_is_what_verify_says(void **state)
 	fixture_make_keyspace("acme", "staging", &policy);
 	assert_int_equal(fixture_verify(key.token, "staging"), VERDICT(WRONG_KEYSPACE));
 	fill(&full, "1");
-	drop(keys_update(&full.key, ALL_PATHS, "", LK_OK));
+	fixture_drop(keys_update(&full.key, ALL_PATHS, "", LK_OK));
 	request.token = key.token;
 	struct loop_answer answer = fixture_call(&latchkey_v1_key_verify_method, &request.base, LK_OK);
 	const Latchkey__V1__VerifyKeyResponse *response = (const Latchkey__V1__VerifyKeyResponse *)answer.response;
@@ -165,11 +137,11 @@ static void test_update_is_what_verify_says(void **state)
 	assert_int_equal(fixture_verify(key.token, "staging"), VERDICT(VALID));
 	/* And its times decide. */
 	full.not_before.seconds = (int64_t)time(NULL) + hour / 2;
-	drop(keys_update(&full.key, PATHS("not_before_time"), "", LK_OK));
+	fixture_drop(keys_update(&full.key, PATHS("not_before_time"), "", LK_OK));
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(NOT_YET_VALID));
 	full.not_before.seconds = full.expire.seconds;
 	answer = keys_update(&full.key, PATHS("not_before_time"), "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "key.expire_time: ");
+	fixture_assert_violation(&answer, "key.expire_time: ");
 	loop_answer_done(&answer);
 	fixture_key_done(&key);
 }
@@ -231,15 +203,15 @@ static void test_update_reports_each_fault_of_the_mask(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct loop_answer answer = keys_update(
 			&full.key, PATHS("owner", bad[i].path), "", LK_INVALID_ARGUMENT);
-		assert_violation(&answer, bad[i].part);
-		assert_int_equal(violations_in(&answer), 1);
+		fixture_assert_violation(&answer, bad[i].part);
+		assert_int_equal(fixture_violations_in(&answer), 1);
 		loop_answer_done(&answer);
 	}
 	struct loop_answer answer = keys_update(&full.key, PATHS("name", "name"), "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "given twice");
+	fixture_assert_violation(&answer, "given twice");
 	loop_answer_done(&answer);
 	answer = keys_update(&full.key, PATHS(NULL), "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "update_mask: is needed");
+	fixture_assert_violation(&answer, "update_mask: is needed");
 	loop_answer_done(&answer);
 	answer = keys_get(key.id);
 	assert_int_equal(filled(keys_shown(&answer)), 0);
@@ -254,8 +226,8 @@ static void test_update_without_a_key_or_a_mask_is_refused(void **state)
 	(void)state;
 	request.tenant = TEXT("acme");
 	struct loop_answer answer = fixture_call(&latchkey_v1_key_update_method, &request.base, LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "key: is needed");
-	assert_violation(&answer, "update_mask: is needed");
+	fixture_assert_violation(&answer, "key: is needed");
+	fixture_assert_violation(&answer, "update_mask: is needed");
 	loop_answer_done(&answer);
 }
 
@@ -278,7 +250,7 @@ static void assert_spoilt(const struct loop_answer *answer)
 		"key.not_before_time: ", "key.expire_time: ", "key.permissions[1]: "};
 
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		assert_violation(answer, parts[i]);
+		fixture_assert_violation(answer, parts[i]);
 	}
 }
 
@@ -295,7 +267,7 @@ static void test_update_reports_all_faults_together(void **state)
 	spoil(&full);
 	struct loop_answer answer = keys_update(&full.key, paths, "", LK_INVALID_ARGUMENT);
 	assert_spoilt(&answer);
-	assert_int_equal(violations_in(&answer), 7);
+	assert_int_equal(fixture_violations_in(&answer), 7);
 	loop_answer_done(&answer);
 	/* Also of a key that nobody finds, that was changed since, or that is revoked: what is wrong in any case comes first. */
 	answer = keys_update(&full.key, paths, "0000000000000000", LK_INVALID_ARGUMENT);
@@ -304,23 +276,23 @@ static void test_update_reports_all_faults_together(void **state)
 	full.key.id = TEXT("no key");
 	answer = keys_update(&full.key, paths, "", LK_INVALID_ARGUMENT);
 	assert_spoilt(&answer);
-	assert_violation(&answer, "key.id: names no key");
+	fixture_assert_violation(&answer, "key.id: names no key");
 	loop_answer_done(&answer);
 	full.key.id = TEXT("77");
 	answer = keys_update(&full.key, paths, "", LK_INVALID_ARGUMENT);
 	assert_spoilt(&answer);
 	loop_answer_done(&answer);
-	drop(keys_do(ACTION(REVOKE), key.id, LK_OK));
+	fixture_drop(keys_do(ACTION(REVOKE), key.id, LK_OK));
 	full.key.id = key.id;
-	drop(keys_update(&full.key, paths, "", LK_INVALID_ARGUMENT));
-	drop(keys_update(&full.key, PATHS("scope"), "", LK_FAILED_PRECONDITION));
+	fixture_drop(keys_update(&full.key, paths, "", LK_INVALID_ARGUMENT));
+	fixture_drop(keys_update(&full.key, PATHS("scope"), "", LK_FAILED_PRECONDITION));
 	/* A grant is for root keys; of a key that is not there, nobody knows. */
 	full.key.grant = &grant;
 	answer = keys_update(&full.key, PATHS("grant"), "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "key.grant: only keys of tenant");
+	fixture_assert_violation(&answer, "key.grant: only keys of tenant");
 	loop_answer_done(&answer);
 	full.key.id = TEXT("77");
-	drop(keys_update(&full.key, PATHS("grant"), "", LK_NOT_FOUND));
+	fixture_drop(keys_update(&full.key, PATHS("grant"), "", LK_NOT_FOUND));
 	fixture_key_done(&key);
 }
 
@@ -338,13 +310,13 @@ static void test_update_with_an_etag_that_moved_is_aborted(void **state)
 	struct loop_answer answer = keys_update(&full.key, PATHS("owner"), etag, LK_ABORTED);
 	assert_non_null(strstr(answer.message, key.id));
 	loop_answer_done(&answer);
-	drop(keys_update(&full.key, PATHS("owner"), "nonsense", LK_ABORTED));
-	drop(keys_update(&full.key, PATHS("owner"), keys_shown(&after)->etag, LK_OK));
+	fixture_drop(keys_update(&full.key, PATHS("owner"), "nonsense", LK_ABORTED));
+	fixture_drop(keys_update(&full.key, PATHS("owner"), keys_shown(&after)->etag, LK_OK));
 	/* Use moves no etag, every change does. */
 	loop_answer_done(&after);
 	after = keys_get(key.id);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(VALID));
-	drop(keys_update(&full.key, PATHS("scope"), keys_shown(&after)->etag, LK_OK));
+	fixture_drop(keys_update(&full.key, PATHS("scope"), keys_shown(&after)->etag, LK_OK));
 	loop_answer_done(&before);
 	loop_answer_done(&after);
 	fixture_key_done(&key);
@@ -402,8 +374,8 @@ static void test_update_revives_a_key_that_expired(void **state)
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(EXPIRED));
 	full.expire.seconds = (int64_t)time(NULL) - 1;
 	answer = keys_update(&full.key, PATHS("expire_time"), "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "key.expire_time: ");
-	assert_violation(&answer, "is in the past");
+	fixture_assert_violation(&answer, "key.expire_time: ");
+	fixture_assert_violation(&answer, "is in the past");
 	loop_answer_done(&answer);
 	full.expire.seconds = (int64_t)time(NULL) + hour;
 	answer = keys_update(&full.key, PATHS("expire_time"), "", LK_OK);
@@ -428,162 +400,28 @@ static void test_update_keeps_unique_names_unique(void **state)
 	changed.name = TEXT(" phone");
 	changed.owner = TEXT("u");
 	struct loop_answer answer = keys_update(&changed, PATHS("name"), "", LK_ALREADY_EXISTS);
-	assert_violation(&answer, "key.name: \"phone\" is taken");
+	fixture_assert_violation(&answer, "key.name: \"phone\" is taken");
 	loop_answer_done(&answer);
 	changed.name = TEXT("");
 	answer = keys_update(&changed, PATHS("name"), "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "key.name: is needed");
+	fixture_assert_violation(&answer, "key.name: is needed");
 	loop_answer_done(&answer);
 	/* Its own name it may keep. */
 	changed.name = TEXT("laptop");
-	drop(keys_update(&changed, PATHS("name", "owner"), "", LK_OK));
+	fixture_drop(keys_update(&changed, PATHS("name", "owner"), "", LK_OK));
 	changed.owner = TEXT("v");
-	drop(keys_update(&changed, PATHS("owner"), "", LK_OK));
+	fixture_drop(keys_update(&changed, PATHS("owner"), "", LK_OK));
 	/* A name is free again once its key has another. */
 	changed.id = phone.id;
 	changed.name = TEXT("tablet");
-	drop(keys_update(&changed, PATHS("name"), "", LK_OK));
+	fixture_drop(keys_update(&changed, PATHS("name"), "", LK_OK));
 	changed.id = laptop.id;
 	changed.name = TEXT("phone");
-	drop(keys_update(&changed, PATHS("name"), "", LK_OK));
+	fixture_drop(keys_update(&changed, PATHS("name"), "", LK_OK));
 	struct fixture_key next = fixture_make_key("acme", "unique", "laptop");
 	fixture_key_done(&phone);
 	fixture_key_done(&laptop);
 	fixture_key_done(&next);
-}
-
-/* Changes a keyspace behind the services' back. */
-static void set_keyspace(const char *keyspace, void (*change_keyspace)(Latchkey__Store__KeyspaceRecord *keyspace))
-{
-	struct lk_arena arena = {0};
-	struct lk_txn *txn = NULL;
-
-	assert_int_equal(lk_arena_init(&arena, 1 << 12, 1 << 20), LK_OK);
-	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
-	const Latchkey__Store__TenantRecord *tenant = lk_find_tenant(txn, &arena, "acme");
-	assert_non_null(tenant);
-	Latchkey__Store__KeyspaceRecord *record = lk_find_keyspace(txn, &arena, tenant->number, keyspace);
-	assert_non_null(record);
-	change_keyspace(record);
-	Latchkey__Store__Change *change = lk_draft_new(&arena);
-	lk_draft_put_keyspace_again(&arena, change, record);
-	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
-	assert_int_equal(lk_write_commit(txn), LK_OK);
-	lk_arena_done(&arena);
-}
-
-static void make_strict(Latchkey__Store__KeyspaceRecord *keyspace)
-{
-	Latchkey__Store__PolicyRecord *policy = keyspace->policy;
-
-	policy->owner_required = true;
-	policy->expiry_required = true;
-	policy->name_min_length = 4;
-	policy->token_prefix = TEXT("strict_");
-	policy->display_length = 10;
-	policy->default_ttl_us = 1;
-}
-
-/* A policy that changed means nothing for a key, until the key is changed: then all of it is obeyed. */
-static void test_update_obeys_the_policy_as_it_now_is(void **state)
-{
-	struct fixture_key key = fixture_make_key("acme", "prod", "abc");
-	struct full full;
-
-	(void)state;
-	set_keyspace("prod", make_strict);
-	assert_int_equal(fixture_verify(key.token, ""), VERDICT(VALID));
-	drop(keys_do(ACTION(SUSPEND), key.id, LK_OK));
-	drop(keys_do(ACTION(ACTIVATE), key.id, LK_OK));
-	fill(&full, key.id);
-	struct loop_answer answer = keys_update(&full.key, PATHS("scope"), "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "key.name: \"abc\" has 3 characters: give at least 4");
-	assert_violation(&answer, "key.owner: is needed");
-	assert_violation(&answer, "key.expire_time: is needed");
-	assert_int_equal(violations_in(&answer), 3);
-	loop_answer_done(&answer);
-	drop(keys_update(&full.key, PATHS("scope", "name", "owner", "expire_time"), "", LK_OK));
-	/* A new secret is made as the policy now says. */
-	answer = keys_do(ACTION(ROTATE), key.id, LK_OK);
-	const Latchkey__V1__RotateKeyResponse *rotated = (const Latchkey__V1__RotateKeyResponse *)answer.response;
-	assert_memory_equal(rotated->token, "strict_", 7);
-	assert_int_equal(strlen(rotated->key->display_prefix), 10);
-	loop_answer_done(&answer);
-	fixture_key_done(&key);
-}
-
-static void make_unique(Latchkey__Store__KeyspaceRecord *keyspace)
-{
-	keyspace->policy->name_unique = true;
-}
-
-static void test_update_refuses_a_name_that_was_given_twice_before(void **state)
-{
-	struct fixture_key first = fixture_make_key("acme", "prod", "twin");
-	struct fixture_key second = fixture_make_key("acme", "prod", "twin");
-
-	(void)state;
-	set_keyspace("prod", make_unique);
-	struct loop_answer answer = keys_do(ACTION(UPDATE), first.id, LK_ALREADY_EXISTS);
-	assert_violation(&answer, "key.name: \"twin\" is taken");
-	loop_answer_done(&answer);
-	drop(keys_do(ACTION(UPDATE), second.id, LK_ALREADY_EXISTS));
-	drop(keys_do(ACTION(REVOKE), first.id, LK_OK));
-	drop(keys_do(ACTION(UPDATE), second.id, LK_OK));
-	fixture_key_done(&first);
-	fixture_key_done(&second);
-}
-
-static void close_keyspace(Latchkey__Store__KeyspaceRecord *keyspace)
-{
-	keyspace->closed = true;
-}
-
-static void test_key_of_a_closed_keyspace_is_not_there(void **state)
-{
-	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-
-	(void)state;
-	set_keyspace("prod", close_keyspace);
-	for (int action = first_action; action <= last_action; action++) {
-		drop(keys_do((Latchkey__V1__KeyAction)action, key.id, LK_NOT_FOUND));
-		drop(keys_do((Latchkey__V1__KeyAction)action, "1", LK_NOT_FOUND));
-	}
-	assert_int_equal(fixture_verify(key.token, ""), VERDICT(NOT_FOUND));
-	fixture_key_done(&key);
-}
-
-static void test_create_takes_the_default_permissions(void **state)
-{
-	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
-	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
-	char *defaults[] = {TEXT("agents:list"), TEXT("agents:install")};
-	char *own[] = {TEXT("chat:*")};
-	char *bad[] = {TEXT("chat chat")};
-
-	(void)state;
-	policy.token_prefix = TEXT("p_");
-	policy.default_permissions = defaults;
-	policy.n_default_permissions = 2;
-	fixture_make_keyspace("acme", "perms", &policy);
-	request.tenant = TEXT("acme");
-	request.keyspace = TEXT("perms");
-	struct loop_answer answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_OK);
-	const Latchkey__V1__Key *made = ((const Latchkey__V1__CreateKeyResponse *)answer.response)->key;
-	assert_int_equal(made->n_permissions, 2);
-	assert_string_equal(made->permissions[1], "agents:install");
-	loop_answer_done(&answer);
-	request.permissions = own;
-	request.n_permissions = 1;
-	answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_OK);
-	made = ((const Latchkey__V1__CreateKeyResponse *)answer.response)->key;
-	assert_int_equal(made->n_permissions, 1);
-	assert_string_equal(made->permissions[0], "chat:*");
-	loop_answer_done(&answer);
-	request.permissions = bad;
-	answer = fixture_call(&latchkey_v1_key_create_method, &request.base, LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "permissions[0]: \"chat chat\" is no permission");
-	loop_answer_done(&answer);
 }
 
 #define LIST(...) PATHS(__VA_ARGS__)
@@ -605,7 +443,7 @@ static void test_update_of_a_grant_stays_within_the_caller_s(void **state)
 	grant.n_tenants = 1;
 	changed.id = other.id;
 	changed.grant = &grant;
-	drop(keys_update_as(&how, "system", &changed, PATHS("grant"), "", LK_PERMISSION_DENIED));
+	fixture_drop(keys_update_as(&how, "system", &changed, PATHS("grant"), "", LK_PERMISSION_DENIED));
 	grant.n_methods = 1;
 	struct loop_answer answer = keys_update_as(&how, "system", &changed, PATHS("grant"), "", LK_OK);
 	assert_int_equal(keys_shown(&answer)->grant->n_methods, 1);
@@ -613,17 +451,17 @@ static void test_update_of_a_grant_stays_within_the_caller_s(void **state)
 	loop_answer_done(&answer);
 	methods[0] = TEXT("Keys");
 	answer = keys_update_as(&how, "system", &changed, PATHS("grant"), "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "key.grant.methods[0]: \"Keys\"");
+	fixture_assert_violation(&answer, "key.grant.methods[0]: \"Keys\"");
 	loop_answer_done(&answer);
 	changed.grant = NULL;
 	answer = keys_update_as(&how, "system", &changed, PATHS("grant"), "", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "key.grant: is needed");
+	fixture_assert_violation(&answer, "key.grant: is needed");
 	loop_answer_done(&answer);
 	/* Its own grant it can only narrow. */
 	methods[0] = TEXT("*");
 	changed.id = root.id;
 	changed.grant = &grant;
-	drop(keys_update_as(&how, "system", &changed, PATHS("grant"), "", LK_PERMISSION_DENIED));
+	fixture_drop(keys_update_as(&how, "system", &changed, PATHS("grant"), "", LK_PERMISSION_DENIED));
 	fixture_key_done(&root);
 	fixture_key_done(&other);
 }
@@ -637,11 +475,11 @@ static void test_update_of_what_is_not_granted_finds_nothing(void **state)
 
 	(void)state;
 	fill(&full, key.id);
-	drop(keys_update_as(&how, "acme", &full.key, PATHS("name"), "", LK_NOT_FOUND));
-	drop(keys_update_as(&how, "other", &full.key, PATHS("name"), "", LK_PERMISSION_DENIED));
+	fixture_drop(keys_update_as(&how, "acme", &full.key, PATHS("name"), "", LK_NOT_FOUND));
+	fixture_drop(keys_update_as(&how, "other", &full.key, PATHS("name"), "", LK_PERMISSION_DENIED));
 	fixture_make_tenant("other");
-	drop(keys_update_as(NULL, "other", &full.key, PATHS("name"), "", LK_NOT_FOUND));
-	drop(keys_update_as(NULL, "nowhere", &full.key, PATHS("name"), "", LK_NOT_FOUND));
+	fixture_drop(keys_update_as(NULL, "other", &full.key, PATHS("name"), "", LK_NOT_FOUND));
+	fixture_drop(keys_update_as(NULL, "nowhere", &full.key, PATHS("name"), "", LK_NOT_FOUND));
 	fixture_key_done(&root);
 	fixture_key_done(&key);
 }
@@ -662,10 +500,6 @@ int main(void)
 		TEST(test_update_of_two_with_one_etag_is_done_once),
 		TEST(test_update_revives_a_key_that_expired),
 		TEST(test_update_keeps_unique_names_unique),
-		TEST(test_update_obeys_the_policy_as_it_now_is),
-		TEST(test_update_refuses_a_name_that_was_given_twice_before),
-		TEST(test_key_of_a_closed_keyspace_is_not_there),
-		TEST(test_create_takes_the_default_permissions),
 		TEST(test_update_of_a_grant_stays_within_the_caller_s),
 		TEST(test_update_of_what_is_not_granted_finds_nothing),
 	};

@@ -71,13 +71,6 @@ static bool admits(const char *keyspace, const char *text)
 	return admitted;
 }
 
-static void assert_violation(const struct loop_answer *answer, const char *part)
-{
-	if (strstr(answer->violations, part) == NULL) {
-		fail_msg("'%s' does not say '%s'", answer->violations, part);
-	}
-}
-
 static void test_cidrs_of_a_new_keyspace_are_kept_and_hold(void **state)
 {
 	(void)state;
@@ -144,11 +137,11 @@ static void test_cidrs_have_their_faults_by_their_paths(void **state)
 {
 	(void)state;
 	struct loop_answer answer = create(CIDRS(TEXT("10.0.0.1/8"), TEXT("10.0.0.0/33")), 2, LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "allowed_cidrs[0]: \"10.0.0.1/8\" has bits behind its prefix");
-	assert_violation(&answer, "allowed_cidrs[1]: \"10.0.0.0/33\": the prefix is longer");
+	fixture_assert_violation(&answer, "allowed_cidrs[0]: \"10.0.0.1/8\" has bits behind its prefix");
+	fixture_assert_violation(&answer, "allowed_cidrs[1]: \"10.0.0.0/33\": the prefix is longer");
 	loop_answer_done(&answer);
 	answer = update("acme", "prod", CIDRS(TEXT("example.com")), 1, "allowed_cidrs", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "keyspace.allowed_cidrs[0]: \"example.com\" is no address");
+	fixture_assert_violation(&answer, "keyspace.allowed_cidrs[0]: \"example.com\" is no address");
 	loop_answer_done(&answer);
 	/* Of a keyspace that is not there too. */
 	answer = update("acme", "none", CIDRS(TEXT("example.com")), 1, "allowed_cidrs", LK_INVALID_ARGUMENT);
@@ -163,7 +156,7 @@ static void test_cidrs_are_not_for_root_keys(void **state)
 	(void)state;
 	struct loop_answer answer = update(
 		"system", "root", CIDRS(TEXT("10.0.0.0/8")), 1, "allowed_cidrs", LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "keyspace.allowed_cidrs: is not for root keys");
+	fixture_assert_violation(&answer, "keyspace.allowed_cidrs: is not for root keys");
 	loop_answer_done(&answer);
 	answer = update("system", "root", NULL, 0, "allowed_cidrs", LK_OK);
 	loop_answer_done(&answer);
@@ -221,7 +214,7 @@ static void test_default_rate_limits_change_by_their_path(void **state)
 	loop_answer_done(&answer);
 	limit.limit = 0;
 	answer = fixture_call(&latchkey_v1_keyspace_update_method, &request.base, LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "keyspace.policy.default_rate_limits[0].limit: 0 is out of bounds");
+	fixture_assert_violation(&answer, "keyspace.policy.default_rate_limits[0].limit: 0 is out of bounds");
 	loop_answer_done(&answer);
 	policy.n_default_rate_limits = 0;
 	answer = fixture_call(&latchkey_v1_keyspace_update_method, &request.base, LK_OK);

@@ -28,23 +28,6 @@ static struct loop_answer make_keyspace(enum lk_err expected)
 	return fixture_call(&latchkey_v1_keyspace_create_method, &request.base, expected);
 }
 
-static void assert_violation(const struct loop_answer *answer, const char *part)
-{
-	if (strstr(answer->violations, part) == NULL) {
-		fail_msg("'%s' does not say '%s'", answer->violations, part);
-	}
-}
-
-static size_t violations_in(const struct loop_answer *answer)
-{
-	size_t count = 0;
-
-	for (const char *at = strchr(answer->violations, '\n'); at != NULL; at = strchr(at + 1, '\n')) {
-		count++;
-	}
-	return count;
-}
-
 static void test_policy_is_shown_as_it_is_kept(void **state)
 {
 	(void)state;
@@ -88,9 +71,9 @@ static void test_policy_reports_all_its_faults_together(void **state)
 	policy.n_default_permissions = 2;
 	struct loop_answer answer = make_keyspace(LK_INVALID_ARGUMENT);
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		assert_violation(&answer, parts[i]);
+		fixture_assert_violation(&answer, parts[i]);
 	}
-	assert_int_equal(violations_in(&answer), 9);
+	assert_int_equal(fixture_violations_in(&answer), 9);
 	loop_answer_done(&answer);
 }
 
@@ -102,12 +85,12 @@ static void test_policy_default_ttl_over_the_longest_is_refused(void **state)
 	policy.default_ttl = &default_ttl;
 	policy.max_ttl = &max_ttl;
 	struct loop_answer answer = make_keyspace(LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "policy.default_ttl: 2s is longer than max_ttl");
+	fixture_assert_violation(&answer, "policy.default_ttl: 2s is longer than max_ttl");
 	loop_answer_done(&answer);
 	policy.token_prefix = TEXT("lkr_x");
 	answer = make_keyspace(LK_INVALID_ARGUMENT);
-	assert_violation(&answer, "policy.token_prefix: \"lkr_x\"");
-	assert_violation(&answer, "policy.default_ttl: ");
+	fixture_assert_violation(&answer, "policy.token_prefix: \"lkr_x\"");
+	fixture_assert_violation(&answer, "policy.default_ttl: ");
 	loop_answer_done(&answer);
 }
 
@@ -179,13 +162,13 @@ static void test_policy_is_enforced_on_create_and_update_alike(void **state)
 	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
 		char violation[128];
 		answer = create(&faults[i], LK_INVALID_ARGUMENT);
-		assert_violation(&answer, faults[i].violation);
-		assert_int_equal(violations_in(&answer), 1);
+		fixture_assert_violation(&answer, faults[i].violation);
+		assert_int_equal(fixture_violations_in(&answer), 1);
 		loop_answer_done(&answer);
 		answer = update(key.id, &faults[i], LK_INVALID_ARGUMENT);
 		(void)snprintf(violation, sizeof violation, "key.%s", faults[i].violation);
-		assert_violation(&answer, violation);
-		assert_int_equal(violations_in(&answer), 1);
+		fixture_assert_violation(&answer, violation);
+		assert_int_equal(fixture_violations_in(&answer), 1);
 		loop_answer_done(&answer);
 	}
 	answer = update(key.id, &good, LK_OK);
