@@ -1,106 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "server/core/policy.h"
-#include "server/core/time.h"
-
-#define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-
-/* 2026-11-21T09:30:00Z */
-static const int64_t now = INT64_C(1795253400) * LK_US_PER_SECOND;
-static const int64_t now_s = INT64_C(1795253400);
-
-static struct lk_arena arena;
-static struct lk_faults faults;
-static Latchkey__V1__CreateKeyRequest request;
-static Latchkey__Store__PolicyRecord policy;
-static Latchkey__Store__KeyRecord key;
-static Google__Protobuf__Timestamp expire_time;
-static Google__Protobuf__Timestamp not_before;
-static Google__Protobuf__Duration ttl;
-
-static int setup(void **state)
-{
-	(void)state;
-	if (lk_arena_init(&arena, 65536, 1 << 20) != LK_OK) {
-		return -1;
-	}
-	lk_faults_init(&faults, &arena);
-	latchkey__v1__create_key_request__init(&request);
-	latchkey__store__policy_record__init(&policy);
-	latchkey__store__key_record__init(&key);
-	google__protobuf__timestamp__init(&expire_time);
-	google__protobuf__timestamp__init(&not_before);
-	google__protobuf__duration__init(&ttl);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
-	return 0;
-}
-
-/* As a key that is made. */
-static void run(bool is_system)
-{
-	const struct lk_key_rules rules = {.policy = &policy, .is_system = is_system, .now_us = now, .defaults = true};
-	struct lk_key_fields fields = {0};
-	lk_faults_init(&faults, &arena);
-	latchkey__store__key_record__init(&key);
-	assert_true(lk_key_fields_of_create(&arena, &request, &fields));
-	lk_policy_check_key(&faults, &rules, &fields, &key);
-}
-
-/* As the key that `run` made, changed in nothing, at an instant `later_us` after that. */
-static void run_again(struct lk_key_rules rules, int64_t later_us)
-{
-	struct lk_key_fields fields = {0};
-	Latchkey__Store__KeyRecord before = key;
-	lk_faults_init(&faults, &arena);
-	assert_true(lk_key_fields_of_record(&arena, &before, &fields));
-	rules.policy = &policy;
-	rules.now_us = now + later_us;
-	lk_policy_check_key(&faults, &rules, &fields, &key);
-}
-
-static void give_expire_time(int64_t seconds, int32_t nanos)
-{
-	request.expiry_case = LATCHKEY__V1__CREATE_KEY_REQUEST__EXPIRY_EXPIRE_TIME;
-	request.expire_time = &expire_time;
-	expire_time.seconds = seconds;
-	expire_time.nanos = nanos;
-}
-
-static void give_ttl(int64_t seconds, int32_t nanos)
-{
-	request.expiry_case = LATCHKEY__V1__CREATE_KEY_REQUEST__EXPIRY_TTL;
-	request.ttl = &ttl;
-	ttl.seconds = seconds;
-	ttl.nanos = nanos;
-}
-
-static void give_not_before(int64_t seconds)
-{
-	request.not_before_time = &not_before;
-	not_before.seconds = seconds;
-}
-
-static void assert_one_fault(const char *field, const char *part)
-{
-	if (faults.count != 1 || strcmp(faults.items[0].field, field) != 0 ||
-		strstr(faults.items[0].description, part) == NULL) {
-		fail_msg("%zu faults, the first: %s: %s; wanted %s: %s", faults.count,
-			faults.count > 0 ? faults.items[0].field : "-",
-			faults.count > 0 ? faults.items[0].description : "-", field, part);
-	}
-}
+#include "tests/unit/core/policy_case.h"
 
 static void test_key_of_nothing_is_good_under_an_easy_policy(void **state)
 {
@@ -178,162 +76,6 @@ static void test_key_scope_is_one_of_two(void **state)
 	run(false);
 	assert_one_fault("scope", "3 is no scope");
 	assert_false(key.tenant_scope);
-}
-
-static void test_key_expire_time_lies_in_the_future(void **state)
-{
-	(void)state;
-	give_expire_time(1577836800, 0);
-	run(false);
-	assert_one_fault("expire_time", "2020-01-01T00:00:00.000000Z is in the past: give an instant after now");
-	assert_int_equal(key.expire_us, 0);
-	give_expire_time(now_s, 0);
-	run(false);
-	assert_one_fault("expire_time", "is in the past");
-	give_expire_time(now_s, 999);
-	run(false);
-	assert_one_fault("expire_time", "is in the past");
-	give_expire_time(now_s, 1000);
-	run(false);
-	assert_int_equal(faults.count, 0);
-	assert_int_equal(key.expire_us, now + 1);
-	give_expire_time(253402300799, 999999999);
-	run(false);
-	assert_int_equal(faults.count, 0);
-	assert_int_equal(key.expire_us, LK_TIME_MAX_US);
-	give_expire_time(0, 0);
-	run(false);
-	assert_one_fault("expire_time", "1970-01-01T00:00:00.000000Z is in the past");
-}
-
-static void test_key_expire_time_is_a_timestamp(void **state)
-{
-	(void)state;
-	give_expire_time(253402300800, 0);
-	run(false);
-	assert_one_fault("expire_time", "253402300800 s and 0 ns is no Timestamp");
-	give_expire_time(now_s + 1, -1);
-	run(false);
-	assert_one_fault("expire_time", "no Timestamp");
-}
-
-static void test_key_expires_after_it_begins(void **state)
-{
-	(void)state;
-	give_not_before(now_s + 60);
-	give_expire_time(now_s + 60, 0);
-	run(false);
-	assert_one_fault("expire_time", "is not after not_before_time");
-	assert_int_equal(key.not_before_us, now + 60 * LK_US_PER_SECOND);
-	give_expire_time(now_s + 61, 0);
-	run(false);
-	assert_int_equal(faults.count, 0);
-	give_not_before(now_s - 60);
-	run(false);
-	assert_int_equal(faults.count, 0);
-	assert_int_equal(key.not_before_us, now - 60 * LK_US_PER_SECOND);
-	give_not_before(INT64_MIN);
-	run(false);
-	assert_one_fault("not_before_time", "no Timestamp");
-}
-
-static void test_key_ttl_counts_from_the_later_of_now_and_not_before(void **state)
-{
-	(void)state;
-	give_ttl(90, 500000000);
-	run(false);
-	assert_int_equal(faults.count, 0);
-	assert_int_equal(key.expire_us, now + 90500000);
-	give_not_before(now_s + 10);
-	run(false);
-	assert_int_equal(key.expire_us, now + 100500000);
-	give_not_before(now_s - 10);
-	run(false);
-	assert_int_equal(key.expire_us, now + 90500000);
-}
-
-static void test_key_ttl_is_positive_and_ends_in_time(void **state)
-{
-	(void)state;
-	give_ttl(0, 0);
-	run(false);
-	assert_one_fault("ttl", "0s is no life");
-	give_ttl(-5, 0);
-	run(false);
-	assert_one_fault("ttl", "-5s is no life");
-	give_ttl(5, -1);
-	run(false);
-	assert_one_fault("ttl", "no Duration");
-	give_ttl(315576000000, 0);
-	run(false);
-	assert_one_fault("ttl", "after the year 9999");
-	give_ttl(253402300799 - now_s, 999999999);
-	run(false);
-	assert_int_equal(faults.count, 0);
-	assert_int_equal(key.expire_us, LK_TIME_MAX_US);
-	give_ttl(253402300800 - now_s, 0);
-	run(false);
-	assert_one_fault("ttl", "after the year 9999");
-	give_not_before(253402300799);
-	give_ttl(315576000000, 999999999);
-	run(false);
-	assert_one_fault("ttl", "after the year 9999");
-}
-
-static void test_key_without_expiry_gets_the_default(void **state)
-{
-	(void)state;
-	policy.expiry_required = true;
-	policy.default_ttl_us = 60 * LK_US_PER_SECOND;
-	policy.max_ttl_us = 60 * LK_US_PER_SECOND;
-	run(false);
-	assert_int_equal(faults.count, 0);
-	assert_int_equal(key.expire_us, now + 60 * LK_US_PER_SECOND);
-	give_not_before(now_s + 5);
-	run(false);
-	assert_int_equal(key.expire_us, now + 65 * LK_US_PER_SECOND);
-	policy.max_ttl_us = 0;
-	policy.default_ttl_us = INT64_MAX;
-	run(false);
-	assert_one_fault("ttl", "after the year 9999");
-}
-
-static void test_key_without_expiry_is_refused_where_it_must_expire(void **state)
-{
-	(void)state;
-	policy.expiry_required = true;
-	run(false);
-	assert_one_fault("expire_time", "must expire");
-	policy.expiry_required = false;
-	policy.max_ttl_us = 90 * LK_US_PER_SECOND;
-	run(false);
-	assert_one_fault("expire_time", "at most 90s");
-}
-
-static void test_key_lives_no_longer_than_the_policy_says(void **state)
-{
-	(void)state;
-	policy.max_ttl_us = 90 * LK_US_PER_SECOND;
-	give_ttl(90, 0);
-	run(false);
-	assert_int_equal(faults.count, 0);
-	give_ttl(90, 1000);
-	run(false);
-	assert_one_fault("ttl", "90.000001s is longer");
-	give_expire_time(now_s + 90, 0);
-	run(false);
-	assert_int_equal(faults.count, 0);
-	give_expire_time(now_s + 91, 0);
-	run(false);
-	assert_one_fault("expire_time", "give at most 90s");
-	/* From not_before_time on, where that is later. */
-	give_not_before(now_s + 1);
-	run(false);
-	assert_int_equal(faults.count, 0);
-	/* But an early not_before_time lengthens nothing and shortens nothing. */
-	give_not_before(now_s - 1000);
-	run(false);
-	assert_one_fault("expire_time", "a life of 91s");
 }
 
 static void test_key_under_an_unknown_policy_is_checked_as_far_as_may_be(void **state)
@@ -570,20 +312,6 @@ static void test_key_gets_the_default_permissions_only_where_it_is_made(void **s
 	assert_int_equal(key.n_permissions, 0);
 }
 
-static void test_key_that_is_changed_gets_no_default_life(void **state)
-{
-	(void)state;
-	run(false);
-	policy.default_ttl_us = 60 * LK_US_PER_SECOND;
-	run_again((struct lk_key_rules){0}, 0);
-	assert_int_equal(faults.count, 0);
-	assert_int_equal(key.expire_us, 0);
-	policy.max_ttl_us = 90 * LK_US_PER_SECOND;
-	run_again((struct lk_key_rules){0}, 0);
-	assert_one_fault("expire_time", "at most 90s; give expire_time");
-	assert_null(strstr(faults.items[0].description, "ttl"));
-}
-
 static void test_key_that_is_changed_obeys_the_policy_as_it_now_is(void **state)
 {
 	(void)state;
@@ -610,39 +338,6 @@ static void test_key_that_is_changed_obeys_the_policy_as_it_now_is(void **state)
 	run(false);
 	run_again((struct lk_key_rules){0}, 29 * LK_US_PER_SECOND);
 	assert_int_equal(faults.count, 0);
-}
-
-static void test_key_past_its_expiry_is_good_where_that_is_allowed(void **state)
-{
-	(void)state;
-	give_ttl(10, 0);
-	policy.max_ttl_us = 10 * LK_US_PER_SECOND;
-	policy.expiry_required = true;
-	run(false);
-	int64_t expire_us = key.expire_us;
-	run_again((struct lk_key_rules){.past_expiry = true}, 10 * LK_US_PER_SECOND);
-	assert_int_equal(faults.count, 0);
-	assert_int_equal(key.expire_us, expire_us);
-	run_again((struct lk_key_rules){.past_expiry = false}, 10 * LK_US_PER_SECOND);
-	assert_one_fault("expire_time", "is in the past");
-	/* An instant that a record cannot tell from none. */
-	give_expire_time(0, 0);
-	struct lk_key_fields fields = {0};
-	const struct lk_key_rules rules = {.now_us = now, .past_expiry = true};
-	for (int64_t seconds = -1; seconds <= 0; seconds++) {
-		expire_time.seconds = seconds;
-		lk_faults_init(&faults, &arena);
-		assert_true(lk_key_fields_of_create(&arena, &request, &fields));
-		lk_policy_check_key(&faults, &rules, &fields, &key);
-		assert_one_fault("expire_time", "before there were keys");
-	}
-	/* Nor is a key that ended before it began. */
-	give_expire_time(5, 0);
-	give_not_before(5);
-	lk_faults_init(&faults, &arena);
-	assert_true(lk_key_fields_of_create(&arena, &request, &fields));
-	lk_policy_check_key(&faults, &rules, &fields, &key);
-	assert_one_fault("expire_time", "is not after not_before_time");
 }
 
 static void test_key_faults_carry_the_prefix(void **state)
@@ -682,14 +377,6 @@ int main(void)
 		TEST(test_key_name_is_needed_where_required_or_unique),
 		TEST(test_key_name_and_owner_have_limits),
 		TEST(test_key_scope_is_one_of_two),
-		TEST(test_key_expire_time_lies_in_the_future),
-		TEST(test_key_expire_time_is_a_timestamp),
-		TEST(test_key_expires_after_it_begins),
-		TEST(test_key_ttl_counts_from_the_later_of_now_and_not_before),
-		TEST(test_key_ttl_is_positive_and_ends_in_time),
-		TEST(test_key_without_expiry_gets_the_default),
-		TEST(test_key_without_expiry_is_refused_where_it_must_expire),
-		TEST(test_key_lives_no_longer_than_the_policy_says),
 		TEST(test_key_under_an_unknown_policy_is_checked_as_far_as_may_be),
 		TEST(test_key_metadata_is_carried_over),
 		TEST(test_key_metadata_has_limits),
@@ -699,9 +386,7 @@ int main(void)
 		TEST(test_key_owner_is_needed_where_required),
 		TEST(test_key_permissions_are_checked_and_kept),
 		TEST(test_key_gets_the_default_permissions_only_where_it_is_made),
-		TEST(test_key_that_is_changed_gets_no_default_life),
 		TEST(test_key_that_is_changed_obeys_the_policy_as_it_now_is),
-		TEST(test_key_past_its_expiry_is_good_where_that_is_allowed),
 		TEST(test_key_faults_carry_the_prefix),
 		TEST(test_key_without_memory_is_never_good),
 	};
