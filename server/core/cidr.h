@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "server/core/arena.h"
 #include "server/core/faults.h"
 
 #define LK_CIDRS_MAX 32

@@ -17,7 +17,6 @@
 #ifndef LK_SERVER_CORE_CREDITS_H
 #define LK_SERVER_CORE_CREDITS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "latchkey/store/record.pb-c.h"

@@ -5,7 +5,6 @@
 #define LK_SERVER_JOSE_FETCH_H
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include <latchkey/error.h>

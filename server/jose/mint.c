@@ -1,7 +1,6 @@
 #include "server/jose/mint.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>

@@ -6,7 +6,6 @@
 #define LK_SERVER_SERVICE_KEY_ROLES_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "latchkey/store/change.pb-c.h"
 #include "server/core/faults.h"

@@ -1,4 +1,3 @@
-#include <string.h>
 
 #include "server/core/policy.h"
 #include "server/core/text.h"

@@ -4,7 +4,6 @@
 #include "server/core/time.h"
 #include "server/service/view.h"
 #include "server/store/charge.h"
-#include "server/store/slots.h"
 
 /* As if more were asked of each than it ever lets pass: that charges nothing, and shows each as it is. */
 static void ask_all(const Latchkey__Store__OwnerRecord *record, struct lk_charge *charge)

@@ -1,4 +1,3 @@
-#include <string.h>
 
 #include "server/core/grant.h"
 #include "server/core/text.h"

@@ -3,7 +3,6 @@
 #include "server/store/apply.h"
 #include "server/store/change.h"
 #include "server/store/find.h"
-#include "server/store/store.h"
 #include "tests/lib/check.h"
 
 struct loop_answer role_call(

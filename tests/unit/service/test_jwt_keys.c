@@ -2,8 +2,6 @@
 #include "tests/unit/service/jwt_calls.h"
 
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "server/jose/mint.h"
 #include "server/store/store.h"

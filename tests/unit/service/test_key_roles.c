@@ -2,14 +2,12 @@
 #include "tests/unit/service/role_calls.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <latchkey/v1/audit.client.h>
 
 #include "server/service/key_roles.h"
 #include "server/store/find.h"
 #include "server/store/rules.h"
-#include "server/store/store.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -5,7 +5,6 @@
 #include "latchkey/v1/key.pb-c.h"
 #include "server/service/services.h"
 #include "server/store/apply.h"
-#include "server/store/change.h"
 #include "server/store/denials.h"
 #include "server/store/find.h"
 #include "tests/lib/draft.h"

@@ -1,7 +1,5 @@
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "server/store/audit_scan.h"
 #include "server/store/find.h"

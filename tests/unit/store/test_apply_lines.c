@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
-#include "server/store/apply.h"
 #include "server/store/denials.h"
 #include "tests/lib/child.h"
 #include "tests/lib/draft.h"

@@ -2,11 +2,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/draft.h"
 #include "tests/unit/store/world.h"
 #include <cmocka.h>
 
