@@ -10,7 +10,6 @@
  * let through. What the store has counted as uses is no less than was received and no more than 1,000, for a use is counted behind its
  * charge and before its answer. Without a kill (--rounds 0) all are 1,000.
  */
-#include <getopt.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 #include <latchkey/latchkey.h>
 #include <latchkey/v1/owner.client.h>
 
+#include "tests/fault/rounds.h"
 #include "tests/lib/check.h"
 #include "tests/lib/child.h"
 #include "tests/lib/daemon.h"
@@ -172,6 +172,14 @@ static int run_client(struct lk_child *parent, void *context)
 	return 0;
 }
 
+static void set_limit(Latchkey__V1__RateLimit *limit, const char *name, Google__Protobuf__Duration *day)
+{
+	day->seconds = DAY_S;
+	limit->name = TEXT(name);
+	limit->limit = SIZE;
+	limit->period = day;
+}
+
 static void make_key(struct lk_channel *channel, enum kind kind, struct key *ret_key)
 {
 	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
@@ -182,10 +190,7 @@ static void make_key(struct lk_channel *channel, enum kind kind, struct key *ret
 	Latchkey__V1__Credits credits = LATCHKEY__V1__CREDITS__INIT;
 	struct lk_call call = {.timeout_ms = TIMEOUT_MS};
 
-	day.seconds = DAY_S;
-	limit.name = TEXT("day");
-	limit.limit = SIZE;
-	limit.period = &day;
+	set_limit(&limit, "day", &day);
 	credits.balance = SIZE;
 	request.tenant = TEXT("acme");
 	request.keyspace = TEXT("prod");
@@ -211,10 +216,7 @@ static void make_owner(struct lk_channel *channel)
 	Google__Protobuf__Duration day = GOOGLE__PROTOBUF__DURATION__INIT;
 	struct lk_call call = {.timeout_ms = TIMEOUT_MS};
 
-	day.seconds = DAY_S;
-	limit.name = TEXT("shared");
-	limit.limit = SIZE;
-	limit.period = &day;
+	set_limit(&limit, "shared", &day);
 	request.tenant = TEXT("acme");
 	request.owner = TEXT("alice");
 	request.rate_limits = limits;
@@ -281,15 +283,6 @@ static void check_key(struct lk_channel *channel, enum kind kind, const struct k
 	lk_call_done(&call);
 }
 
-static unsigned long number_of(const char *text)
-{
-	char *end = NULL;
-	unsigned long number = strtoul(text, &end, 10);
-
-	CHECK_MSG(*text != '\0' && *end == '\0', text);
-	return number;
-}
-
 /* The clients come first, so that they inherit no thread. */
 static void start_clients(struct lk_child *clients)
 {
@@ -304,20 +297,13 @@ static void start_clients(struct lk_child *clients)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"rounds", required_argument, NULL, 'r'}, {"seed", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
-	unsigned long rounds = ROUNDS;
-	unsigned seed = 1;
+	struct rounds rounds = {ROUNDS, 1};
 	struct daemon daemon;
 	struct lk_child clients[CLIENTS];
 	struct key keys[KINDS];
 	struct orders orders = {0};
 
-	for (int option = 0; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		CHECK_MSG(option == 'r' || option == 's', "charge_rounds [--rounds N] [--seed N]");
-		*(option == 'r' ? &rounds : &(unsigned long){0}) = number_of(optarg);
-		seed = option == 's' ? (unsigned)number_of(optarg) : seed;
-	}
+	rounds_read(argc, argv, &rounds);
 	start_clients(clients);
 	daemon_start(&daemon);
 	struct lk_channel *channel = open_channel(daemon.url);
@@ -332,7 +318,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < CLIENTS; i++) {
 		CHECK(lk_child_tell(&clients[i], &orders, sizeof orders));
 	}
-	unsigned long kills = kill_often(&daemon, rounds, seed);
+	unsigned long kills = kill_often(&daemon, rounds.count, rounds.seed);
 	for (size_t i = 0; i < CLIENTS; i++) {
 		CHECK(lk_child_wait(&clients[i]) == 0);
 	}

@@ -7,7 +7,6 @@
  * acknowledged must not, and the use that the store has counted must be the VALID verdicts that were received; a verdict whose
  * reply was cut off may have been counted, too. At the end all keys of all rounds are asked once more.
  */
-#include <getopt.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 
 #include <latchkey/latchkey.h>
 
+#include "tests/fault/rounds.h"
 #include "tests/lib/check.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/place.h"
@@ -241,38 +241,22 @@ static void run_round(struct daemon *daemon, struct client *clients, unsigned ki
 	}
 }
 
-static unsigned long number_of(const char *text)
-{
-	char *end = NULL;
-	unsigned long number = strtoul(text, &end, 10);
-
-	CHECK_MSG(*text != '\0' && *end == '\0', text);
-	return number;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"rounds", required_argument, NULL, 'r'}, {"seed", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
-	unsigned long rounds = ROUNDS;
-	unsigned seed = 1;
+	struct rounds rounds = {ROUNDS, 1};
 	struct daemon daemon;
 	struct client clients[CLIENTS] = {0};
 	size_t checked = 0;
 
-	for (int option = 0; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		CHECK_MSG(option == 'r' || option == 's', "kill_rounds [--rounds N] [--seed N]");
-		*(option == 'r' ? &rounds : &(unsigned long){0}) = number_of(optarg);
-		seed = option == 's' ? (unsigned)number_of(optarg) : seed;
-	}
+	rounds_read(argc, argv, &rounds);
 	daemon_start(&daemon);
 	for (size_t i = 0; i < CLIENTS; i++) {
 		clients[i].channel = open_channel(daemon.url);
-		clients[i].random = seed + (unsigned)i;
+		clients[i].random = rounds.seed + (unsigned)i;
 	}
 	place_make(clients[0].channel);
-	for (unsigned long i = 0; i < rounds; i++) {
-		run_round(&daemon, clients, 1 + (unsigned)rand_r(&seed) % 200);
+	for (unsigned long i = 0; i < rounds.count; i++) {
+		run_round(&daemon, clients, 1 + (unsigned)rand_r(&rounds.seed) % 200);
 	}
 	for (size_t i = 0; i < CLIENTS; i++) {
 		checked += check_keys(&clients[i], 0);
@@ -280,6 +264,6 @@ int main(int argc, char **argv)
 		free(clients[i].keys);
 	}
 	daemon_remove(&daemon);
-	printf("%lu rounds of kill -9: %zu keys as they were acknowledged\n", rounds, checked);
+	printf("%lu rounds of kill -9: %zu keys as they were acknowledged\n", rounds.count, checked);
 	return 0;
 }
