@@ -20,6 +20,7 @@
 #include <latchkey/method.h>
 #include <latchkey/token.h>
 #include <latchkey/v1/admin.client.h>
+#include <latchkey/v1/audit.client.h>
 #include <latchkey/v1/health.client.h>
 #include <latchkey/v1/key.client.h>
 #include <latchkey/v1/keyspace.client.h>
