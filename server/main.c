@@ -204,8 +204,8 @@ static int serve(const struct daemon *daemon, const sigset_t *signals)
 
 /*
  * Stops in the order of the arrows: nothing new comes in, what is under way is answered, the chores end and then the writer, the
- * connections are closed, then the issuers and the store. Where the transport cannot be closed, its threads may still hold what would be freed: the slots are
- * written, and the process ends as it is.
+ * connections are closed, then the issuers and the store. Where the transport cannot be closed, its threads may still hold
+ * what would be freed: the slots are written, and the process ends as it is.
  */
 static void stop(struct daemon *daemon)
 {

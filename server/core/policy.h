@@ -29,9 +29,11 @@
  * explicit to `ret`, which borrows from `policy` and the arena. `policy` NULL: a fault, since token_prefix is needed.
  * Faults: a token_format or jwt_algorithm that is none; of OPAQUE tokens, a prefix that is empty, over 32 characters, or has
  * others than [A-Za-z0-9_-], a prefix that starts with "lkr_" though `is_system` is false, a jwt_algorithm or jwt_issuer; of JWTs,
- * a prefix, a jwt_issuer of over 256 characters or with a control character, or `is_system`; display_length over prefix + 8; a ttl that is no Duration or not positive; default_ttl over max_ttl;
- * name_max_length over LK_NAME_MAX; name_min_length over name_max_length; default_permissions that are no list of permissions
- * (permission.h); default_rate_limits that are no list of limits (limit.h), or are for root keys. A name_min_length without name_required is none: it is for keys that have a name.
+ * a prefix, a jwt_issuer of over 256 characters or with a control character, or `is_system`; display_length over prefix + 8;
+ * a ttl that is no Duration or not positive; default_ttl over max_ttl; name_max_length over LK_NAME_MAX; name_min_length over
+ * name_max_length; default_permissions that are no list of permissions (permission.h); default_rate_limits that are no list
+ * of limits (limit.h), or are for root keys. A name_min_length without name_required is none: it is for keys that have a
+ * name.
  */
 void lk_policy_from_request(struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy, bool is_system,
 	Latchkey__Store__PolicyRecord *ret);

@@ -26,8 +26,7 @@ enum lk_err lk_access_no_tenant(struct lk_request *request, const char *given);
 /*
  * Whether the caller may change what all keyspaces of a tenant share: the tenant itself, its roles, the limits of its owners. Only one
  * that is granted every keyspace may, for the others' would change with it; to read them the tenant is enough. `what`: "roles",
- * "limits of owners".
- * LK_PERMISSION_DENIED.
+ * "limits of owners". LK_PERMISSION_DENIED.
  */
 LK_MUST_CHECK enum lk_err lk_access_whole_tenant(struct lk_request *request, const char *what);
 

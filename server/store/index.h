@@ -30,8 +30,8 @@ void lk_index_close_keyspace(struct lk_txn *txn, uint32_t keyspace);
 uint64_t lk_index_next_key_number(struct lk_txn *txn, uint32_t tenant);
 
 /*
- * Moves indexes, uses of roles, verdicts and gate from `before` to `after`; NULL for a key that was not there, or no longer is. What a key never
- * changes (id, number, tenant, keyspace, time of creation) is the same in both.
+ * Moves indexes, uses of roles, verdicts and gate from `before` to `after`; NULL for a key that was not there, or no longer
+ * is. What a key never changes (id, number, tenant, keyspace, time of creation) is the same in both.
  */
 void lk_index_move_key(
 	struct lk_txn *txn, const Latchkey__Store__KeyRecord *before, const Latchkey__Store__KeyRecord *after);
