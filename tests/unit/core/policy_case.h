@@ -14,16 +14,15 @@
 
 #include "server/core/policy.h"
 #include "server/core/time.h"
+#include "tests/unit/core/faults_case.h"
 
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, faults_teardown)
 
 /* 2026-11-21T09:30:00Z */
 static const int64_t now = INT64_C(1795253400) * LK_US_PER_SECOND;
 static const int64_t now_s = INT64_C(1795253400);
 
-static struct lk_arena arena;
-static struct lk_faults faults;
 static Latchkey__V1__CreateKeyRequest request;
 static Latchkey__Store__PolicyRecord policy;
 static Latchkey__Store__KeyRecord key;
@@ -34,23 +33,15 @@ static Google__Protobuf__Duration ttl;
 static inline int setup(void **state)
 {
 	(void)state;
-	if (lk_arena_init(&arena, 65536, 1 << 20) != LK_OK) {
+	if (faults_setup(state) != 0) {
 		return -1;
 	}
-	lk_faults_init(&faults, &arena);
 	latchkey__v1__create_key_request__init(&request);
 	latchkey__store__policy_record__init(&policy);
 	latchkey__store__key_record__init(&key);
 	google__protobuf__timestamp__init(&expire_time);
 	google__protobuf__timestamp__init(&not_before);
 	google__protobuf__duration__init(&ttl);
-	return 0;
-}
-
-static inline int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
 	return 0;
 }
 

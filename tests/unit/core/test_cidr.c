@@ -8,38 +8,10 @@
 #include <sodium.h>
 
 #include "server/core/cidr.h"
+#include "tests/unit/core/faults_case.h"
 
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-
-static struct lk_arena arena;
-static struct lk_faults faults;
-
-static int setup(void **state)
-{
-	(void)state;
-	if (lk_arena_init(&arena, 65536, 65536) != LK_OK) {
-		return -1;
-	}
-	lk_faults_init(&faults, &arena);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
-	return 0;
-}
-
-static void assert_fault(size_t at, const char *field, const char *part)
-{
-	assert_true(at < faults.count);
-	assert_string_equal(faults.items[at].field, field);
-	if (strstr(faults.items[at].description, part) == NULL) {
-		fail_msg("'%s' does not say '%s'", faults.items[at].description, part);
-	}
-}
+#define TEST(function) cmocka_unit_test_setup_teardown(function, faults_setup, faults_teardown)
 
 /* The second of each is the canonical form: RFC 5952, 4, and its examples. */
 static const char *const addresses[][2] = {
@@ -330,15 +302,15 @@ static void test_check_list_reports_every_fault_and_the_range_that_is_meant(void
 
 	assert_non_null(lk_cidr_check_list(&faults, "key.allowed_cidrs", given, COUNT(given)));
 	assert_int_equal(faults.count, 9);
-	assert_fault(0, "key.allowed_cidrs[0]", "\"10.1.2.3/8\" has bits behind its prefix: give \"10.0.0.0/8\"");
-	assert_fault(1, "key.allowed_cidrs[1]", "\"10.1\" is no address");
-	assert_fault(2, "key.allowed_cidrs[2]", "at most /32 of IPv4");
-	assert_fault(3, "key.allowed_cidrs[3]", "write the range of IPv4 as such");
-	assert_fault(4, "key.allowed_cidrs[4]", "give \"2001:db8::/33\"");
-	assert_fault(5, "key.allowed_cidrs[6]", "is given twice");
-	assert_fault(6, "key.allowed_cidrs[7]", "is given twice");
-	assert_fault(7, "key.allowed_cidrs[8]", "\"10.0.0.1 \" is no address");
-	assert_fault(8, "key.allowed_cidrs[9]", "\"no?such\" is no address");
+	faults_assert(0, "key.allowed_cidrs[0]", "\"10.1.2.3/8\" has bits behind its prefix: give \"10.0.0.0/8\"");
+	faults_assert(1, "key.allowed_cidrs[1]", "\"10.1\" is no address");
+	faults_assert(2, "key.allowed_cidrs[2]", "at most /32 of IPv4");
+	faults_assert(3, "key.allowed_cidrs[3]", "write the range of IPv4 as such");
+	faults_assert(4, "key.allowed_cidrs[4]", "give \"2001:db8::/33\"");
+	faults_assert(5, "key.allowed_cidrs[6]", "is given twice");
+	faults_assert(6, "key.allowed_cidrs[7]", "is given twice");
+	faults_assert(7, "key.allowed_cidrs[8]", "\"10.0.0.1 \" is no address");
+	faults_assert(8, "key.allowed_cidrs[9]", "\"no?such\" is no address");
 }
 
 static void test_check_list_takes_32_and_no_more(void **state)
@@ -355,7 +327,7 @@ static void test_check_list_takes_32_and_no_more(void **state)
 	assert_int_equal(faults.count, 0);
 	assert_non_null(lk_cidr_check_list(&faults, "allowed_cidrs", given, LK_CIDRS_MAX + 1));
 	assert_int_equal(faults.count, 1);
-	assert_fault(0, "allowed_cidrs", "has 33 ranges of addresses: give at most 32");
+	faults_assert(0, "allowed_cidrs", "has 33 ranges of addresses: give at most 32");
 }
 
 static void test_check_list_of_an_exhausted_arena_is_null(void **state)

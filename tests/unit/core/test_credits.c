@@ -8,9 +8,10 @@
 #include <cmocka.h>
 
 #include "server/core/time.h"
+#include "tests/unit/core/faults_case.h"
 
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, faults_setup, faults_teardown)
 #define DAY            LATCHKEY__STORE__REFILL_INTERVAL__REFILL_INTERVAL_DAY
 #define MONTH          LATCHKEY__STORE__REFILL_INTERVAL__REFILL_INTERVAL_MONTH
 #define REPLACE        LATCHKEY__STORE__REFILL_MODE__REFILL_MODE_REPLACE
@@ -18,26 +19,6 @@
 #define EPOCH(epoch)   ((uint64_t)(epoch) << 48)
 /* 2026-11-21 09:30:00 */
 #define T0 (INT64_C(1795253400) * LK_US_PER_SECOND)
-
-static struct lk_arena arena;
-static struct lk_faults faults;
-
-static int setup(void **state)
-{
-	(void)state;
-	if (lk_arena_init(&arena, 65536, 1 << 20) != LK_OK) {
-		return -1;
-	}
-	lk_faults_init(&faults, &arena);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
-	return 0;
-}
 
 static int64_t instant(int year, int month, int day, int hour, int minute, int second)
 {

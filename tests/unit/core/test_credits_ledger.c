@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "server/core/time.h"
+#include "tests/unit/core/faults_case.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DAY          LATCHKEY__STORE__REFILL_INTERVAL__REFILL_INTERVAL_DAY
@@ -16,26 +17,6 @@
 #define ADD          LATCHKEY__STORE__REFILL_MODE__REFILL_MODE_ADD
 /* 2026-11-21 09:30:00 */
 #define T0 (INT64_C(1795253400) * LK_US_PER_SECOND)
-
-static struct lk_arena arena;
-static struct lk_faults faults;
-
-static int setup(void **state)
-{
-	(void)state;
-	if (lk_arena_init(&arena, 65536, 1 << 20) != LK_OK) {
-		return -1;
-	}
-	lk_faults_init(&faults, &arena);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
-	return 0;
-}
 
 static Latchkey__Store__CreditsRecord *check(uint64_t balance, uint64_t amount, int interval, int mode,
 	const Latchkey__Store__CreditsRecord *before, uint64_t word, int64_t now_us)
@@ -149,7 +130,7 @@ static void test_credits_do_as_a_ledger(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_credits_do_as_a_ledger, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_credits_do_as_a_ledger, faults_setup, faults_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 #include "server/core/grant.h"
+#include "tests/unit/core/faults_case.h"
 
 #include <setjmp.h>
 #include <string.h>
@@ -227,26 +228,6 @@ static void test_grant_within_own_only_is_less(void **state)
 	}
 }
 
-static struct lk_arena arena;
-static struct lk_faults faults;
-
-static int setup(void **state)
-{
-	(void)state;
-	if (lk_arena_init(&arena, 65536, 65536) != LK_OK) {
-		return -1;
-	}
-	lk_faults_init(&faults, &arena);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
-	return 0;
-}
-
 static void check(const struct lists *lists)
 {
 	const Latchkey__Store__GrantRecord grant = grant_of(lists);
@@ -308,5 +289,5 @@ int main(void)
 		cmocka_unit_test(test_grant_check_refuses_each_bad_right),
 		cmocka_unit_test(test_grant_check_refuses_bad_ids_and_repetitions),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, faults_setup, faults_teardown);
 }

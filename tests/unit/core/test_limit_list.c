@@ -1,4 +1,5 @@
 #include "server/core/limit.h"
+#include "tests/unit/core/faults_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,31 +9,11 @@
 #include <cmocka.h>
 
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, faults_setup, faults_teardown)
 #define TEXT(text)     ((char *)(uintptr_t)(text))
 #define DAY_S          86400
 #define DAY_NS         INT64_C(86400000000000)
 #define T0             INT64_C(1795000000000000000)
-
-static struct lk_arena arena;
-static struct lk_faults faults;
-
-static int setup(void **state)
-{
-	(void)state;
-	if (lk_arena_init(&arena, 1 << 20, 1 << 20) != LK_OK) {
-		return -1;
-	}
-	lk_faults_init(&faults, &arena);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
-	return 0;
-}
 
 /* Room for a list of limits as a request has them. */
 struct list {
@@ -60,15 +41,6 @@ static Latchkey__Store__RateLimitRecord **check(struct list *list)
 	Latchkey__Store__RateLimitRecord **records = NULL;
 	assert_true(lk_limit_check_list(&faults, "key.rate_limits", list->items, list->count, &records));
 	return records;
-}
-
-static void assert_fault(size_t at, const char *field, const char *part)
-{
-	assert_true(at < faults.count);
-	assert_string_equal(faults.items[at].field, field);
-	if (strstr(faults.items[at].description, part) == NULL) {
-		fail_msg("'%s' does not say '%s'", faults.items[at].description, part);
-	}
 }
 
 static void test_limit_list_makes_defaults_explicit(void **state)
@@ -140,7 +112,7 @@ static void test_limit_list_names_each_fault_under_its_path(void **state)
 		(void)check(&list);
 		(void)snprintf(path, sizeof(path), "key.rate_limits[1].%s", bad[i].member);
 		assert_int_equal(faults.count, 1);
-		assert_fault(0, path, bad[i].part);
+		faults_assert(0, path, bad[i].part);
 	}
 }
 
@@ -156,14 +128,14 @@ static void test_limit_list_names_all_faults_together(void **state)
 	list.limits[3].period = NULL;
 	(void)check(&list);
 	assert_int_equal(faults.count, 8);
-	assert_fault(0, "key.rate_limits", "has 5 limits: give at most 4");
-	assert_fault(1, "key.rate_limits[0].limit", "0 is out");
-	assert_fault(2, "key.rate_limits[0].burst", "5 is more");
-	assert_fault(3, "key.rate_limits[1].name", "\"X\" is no name");
-	assert_fault(4, "key.rate_limits[1].limit", "1000001 is more");
-	assert_fault(5, "key.rate_limits[1].burst", "1000002 is more");
-	assert_fault(6, "key.rate_limits[2].name", "\"same\" is given twice");
-	assert_fault(7, "key.rate_limits[3].period", "is needed: give 1 second to 366 days");
+	faults_assert(0, "key.rate_limits", "has 5 limits: give at most 4");
+	faults_assert(1, "key.rate_limits[0].limit", "0 is out");
+	faults_assert(2, "key.rate_limits[0].burst", "5 is more");
+	faults_assert(3, "key.rate_limits[1].name", "\"X\" is no name");
+	faults_assert(4, "key.rate_limits[1].limit", "1000001 is more");
+	faults_assert(5, "key.rate_limits[1].burst", "1000002 is more");
+	faults_assert(6, "key.rate_limits[2].name", "\"same\" is given twice");
+	faults_assert(7, "key.rate_limits[3].period", "is needed: give 1 second to 366 days");
 }
 
 static void test_limit_list_says_where_the_arena_is_exhausted(void **state)

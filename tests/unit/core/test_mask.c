@@ -6,9 +6,10 @@
 #include <cmocka.h>
 
 #include "server/core/mask.h"
+#include "tests/unit/core/faults_case.h"
 
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, faults_setup, faults_teardown)
 
 enum {
 	NAME,
@@ -18,26 +19,6 @@ enum {
 	POLICY_X,
 };
 static const char *const table[] = {"name", "policy", "policy.max", "policy.min", "policyx"};
-
-static struct lk_arena arena;
-static struct lk_faults faults;
-
-static int setup(void **state)
-{
-	(void)state;
-	if (lk_arena_init(&arena, 65536, 65536) != LK_OK) {
-		return -1;
-	}
-	lk_faults_init(&faults, &arena);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
-	return 0;
-}
 
 /* Checks a mask of these paths, which end with NULL. */
 static struct lk_mask check(const char *const *paths)

@@ -9,38 +9,10 @@
 #include <cmocka.h>
 
 #include "server/core/permission.h"
+#include "tests/unit/core/faults_case.h"
 
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-
-static struct lk_arena arena;
-static struct lk_faults faults;
-
-static int setup(void **state)
-{
-	(void)state;
-	if (lk_arena_init(&arena, 65536, 65536) != LK_OK) {
-		return -1;
-	}
-	lk_faults_init(&faults, &arena);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
-	return 0;
-}
-
-static void assert_fault(size_t at, const char *field, const char *part)
-{
-	assert_true(at < faults.count);
-	assert_string_equal(faults.items[at].field, field);
-	if (strstr(faults.items[at].description, part) == NULL) {
-		fail_msg("'%s' does not say '%s'", faults.items[at].description, part);
-	}
-}
+#define TEST(function) cmocka_unit_test_setup_teardown(function, faults_setup, faults_teardown)
 
 static void test_permission_is_segments_with_colons_between(void **state)
 {
@@ -57,7 +29,7 @@ static void test_permission_is_segments_with_colons_between(void **state)
 		lk_faults_init(&faults, &arena);
 		lk_permission_check(&faults, "permission", bad[i]);
 		assert_int_equal(faults.count, 1);
-		assert_fault(0, "permission", "is no permission: give segments");
+		faults_assert(0, "permission", "is no permission: give segments");
 	}
 }
 
@@ -98,7 +70,7 @@ static void test_permission_is_no_operator(void **state)
 		lk_faults_init(&faults, &arena);
 		lk_permission_check(&faults, "permission", bad[i]);
 		assert_int_equal(faults.count, 1);
-		assert_fault(0, "permission", "joins permissions");
+		faults_assert(0, "permission", "joins permissions");
 	}
 }
 
@@ -112,7 +84,7 @@ static void test_permission_has_a_length(void **state)
 	text[128] = 'a';
 	lk_permission_check(&faults, "permission", text);
 	assert_int_equal(faults.count, 1);
-	assert_fault(0, "permission", "has 129 characters: shorten it to at most 128");
+	faults_assert(0, "permission", "has 129 characters: shorten it to at most 128");
 }
 
 static void test_permission_list_names_each_fault_by_its_place(void **state)
@@ -121,9 +93,9 @@ static void test_permission_list_names_each_fault_by_its_place(void **state)
 	char *list[] = {"a:b", "a b", "c", "a:b", ""};
 	lk_permission_check_list(&faults, "keys[3].permissions", list, COUNT(list));
 	assert_int_equal(faults.count, 3);
-	assert_fault(0, "keys[3].permissions[1]", "\"a b\"");
-	assert_fault(1, "keys[3].permissions[3]", "\"a:b\" is given twice");
-	assert_fault(2, "keys[3].permissions[4]", "is no permission");
+	faults_assert(0, "keys[3].permissions[1]", "\"a b\"");
+	faults_assert(1, "keys[3].permissions[3]", "\"a:b\" is given twice");
+	faults_assert(2, "keys[3].permissions[4]", "is no permission");
 }
 
 static void test_permission_list_has_a_length(void **state)
@@ -141,7 +113,7 @@ static void test_permission_list_has_a_length(void **state)
 	assert_int_equal(faults.count, 0);
 	lk_permission_check_list(&faults, "permissions", list, 65);
 	assert_int_equal(faults.count, 1);
-	assert_fault(0, "permissions", "has 65 permissions: give at most 64");
+	faults_assert(0, "permissions", "has 65 permissions: give at most 64");
 	lk_permission_check_list(&faults, "permissions", NULL, 0);
 	assert_int_equal(faults.count, 1);
 }

@@ -6,40 +6,22 @@
 #include <cmocka.h>
 
 #include "server/core/time.h"
+#include "tests/unit/core/faults_case.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct lk_arena arena;
-static struct lk_faults faults;
 static Latchkey__V1__KeyPolicy policy;
 static Latchkey__Store__PolicyRecord record;
 
 static int setup(void **state)
 {
 	(void)state;
-	if (lk_arena_init(&arena, 65536, 65536) != LK_OK) {
+	if (faults_setup(state) != 0) {
 		return -1;
 	}
-	lk_faults_init(&faults, &arena);
 	latchkey__v1__key_policy__init(&policy);
 	policy.token_prefix = "sk-";
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
-	return 0;
-}
-
-static void assert_fault(size_t at, const char *field, const char *part)
-{
-	assert_true(at < faults.count);
-	assert_string_equal(faults.items[at].field, field);
-	if (strstr(faults.items[at].description, part) == NULL) {
-		fail_msg("'%s' does not say '%s'", faults.items[at].description, part);
-	}
 }
 
 static void test_policy_defaults_become_explicit(void **state)
@@ -67,7 +49,7 @@ static void test_policy_absent_is_a_fault(void **state)
 	(void)state;
 	lk_policy_from_request(&faults, NULL, false, &record);
 	assert_int_equal(faults.count, 1);
-	assert_fault(0, "policy", "token_prefix");
+	faults_assert(0, "policy", "token_prefix");
 	assert_string_equal(record.token_prefix, "");
 }
 
@@ -146,7 +128,7 @@ static void test_policy_prefix_has_rules(void **state)
 		lk_policy_from_request(&faults, &policy, false, &record);
 		assert_int_equal(faults.count, cases[i].part == NULL ? 0 : 1);
 		if (cases[i].part != NULL) {
-			assert_fault(0, "policy.token_prefix", cases[i].part);
+			faults_assert(0, "policy.token_prefix", cases[i].part);
 		}
 	}
 }
@@ -169,7 +151,7 @@ static void test_policy_huge_prefix_is_a_fault_and_no_more(void **state)
 	policy.display_length = 4;
 	lk_policy_from_request(&faults, &policy, false, &record);
 	assert_int_equal(faults.count, 1);
-	assert_fault(0, "policy.token_prefix", "39999 characters");
+	faults_assert(0, "policy.token_prefix", "39999 characters");
 	assert_true(strlen(faults.items[0].description) < 200);
 }
 
@@ -186,7 +168,7 @@ static void test_policy_display_length_ends_eight_behind_the_prefix(void **state
 		lk_policy_from_request(&faults, &policy, false, &record);
 		assert_int_equal(faults.count, cases[i].kept == 0 ? 1 : 0);
 		if (cases[i].kept == 0) {
-			assert_fault(0, "policy.display_length", "at most 11");
+			faults_assert(0, "policy.display_length", "at most 11");
 		} else {
 			assert_int_equal(record.display_length, cases[i].kept);
 		}
@@ -199,7 +181,7 @@ static void test_policy_unknown_format_is_a_fault(void **state)
 	policy.token_format = (Latchkey__V1__TokenFormat)3;
 	lk_policy_from_request(&faults, &policy, false, &record);
 	assert_int_equal(faults.count, 1);
-	assert_fault(0, "policy.token_format", "3 is no token format: give TOKEN_FORMAT_OPAQUE or TOKEN_FORMAT_JWT");
+	faults_assert(0, "policy.token_format", "3 is no token format: give TOKEN_FORMAT_OPAQUE or TOKEN_FORMAT_JWT");
 }
 
 static void test_policy_of_jwts_has_defaults(void **state)
@@ -280,7 +262,7 @@ static void test_policy_formats_have_rules_of_their_own(void **state)
 		policy.display_length = cases[i].display_length;
 		lk_policy_from_request(&faults, &policy, cases[i].is_system, &record);
 		assert_int_equal(faults.count, 1);
-		assert_fault(0, cases[i].field, cases[i].part);
+		faults_assert(0, cases[i].field, cases[i].part);
 	}
 	long_issuer[LK_JWT_ISSUER_MAX] = '\0';
 	policy = (Latchkey__V1__KeyPolicy)LATCHKEY__V1__KEY_POLICY__INIT;
@@ -317,8 +299,8 @@ static void test_policy_ttls_are_positive_durations(void **state)
 		lk_policy_from_request(&faults, &policy, false, &record);
 		assert_int_equal(faults.count, cases[i].part == NULL ? 0 : 2);
 		if (cases[i].part != NULL) {
-			assert_fault(0, "policy.default_ttl", cases[i].part);
-			assert_fault(1, "policy.max_ttl", cases[i].part);
+			faults_assert(0, "policy.default_ttl", cases[i].part);
+			faults_assert(1, "policy.max_ttl", cases[i].part);
 		}
 	}
 }
@@ -334,7 +316,7 @@ static void test_policy_default_ttl_is_within_the_longest(void **state)
 	policy.max_ttl = &max;
 	lk_policy_from_request(&faults, &policy, false, &record);
 	assert_int_equal(faults.count, 1);
-	assert_fault(0, "policy.default_ttl", "91s is longer than max_ttl: give at most 90s");
+	faults_assert(0, "policy.default_ttl", "91s is longer than max_ttl: give at most 90s");
 	lk_faults_init(&faults, &arena);
 	given.seconds = 90;
 	lk_policy_from_request(&faults, &policy, false, &record);
@@ -368,7 +350,7 @@ static void test_policy_name_lengths_are_in_order(void **state)
 		lk_policy_from_request(&faults, &policy, false, &record);
 		assert_int_equal(faults.count, cases[i].field == NULL ? 0 : 1);
 		if (cases[i].field != NULL) {
-			assert_fault(0, cases[i].field, cases[i].part);
+			faults_assert(0, cases[i].field, cases[i].part);
 		}
 	}
 }
@@ -392,8 +374,8 @@ static void test_policy_default_permissions_are_permissions(void **state)
 	policy.default_permissions = permissions;
 	lk_policy_from_request(&faults, &policy, false, &record);
 	assert_int_equal(faults.count, 2);
-	assert_fault(0, "policy.default_permissions[1]", "is no permission");
-	assert_fault(1, "policy.default_permissions[2]", "given twice");
+	faults_assert(0, "policy.default_permissions[1]", "is no permission");
+	faults_assert(1, "policy.default_permissions[2]", "given twice");
 }
 
 static Latchkey__V1__RateLimit make_limit(char *name, uint64_t most, Google__Protobuf__Duration *period)
@@ -439,9 +421,9 @@ static void test_policy_default_rate_limits_are_limits(void **state)
 	policy.n_default_rate_limits = 2;
 	lk_policy_from_request(&faults, &policy, false, &record);
 	assert_int_equal(faults.count, 3);
-	assert_fault(0, "policy.default_rate_limits[0].limit", "0 is out of bounds");
-	assert_fault(1, "policy.default_rate_limits[1].name", "given twice");
-	assert_fault(2, "policy.default_rate_limits[1].period", "is needed");
+	faults_assert(0, "policy.default_rate_limits[0].limit", "0 is out of bounds");
+	faults_assert(1, "policy.default_rate_limits[1].name", "given twice");
+	faults_assert(2, "policy.default_rate_limits[1].period", "is needed");
 }
 
 static void test_policy_of_system_has_no_rate_limits(void **state)
@@ -456,7 +438,7 @@ static void test_policy_of_system_has_no_rate_limits(void **state)
 	policy.n_default_rate_limits = 1;
 	lk_policy_from_request(&faults, &policy, true, &record);
 	assert_int_equal(faults.count, 1);
-	assert_fault(0, "policy.default_rate_limits", "root keys have no rate limits");
+	faults_assert(0, "policy.default_rate_limits", "root keys have no rate limits");
 	assert_int_equal(record.n_default_rate_limits, 0);
 }
 
@@ -483,7 +465,7 @@ static void test_policy_reports_all_faults_together(void **state)
 	}
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, faults_teardown)
 
 int main(void)
 {

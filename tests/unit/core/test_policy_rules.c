@@ -10,15 +10,14 @@
 #include "server/core/limit.h"
 #include "server/core/policy.h"
 #include "server/core/time.h"
+#include "tests/unit/core/faults_case.h"
 
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, faults_teardown)
 
 /* 2026-11-21T09:30:00Z */
 static const int64_t now = INT64_C(1795253400) * LK_US_PER_SECOND;
 
-static struct lk_arena arena;
-static struct lk_faults faults;
 static Latchkey__V1__Key asked;
 static Latchkey__Store__PolicyRecord policy;
 static Latchkey__Store__KeyRecord before;
@@ -37,7 +36,7 @@ static int setup(void **state)
 	static char *const names[] = {"a", "b", "c", "d", "e"};
 
 	(void)state;
-	if (lk_arena_init(&arena, 65536, 1 << 20) != LK_OK) {
+	if (faults_setup(state) != 0) {
 		return -1;
 	}
 	latchkey__v1__key__init(&asked);
@@ -56,13 +55,6 @@ static int setup(void **state)
 	asked.rate_limits = limits;
 	memset(clocks, 0, sizeof clocks);
 	spent = 0;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
 	return 0;
 }
 
@@ -111,15 +103,6 @@ static void update(enum lk_key_field field)
 {
 	run(named(field), false, false);
 	assert_int_equal(faults.count, 0);
-}
-
-static void assert_fault(size_t at, const char *field, const char *part)
-{
-	assert_true(at < faults.count);
-	assert_string_equal(faults.items[at].field, field);
-	if (strstr(faults.items[at].description, part) == NULL) {
-		fail_msg("'%s' does not say '%s'", faults.items[at].description, part);
-	}
 }
 
 static void test_rules_of_a_plain_key_are_not_a_byte(void **state)
@@ -275,11 +258,11 @@ static void test_rules_have_their_faults_reported_together(void **state)
 	credits.balance = LK_CREDITS_MAX + 1;
 	run(everything, true, false);
 	assert_int_equal(faults.count, 5);
-	assert_fault(0, "allowed_cidrs[0]", "10.0.0.0/8");
-	assert_fault(1, "allowed_cidrs[1]", "is no address");
-	assert_fault(2, "rate_limits[0].limit", "out of bounds");
-	assert_fault(3, "rate_limits[1].name", "given twice");
-	assert_fault(4, "credits.balance", "too many");
+	faults_assert(0, "allowed_cidrs[0]", "10.0.0.0/8");
+	faults_assert(1, "allowed_cidrs[1]", "is no address");
+	faults_assert(2, "rate_limits[0].limit", "out of bounds");
+	faults_assert(3, "rate_limits[1].name", "given twice");
+	faults_assert(4, "credits.balance", "too many");
 }
 
 static void test_rules_have_no_more_than_their_limits(void **state)
@@ -290,7 +273,7 @@ static void test_rules_have_no_more_than_their_limits(void **state)
 	asked.n_rate_limits = LK_LIMITS_MAX + 1;
 	run(everything, true, false);
 	assert_int_equal(faults.count, 1);
-	assert_fault(0, "rate_limits", "has 5 limits: give at most 4");
+	faults_assert(0, "rate_limits", "has 5 limits: give at most 4");
 }
 
 static void test_rules_are_not_for_root_keys(void **state)
@@ -308,10 +291,10 @@ static void test_rules_are_not_for_root_keys(void **state)
 				     named(LK_KEY_FIELD_RATE_LIMITS).named | named(LK_KEY_FIELD_CREDITS).named};
 	run(mask, false, true);
 	assert_int_equal(faults.count, 4);
-	assert_fault(0, "roles", "is not for root keys");
-	assert_fault(1, "allowed_cidrs", "is not for root keys");
-	assert_fault(2, "rate_limits", "is not for root keys");
-	assert_fault(3, "credits", "is not for root keys");
+	faults_assert(0, "roles", "is not for root keys");
+	faults_assert(1, "allowed_cidrs", "is not for root keys");
+	faults_assert(2, "rate_limits", "is not for root keys");
+	faults_assert(3, "credits", "is not for root keys");
 	assert_int_equal(key.n_rate_limits + key.n_allowed_cidrs, 0);
 	assert_null(key.credits);
 	/* To clear what is not there is no fault. */

@@ -1,4 +1,5 @@
 #include "server/core/text.h"
+#include "tests/unit/core/faults_case.h"
 
 #include <setjmp.h>
 #include <string.h>
@@ -8,26 +9,6 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TEN          "abcdefghij"
 #define SIXTY        TEN TEN TEN TEN TEN TEN
-
-static struct lk_arena arena;
-static struct lk_faults faults;
-
-static int setup(void **state)
-{
-	(void)state;
-	if (lk_arena_init(&arena, 65536, 1 << 20) != LK_OK) {
-		return -1;
-	}
-	lk_faults_init(&faults, &arena);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lk_arena_done(&arena);
-	return 0;
-}
 
 static void test_text_is_id_takes_ids(void **state)
 {
@@ -187,18 +168,24 @@ static void test_text_quote_cuts_long_values_at_a_character(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_text_is_id_takes_ids, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_is_id_refuses_everything_else, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_check_id_names_the_value, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_length_counts_code_points, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_trim_takes_every_white_space, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_trim_leaves_what_only_looks_blank, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_check_counts_characters_after_trimming, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_check_refuses_control_characters_inside, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_check_wants_a_text_where_it_is_required, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_check_reports_all_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_check_without_memory_is_a_fault, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_text_quote_cuts_long_values_at_a_character, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_text_is_id_takes_ids, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(test_text_is_id_refuses_everything_else, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(test_text_check_id_names_the_value, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(test_text_length_counts_code_points, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(test_text_trim_takes_every_white_space, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_text_trim_leaves_what_only_looks_blank, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_text_check_counts_characters_after_trimming, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_text_check_refuses_control_characters_inside, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_text_check_wants_a_text_where_it_is_required, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(test_text_check_reports_all_at_once, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_text_check_without_memory_is_a_fault, faults_setup, faults_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_text_quote_cuts_long_values_at_a_character, faults_setup, faults_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
