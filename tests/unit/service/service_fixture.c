@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/store/apply.h"
+#include "server/store/find.h"
 #include "tests/lib/check.h"
+#include "tests/lib/draft.h"
 
 struct loop fixture_loop;
 const struct loop_call fixture_operator;
@@ -41,6 +44,23 @@ struct loop_answer fixture_call(const struct lk_method *method, const ProtobufCM
 void fixture_drop(struct loop_answer answer)
 {
 	loop_answer_done(&answer);
+}
+
+void fixture_change_root_key(struct lk_txn *txn, const char *id, void (*change_key)(Latchkey__Store__KeyRecord *key))
+{
+	struct lk_arena arena = {0};
+
+	assert_int_equal(lk_arena_init(&arena, 1 << 12, 1 << 20), LK_OK);
+	const Latchkey__Store__TenantRecord *tenant = lk_find_tenant(txn, &arena, "system");
+	assert_non_null(tenant);
+	Latchkey__Store__KeyRecord *key = lk_find_key(txn, &arena, tenant->number, id);
+	assert_non_null(key);
+	change_key(key);
+	Latchkey__Store__Change *change = lk_draft_new(&arena);
+	lk_draft_put_key_again(&arena, change, key);
+	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
+	assert_int_equal(lk_write_commit(txn), LK_OK);
+	lk_arena_done(&arena);
 }
 
 void fixture_assert_violation(const struct loop_answer *answer, const char *part)

@@ -19,7 +19,10 @@
 #include <latchkey/v1/reflection.client.h>
 #include <latchkey/v1/tenant.client.h>
 
+#include "latchkey/store/record.pb-c.h"
 #include "tests/lib/loop.h"
+
+struct lk_txn;
 
 extern struct loop fixture_loop;
 extern const struct loop_call fixture_operator;
@@ -47,6 +50,8 @@ struct fixture_key {
 	char *token;
 };
 struct fixture_key fixture_make_key(const char *tenant, const char *keyspace, const char *name);
+/* Changes a root key in a write transaction that is begun, and commits it. */
+void fixture_change_root_key(struct lk_txn *txn, const char *id, void (*change_key)(Latchkey__Store__KeyRecord *key));
 /* A root key of this grant; each list ends with NULL. */
 struct fixture_key fixture_make_root_key(
 	const char *const *methods, const char *const *tenants, const char *const *keyspaces);

@@ -2,9 +2,8 @@
 
 #include <stdio.h>
 
-#include "server/store/apply.h"
-#include "server/store/find.h"
-#include "tests/lib/draft.h"
+#include "server/core/secret.h"
+#include "server/store/txn.h"
 
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 
@@ -138,24 +137,6 @@ static void rotate_with_overlap(Latchkey__Store__KeyRecord *key)
 	key->previous_until_us = INT64_MAX;
 }
 
-/* Changes a key in a write transaction of the test's own, and commits it. */
-static void change_in(struct lk_txn *txn, const char *id, void (*change_key)(Latchkey__Store__KeyRecord *key))
-{
-	struct lk_arena arena = {0};
-
-	assert_int_equal(lk_arena_init(&arena, 1 << 12, 1 << 20), LK_OK);
-	const Latchkey__Store__TenantRecord *tenant = lk_find_tenant(txn, &arena, "system");
-	assert_non_null(tenant);
-	Latchkey__Store__KeyRecord *key = lk_find_key(txn, &arena, tenant->number, id);
-	assert_non_null(key);
-	change_key(key);
-	Latchkey__Store__Change *change = lk_draft_new(&arena);
-	lk_draft_put_key_again(&arena, change, key);
-	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
-	assert_int_equal(lk_write_commit(txn), LK_OK);
-	lk_arena_done(&arena);
-}
-
 static void test_write_of_a_key_that_was_changed_meanwhile_is_checked_anew(void **state)
 {
 	static const struct {
@@ -182,7 +163,7 @@ static void test_write_of_a_key_that_was_changed_meanwhile_is_checked_anew(void 
 		assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
 		struct loop_pending *pending = loop_begin(
 			&fixture_loop, &how, &latchkey_v1_key_create_method, &request.base);
-		change_in(txn, root.id, cases[i].change);
+		fixture_change_root_key(txn, root.id, cases[i].change);
 		struct loop_answer answer = loop_end(pending);
 		assert_int_equal(lk_err_from_wire(answer.code), cases[i].code);
 		loop_answer_done(&answer);

@@ -4,10 +4,8 @@
 
 #include "latchkey/v1/key.pb-c.h"
 #include "server/service/services.h"
-#include "server/store/apply.h"
 #include "server/store/denials.h"
-#include "server/store/find.h"
-#include "tests/lib/draft.h"
+#include "server/store/txn.h"
 #include "tests/unit/service/key_calls.h"
 #include "tests/unit/service/role_calls.h"
 
@@ -429,24 +427,6 @@ static void rename_key(Latchkey__Store__KeyRecord *key)
 	key->name = TEXT("another name");
 }
 
-/* Changes a root key in a write transaction of the test's own, and commits it. */
-static void change_in(struct lk_txn *txn, const char *id, void (*change_key)(Latchkey__Store__KeyRecord *key))
-{
-	struct lk_arena arena = {0};
-
-	assert_int_equal(lk_arena_init(&arena, 1 << 12, 1 << 20), LK_OK);
-	const Latchkey__Store__TenantRecord *tenant = lk_find_tenant(txn, &arena, "system");
-	assert_non_null(tenant);
-	Latchkey__Store__KeyRecord *key = lk_find_key(txn, &arena, tenant->number, id);
-	assert_non_null(key);
-	change_key(key);
-	Latchkey__Store__Change *change = lk_draft_new(&arena);
-	lk_draft_put_key_again(&arena, change, key);
-	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
-	assert_int_equal(lk_write_commit(txn), LK_OK);
-	lk_arena_done(&arena);
-}
-
 static void test_own_only_without_a_subject_owns_nothing(void **state)
 {
 	Latchkey__V1__GetKeyRequest get = LATCHKEY__V1__GET_KEY_REQUEST__INIT;
@@ -455,7 +435,7 @@ static void test_own_only_without_a_subject_owns_nothing(void **state)
 	(void)state;
 
 	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
-	change_in(txn, stage.root.id, lose_owner);
+	fixture_change_root_key(txn, stage.root.id, lose_owner);
 	get.tenant = create.tenant = TEXT("acme");
 	get.key = stage.nobodys.id;
 	create.keyspace = TEXT("prod");
@@ -496,7 +476,7 @@ static void test_own_credential_that_was_changed_meanwhile_is_checked_anew(void 
 		assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
 		struct loop_pending *pending = loop_begin(
 			&fixture_loop, &how, &latchkey_v1_key_create_method, &request.base);
-		change_in(txn, root.id, cases[i].change);
+		fixture_change_root_key(txn, root.id, cases[i].change);
 		struct loop_answer answer = loop_end(pending);
 		assert_int_equal(lk_err_from_wire(answer.code), cases[i].code);
 		loop_answer_done(&answer);
