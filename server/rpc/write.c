@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "client/uuid7.h"
+#include "server/core/grant.h"
 #include "server/core/secret.h"
 #include "server/core/time.h"
 #include "server/log.h"
@@ -152,6 +153,20 @@ static const char *find_time_fault(struct lk_request *request, uint64_t time_ms)
 	return fault != NULL ? fault : "its time is too far from the server's (clock skew)";
 }
 
+/* The same id may not stand for the same words about another tenant: a JWT's caller may have changed his. */
+static void digest_request(struct lk_job *job)
+{
+	const char *tenant = lk_grant_single_tenant(job->request.caller.grant);
+	const struct lk_reply_request asked = {
+		.method = job->request.method,
+		.tenant = tenant == NULL ? "" : tenant,
+		.data = job->envelope.payload.data,
+		.len = job->envelope.payload.len,
+	};
+
+	lk_reply_request_digest(job->reply_id.request_id, &asked, job->reply_id.request_digest);
+}
+
 void lk_job_read_request_id(struct lk_job *job)
 {
 	struct lk_request *request = &job->request;
@@ -171,8 +186,7 @@ void lk_job_read_request_id(struct lk_job *job)
 	if (job->request_id_fault == NULL) {
 		job->reply_id = (struct lk_reply_id){
 			.request_id = id.data, .time_ms = time_ms, .caller = request->caller.name};
-		lk_reply_request_digest(request->method, job->envelope.payload.data, job->envelope.payload.len,
-			job->reply_id.request_digest);
+		digest_request(job);
 	}
 	lk_job_tell_request_id(job);
 }

@@ -12,15 +12,22 @@
 /* How many replies whose time is over go with each one that comes: the table shrinks to what is still needed. */
 #define PURGE_MOST 4
 
-void lk_reply_request_digest(
-	const char *method, const uint8_t *request, size_t request_len, uint8_t ret_digest[static LK_DIGEST_LEN])
+/* With its NUL, so that no two lists of texts give the same bytes. */
+static void hash_text(crypto_generichash_state *state, const char *text)
+{
+	crypto_generichash_update(state, (const uint8_t *)text, strlen(text) + 1);
+}
+
+void lk_reply_request_digest(const uint8_t request_id[static LK_REQUEST_ID_LEN], const struct lk_reply_request *request,
+	uint8_t ret_digest[static LK_DIGEST_LEN])
 {
 	crypto_generichash_state state;
 
-	crypto_generichash_init(&state, NULL, 0, LK_DIGEST_LEN);
-	/* With its NUL, so that no method and request read as another's. */
-	crypto_generichash_update(&state, (const uint8_t *)method, strlen(method) + 1);
-	crypto_generichash_update(&state, request, request_len);
+	_Static_assert(LK_REQUEST_ID_LEN >= crypto_generichash_KEYBYTES_MIN, "an id is a key");
+	crypto_generichash_init(&state, request_id, LK_REQUEST_ID_LEN, LK_DIGEST_LEN);
+	hash_text(&state, request->method);
+	hash_text(&state, request->tenant);
+	crypto_generichash_update(&state, request->data, request->len);
 	crypto_generichash_final(&state, ret_digest, LK_DIGEST_LEN);
 	sodium_memzero(&state, sizeof state);
 }

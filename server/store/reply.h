@@ -40,9 +40,21 @@ struct lk_kept_reply {
 	uint64_t revision;
 };
 
-/* BLAKE2b-256 of the method and the request: tells a retry from another request under the same id. */
-void lk_reply_request_digest(
-	const char *method, const uint8_t *request, size_t request_len, uint8_t ret_digest[static LK_DIGEST_LEN]);
+/* What is asked under an id. */
+struct lk_reply_request {
+	const char *method;
+	/* What an empty tenant in the request stands for; "" where it stands for none. */
+	const char *tenant;
+	const uint8_t *data;
+	size_t len;
+};
+
+/*
+ * BLAKE2b-256 of what is asked, keyed with the request_id: tells a retry from another request under the same id. A request may hold a
+ * secret, as an Import does; whoever reads the store knows no id, and so cannot try secrets on its digest.
+ */
+void lk_reply_request_digest(const uint8_t request_id[static LK_REQUEST_ID_LEN], const struct lk_reply_request *request,
+	uint8_t ret_digest[static LK_DIGEST_LEN]);
 
 /* BLAKE2b-256 of caller and request_id: what is stored in the id's place. */
 void lk_reply_hash(const struct lk_reply_id *id, uint8_t ret_hash[static LK_DIGEST_LEN]);

@@ -166,7 +166,9 @@ void job_identify(struct job *job, const uint8_t id[static LK_REQUEST_ID_LEN], c
 	memcpy(job->request_id, id, LK_REQUEST_ID_LEN);
 	job->reply_id = (struct lk_reply_id){.request_id = job->request_id, .caller = "uid:1000"};
 	(void)lk_uuid7_time(id, &job->reply_id.time_ms);
-	lk_reply_request_digest("Create", (const uint8_t *)request, strlen(request), job->reply_id.request_digest);
+	const struct lk_reply_request asked = {
+		.method = "Create", .tenant = "", .data = (const uint8_t *)request, .len = strlen(request)};
+	lk_reply_request_digest(id, &asked, job->reply_id.request_digest);
 	job->write.reply_id = &job->reply_id;
 }
 

@@ -21,12 +21,20 @@ struct request {
 	struct lk_reply_id reply_id;
 };
 
+static void digest(const uint8_t *id, const char *method, const char *tenant, const char *text, uint8_t *ret_digest)
+{
+	const struct lk_reply_request asked = {
+		.method = method, .tenant = tenant, .data = (const uint8_t *)text, .len = strlen(text)};
+
+	lk_reply_request_digest(id, &asked, ret_digest);
+}
+
 static void make_request(struct request *request, const char *caller, int64_t time_ms, const char *payload)
 {
 	lk_uuid7_make((uint64_t)time_ms, request->id);
 	request->reply_id = (struct lk_reply_id){
 		.request_id = request->id, .time_ms = (uint64_t)time_ms, .caller = caller};
-	lk_reply_request_digest("Create", (const uint8_t *)payload, strlen(payload), request->reply_id.request_digest);
+	digest(request->id, "Create", "acme", payload, request->reply_id.request_digest);
 }
 
 static void keep(struct lk_fixture *fixture, const struct request *request, const char *response, int64_t now_us)
@@ -84,9 +92,11 @@ static void test_reply_to_another_request_of_the_same_id_is_refused(void **state
 
 	make_request(&request, "uid:1000", NOW_MS, "request");
 	keep(fixture, &request, "the response", LK_FIXTURE_TIME_US);
-	lk_reply_request_digest("Create", (const uint8_t *)"another", 7, request.reply_id.request_digest);
+	digest(request.id, "Create", "acme", "another", request.reply_id.request_digest);
 	assert_int_equal(find(fixture, &request, &reply), LK_INVALID_ARGUMENT);
-	lk_reply_request_digest("Revoke", (const uint8_t *)"request", 7, request.reply_id.request_digest);
+	digest(request.id, "Revoke", "acme", "request", request.reply_id.request_digest);
+	assert_int_equal(find(fixture, &request, &reply), LK_INVALID_ARGUMENT);
+	digest(request.id, "Create", "initech", "request", request.reply_id.request_digest);
 	assert_int_equal(find(fixture, &request, &reply), LK_INVALID_ARGUMENT);
 	assert_null(reply.response);
 }
@@ -94,13 +104,20 @@ static void test_reply_to_another_request_of_the_same_id_is_refused(void **state
 static void test_reply_request_digest_tells_method_from_request(void **state)
 {
 	(void)state;
+	static const uint8_t id[LK_REQUEST_ID_LEN] = {1};
+	static const uint8_t other_id[LK_REQUEST_ID_LEN] = {2};
 	uint8_t one[LK_DIGEST_LEN];
 	uint8_t other[LK_DIGEST_LEN];
 
-	lk_reply_request_digest("Create", (const uint8_t *)"Key", 3, one);
-	lk_reply_request_digest("CreateKey", NULL, 0, other);
+	digest(id, "Create", "", "Key", one);
+	digest(id, "CreateKey", "", "", other);
 	assert_memory_not_equal(one, other, sizeof one);
-	lk_reply_request_digest("Create", (const uint8_t *)"Key", 3, other);
+	digest(id, "Create", "Key", "", other);
+	assert_memory_not_equal(one, other, sizeof one);
+	/* Who does not know the id cannot try requests on the digest. */
+	digest(other_id, "Create", "", "Key", other);
+	assert_memory_not_equal(one, other, sizeof one);
+	digest(id, "Create", "", "Key", other);
 	assert_memory_equal(one, other, sizeof one);
 }
 
@@ -322,6 +339,9 @@ static void test_reply_in_anothers_place_is_corrupt(void **state)
 	size_t len = value.len;
 	memcpy(copy, value.data, len);
 	lk_txn_put(txn, LK_TABLE_REPLY, &to, copy, len, 0);
+	assert_int_equal(lk_reply_find(txn, &fixture->arena, &other.reply_id, &reply), LK_INVALID_ARGUMENT);
+	/* Not even where the digests are the same. */
+	memcpy(other.reply_id.request_digest, one.reply_id.request_digest, LK_DIGEST_LEN);
 	assert_int_equal(lk_reply_find(txn, &fixture->arena, &other.reply_id, &reply), LK_CORRUPT);
 	lk_write_abort(txn);
 }
