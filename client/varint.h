@@ -113,8 +113,8 @@ static inline bool lk_varint_skip(const uint8_t **at, const uint8_t *end, enum l
 }
 
 /*
- * Finds the bytes of `field` in a message whose fields are packed in order, as protobuf-c packs them; the first where it is repeated. False
- * where it has none, and where the message does not add up as far as that.
+ * Finds the bytes of `field` in a message whose fields are packed in order, as protobuf-c packs them; the first where it is
+ * repeated. False where it has none, and where the message does not add up as far as that.
  */
 static inline bool lk_varint_find_bytes(
 	const uint8_t *message, size_t message_len, uint32_t field, const uint8_t **ret_data, size_t *ret_len)

@@ -7,7 +7,10 @@
 #include "server/config_issuer.h"
 #include "server/config_option.h"
 
-/* inih knows no line of what it hands over, and takes an indented line for more of the value before: so it is fed line by line. */
+/*
+ * inih knows no line of what it hands over, and takes an indented line for more of the value before: so it is fed line by
+ * line.
+ */
 struct file_load {
 	struct config_load *load;
 	const bool *overridden;

@@ -1,5 +1,6 @@
 /*
- * The sections [issuer "NAME"] of the config file: whose tokens are taken as credentials, and what these stand for. Private to config*.c.
+ * The sections [issuer "NAME"] of the config file: whose tokens are taken as credentials, and what these stand for. Private
+ * to config*.c.
  */
 #ifndef LK_SERVER_CONFIG_ISSUER_H
 #define LK_SERVER_CONFIG_ISSUER_H

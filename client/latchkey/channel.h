@@ -30,7 +30,10 @@ extern "C" {
 struct lk_channel;
 
 struct lk_channel_options {
-	/* Where the daemons listen: "ipc:///run/latchkey/latchkey.sock", "tcp://127.0.0.1:7707", "tls+tcp://...". At least one. */
+	/*
+	 * Where the daemons listen: "ipc:///run/latchkey/latchkey.sock", "tcp://127.0.0.1:7707", "tls+tcp://...". At least
+	 * one.
+	 */
 	const char *const *urls;
 	size_t n_urls;
 	/* Connections to each URL; 0: 1. */

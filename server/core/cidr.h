@@ -1,8 +1,8 @@
 /*
  * Addresses and ranges of addresses: IPv4 (RFC 791) and IPv6 (RFC 4291, texts as RFC 5952), CIDR notation (RFC 4632). Pure.
  *
- * An IPv4 address in IPv6's clothes, "::ffff:10.0.0.1", is the IPv4 address; a range of such is one of IPv4. A range of one family
- * holds no address of the other.
+ * An IPv4 address in IPv6's clothes, "::ffff:10.0.0.1", is the IPv4 address; a range of such is one of IPv4. A range of one
+ * family holds no address of the other.
  */
 #ifndef LK_SERVER_CORE_CIDR_H
 #define LK_SERVER_CORE_CIDR_H
@@ -51,9 +51,9 @@ bool lk_cidr_parse(const char *text, struct lk_cidr *ret_cidr);
 bool lk_cidr_holds(const struct lk_cidr *cidr, const struct lk_address *address);
 
 /*
- * Checks a list of ranges and single addresses. Faults of "`field`[0]" and so on: what is no range; bits behind the prefix that are
- * not 0, naming the range that is meant; what is given twice. More than LK_CIDRS_MAX: a fault of `field`. Returns the list in
- * canonical form (a single address as /32 or /128), in the arena of `faults`; NULL where that is exhausted.
+ * Checks a list of ranges and single addresses. Faults of "`field`[0]" and so on: what is no range; bits behind the prefix
+ * that are not 0, naming the range that is meant; what is given twice. More than LK_CIDRS_MAX: a fault of `field`. Returns
+ * the list in canonical form (a single address as /32 or /128), in the arena of `faults`; NULL where that is exhausted.
  */
 char **lk_cidr_check_list(struct lk_faults *faults, const char *field, char *const *list, size_t count);
 

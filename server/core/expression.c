@@ -15,8 +15,8 @@
 #define QUOTE_MAX 24
 
 /*
- * One permission of the expression, and where the evaluation goes on by whether the holder has it: at a later term, or, behind the
- * last of them, at the end. So it needs no stack, and short-circuits by itself.
+ * One permission of the expression, and where the evaluation goes on by whether the holder has it: at a later term, or,
+ * behind the last of them, at the end. So it needs no stack, and short-circuits by itself.
  */
 struct term {
 	/* In the text. */

@@ -23,8 +23,8 @@
 struct lk_expression;
 
 /*
- * Compiles `len` bytes of text. LK_INVALID_ARGUMENT: `ret_fault` says what is wrong, at which position (in characters, from 1), and what
- * would be right. LK_NO_MEMORY. The expression holds a copy of the text, and is freed by lk_expression_free().
+ * Compiles `len` bytes of text. LK_INVALID_ARGUMENT: `ret_fault` says what is wrong, at which position (in characters, from
+ * 1), and what would be right. LK_NO_MEMORY. The expression holds a copy of the text, and is freed by lk_expression_free().
  */
 LK_MUST_CHECK enum lk_err lk_expression_compile(const char *text, size_t len, struct lk_expression **ret_expression,
 	char ret_fault[static LK_EXPRESSION_FAULT_LEN]);

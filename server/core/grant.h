@@ -28,8 +28,8 @@ bool lk_grant_allows_keyspace(const Latchkey__Store__GrantRecord *grant, const c
 const char *lk_grant_single_tenant(const Latchkey__Store__GrantRecord *grant);
 
 /*
- * Whether every call that `inner` allows, `outer` allows too; where both say own_only, to holders of the same subject. One that does
- * not say it exceeds one that does.
+ * Whether every call that `inner` allows, `outer` allows too; where both say own_only, to holders of the same subject. One
+ * that does not say it exceeds one that does.
  */
 bool lk_grant_within(const Latchkey__Store__GrantRecord *inner, const Latchkey__Store__GrantRecord *outer);
 

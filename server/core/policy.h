@@ -28,11 +28,11 @@
  * Checks the policy of a keyspace that is made or changed, every fault under "policy", and writes it with its defaults made
  * explicit to `ret`, which borrows from `policy` and the arena. `policy` NULL: a fault, since token_prefix is needed.
  * Faults: a token_format or jwt_algorithm that is none; of OPAQUE tokens, a prefix that is empty, over 32 characters, or has
- * others than [A-Za-z0-9_-], a prefix that starts with "lkr_" though `is_system` is false, a jwt_algorithm or jwt_issuer; of JWTs,
- * a prefix, a jwt_issuer of over 256 characters or with a control character, or `is_system`; display_length over prefix + 8;
- * a ttl that is no Duration or not positive; default_ttl over max_ttl; name_max_length over LK_NAME_MAX; name_min_length over
- * name_max_length; default_permissions that are no list of permissions (permission.h); default_rate_limits that are no list
- * of limits (limit.h), or are for root keys. A name_min_length without name_required is none: it is for keys that have a
+ * others than [A-Za-z0-9_-], a prefix that starts with "lkr_" though `is_system` is false, a jwt_algorithm or jwt_issuer; of
+ * JWTs, a prefix, a jwt_issuer of over 256 characters or with a control character, or `is_system`; display_length over prefix
+ * + 8; a ttl that is no Duration or not positive; default_ttl over max_ttl; name_max_length over LK_NAME_MAX; name_min_length
+ * over name_max_length; default_permissions that are no list of permissions (permission.h); default_rate_limits that are no
+ * list of limits (limit.h), or are for root keys. A name_min_length without name_required is none: it is for keys that have a
  * name.
  */
 void lk_policy_from_request(struct lk_faults *faults, const Latchkey__V1__KeyPolicy *policy, bool is_system,
@@ -64,22 +64,28 @@ struct lk_key_rules {
 	int64_t now_us;
 	/* From when its credits count, where it is given any: now_us is earlier of a key that is imported. */
 	int64_t credits_us;
-	/* What is not given comes from the policy: default_ttl, default_permissions and default_rate_limits. Of a key that is made. */
+	/*
+	 * What is not given comes from the policy: default_ttl, default_permissions and default_rate_limits. Of a key that is
+	 * made.
+	 */
 	bool defaults;
 	/* expire_time may be past: of a key that is imported, or is changed in other fields. */
 	bool past_expiry;
-	/* Of a key that stands: its record, and what its slot says: LK_LIMITS_MAX clocks, and what was spent. Of a new key NULL and 0. */
+	/*
+	 * Of a key that stands: its record, and what its slot says: LK_LIMITS_MAX clocks, and what was spent. Of a new key
+	 * NULL and 0.
+	 */
 	const Latchkey__Store__KeyRecord *before;
 	const uint64_t *clocks;
 	uint64_t spent;
 };
 
 /*
- * Checks what is said of a key (name, owner, scope, not_before_time, expire_time or ttl, metadata, permissions, grant, allowed_cidrs,
- * rate_limits, credits) and writes it to `ret`, which the caller has initialised and which borrows from `fields`, the policy and the
- * arena: name, owner, tenant_scope, not_before_us, expire_us, metadata, permissions, grant, allowed_cidrs; rate_limits and
- * clock_generations, and credits, where they are given, else what `ret` has of them stays. Whether a name is taken, and which
- * roles there are, the store knows.
+ * Checks what is said of a key (name, owner, scope, not_before_time, expire_time or ttl, metadata, permissions, grant,
+ * allowed_cidrs, rate_limits, credits) and writes it to `ret`, which the caller has initialised and which borrows from
+ * `fields`, the policy and the arena: name, owner, tenant_scope, not_before_us, expire_us, metadata, permissions, grant,
+ * allowed_cidrs; rate_limits and clock_generations, and credits, where they are given, else what `ret` has of them stays.
+ * Whether a name is taken, and which roles there are, the store knows.
  *
  * A root key has neither roles nor addresses, limits and credits: nothing asks for them where its holder calls.
  *

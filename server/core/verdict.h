@@ -45,7 +45,8 @@ int64_t lk_verdict_secret_end(const struct lk_verdict_facts *facts);
 
 /*
  * The code for a token that was not found: MALFORMED where its length, bytes or checksum show that it was not issued here. Where
- * keys were imported, whose tokens have no checksum (`imports`), only its length and bytes can; nor has one that looks like a JWT.
+ * keys were imported, whose tokens have no checksum (`imports`), only its length and bytes can; nor has one that looks like a
+ * JWT.
  */
 Latchkey__V1__VerifyCode lk_verdict_of_unknown(const char *token, size_t token_len, bool imports);
 

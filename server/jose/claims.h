@@ -26,8 +26,8 @@ bool lk_claim_says(const json_t *claim, const char *name, const char *value);
 bool lk_claims_meet(const json_t *claims, const struct lk_issuer_condition *condition);
 
 /*
- * Checks iss, aud, exp, nbf, iat and the required claims. `now_us` is CLOCK_REALTIME. NULL on success, and then `ret_expire_us` is exp in
- * microseconds; else a static text of what is wrong, for a log, without any value.
+ * Checks iss, aud, exp, nbf, iat and the required claims. `now_us` is CLOCK_REALTIME. NULL on success, and then
+ * `ret_expire_us` is exp in microseconds; else a static text of what is wrong, for a log, without any value.
  */
 const char *lk_claims_check(
 	const json_t *claims, const struct lk_issuer_config *config, int64_t now_us, int64_t *ret_expire_us);

@@ -23,9 +23,9 @@ struct lk_identity {
 };
 
 /*
- * NULL on success; else a static text of what is wrong, for a log, without any value: no subject, or one that could not be a key's owner;
- * no tenant, over LK_ISSUER_TENANTS_MAX, or one that is no tenant's id, "system" or "active". Where the arena is exhausted, it says so
- * itself.
+ * NULL on success; else a static text of what is wrong, for a log, without any value: no subject, or one that could not be a
+ * key's owner; no tenant, over LK_ISSUER_TENANTS_MAX, or one that is no tenant's id, "system" or "active". Where the arena is
+ * exhausted, it says so itself.
  */
 const char *lk_identity_make(struct lk_arena *arena, const struct lk_issuer_config *config, const json_t *claims,
 	struct lk_identity *ret_identity);

@@ -14,8 +14,8 @@
 #include "server/jose/issuer_config.h"
 
 /*
- * Of tokens that are refused, so many are logged a second, after a burst: whoever sends them may be anybody. How many were left out stands
- * in the next line.
+ * Of tokens that are refused, so many are logged a second, after a burst: whoever sends them may be anybody. How many were
+ * left out stands in the next line.
  */
 #define LK_ISSUERS_LOG_RATE  2
 #define LK_ISSUERS_LOG_BURST 100
@@ -23,8 +23,8 @@
 struct lk_issuers;
 
 /*
- * Starts with the keys of each; see lk_issuer_open(). Configurations are borrowed. A failure is logged, and of one issuer is that of all.
- * lk_fetch_set_up() comes before it.
+ * Starts with the keys of each; see lk_issuer_open(). Configurations are borrowed. A failure is logged, and of one issuer is
+ * that of all. lk_fetch_set_up() comes before it.
  */
 LK_MUST_CHECK enum lk_err lk_issuers_start(
 	const struct lk_issuer_config *configs, size_t count, struct lk_issuers **ret_issuers);
@@ -33,11 +33,11 @@ LK_MUST_CHECK enum lk_err lk_issuers_start(
 void lk_issuers_stop(struct lk_issuers *issuers);
 
 /*
- * Who sends `token`: checks its form, its issuer, its signature and its claims, anew each time. `now_us` is CLOCK_REALTIME. What it gives
- * lives in the arena, and borrows of the configuration. Any thread.
+ * Who sends `token`: checks its form, its issuer, its signature and its claims, anew each time. `now_us` is CLOCK_REALTIME.
+ * What it gives lives in the arena, and borrows of the configuration. Any thread.
  *
- * LK_UNAUTHENTICATED: it is not good; why is logged, and nobody else's business. LK_UNAVAILABLE: the issuer's keys are being read; a retry
- * is told. Both with `*ret_message`, in the arena or static. LK_NO_MEMORY.
+ * LK_UNAUTHENTICATED: it is not good; why is logged, and nobody else's business. LK_UNAVAILABLE: the issuer's keys are being
+ * read; a retry is told. Both with `*ret_message`, in the arena or static. LK_NO_MEMORY.
  */
 LK_MUST_CHECK enum lk_err lk_issuers_identify(struct lk_issuers *issuers, struct lk_arena *arena, const char *token,
 	size_t len, int64_t now_us, struct lk_identity *ret_identity, const char **ret_message);

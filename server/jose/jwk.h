@@ -32,11 +32,12 @@ struct lk_jwk {
 };
 
 /*
- * Reads a key; of a private one only the public part. NULL where that can check signatures here; else a static text of why it is left
- * out, for a log, and `ret_jwk` is untouched.
+ * Reads a key; of a private one only the public part. NULL where that can check signatures here; else a static text of why it
+ * is left out, for a log, and `ret_jwk` is untouched.
  *
- * Left out: what is not for signatures (`use`, `key_ops`), a kind or an `alg` that is not ours or that do not fit each other, an RSA key
- * under LK_JWK_RSA_BITS_MIN or over LK_JWK_RSA_BITS_MAX bits, a curve point that is none, a shared secret under LK_JWK_OCT_MIN bytes.
+ * Left out: what is not for signatures (`use`, `key_ops`), a kind or an `alg` that is not ours or that do not fit each other,
+ * an RSA key under LK_JWK_RSA_BITS_MIN or over LK_JWK_RSA_BITS_MAX bits, a curve point that is none, a shared secret under
+ * LK_JWK_OCT_MIN bytes.
  */
 const char *lk_jwk_read(const json_t *object, struct lk_jwk *ret_jwk);
 

@@ -1,6 +1,6 @@
 /*
- * A signed token taken apart: JWS Compact Serialization (RFC 7515 section 7.1) with claims in it (RFC 7519). Nothing here looks at
- * the signature; see verify.h.
+ * A signed token taken apart: JWS Compact Serialization (RFC 7515 section 7.1) with claims in it (RFC 7519). Nothing here
+ * looks at the signature; see verify.h.
  */
 #ifndef LK_SERVER_JOSE_JWS_H
 #define LK_SERVER_JOSE_JWS_H
@@ -35,13 +35,13 @@ struct lk_jws {
 };
 
 /*
- * Takes a token apart. NULL where it is whole; else a static text of what is wrong with it, for a log. Either way `ret_jws` is to be
- * given to lk_jws_done().
+ * Takes a token apart. NULL where it is whole; else a static text of what is wrong with it, for a log. Either way `ret_jws`
+ * is to be given to lk_jws_done().
  *
  * Refused: more or fewer than three parts, whatever is not strict base64url, a header or payload that is not a strict JSON object
  * (text.h), an `alg` that is missing or not one of ours, a `kid` that is no text or over LK_JWS_KID_MAX bytes, `crit` (RFC 7515
- * section 4.1.11: no extension is understood here), an encrypted or nested token. Header parameters that bring a key or say where one
- * is (jwk, jku, x5c, x5u) are not looked at.
+ * section 4.1.11: no extension is understood here), an encrypted or nested token. Header parameters that bring a key or say
+ * where one is (jwk, jku, x5c, x5u) are not looked at.
  */
 const char *lk_jws_parse(const char *token, size_t len, struct lk_jws *ret_jws);
 

@@ -1,6 +1,6 @@
 /*
- * A JSON Web Key Set (RFC 7517 section 5): the keys of an issuer at one time. Never changed once it is made, and shared by count: any
- * thread.
+ * A JSON Web Key Set (RFC 7517 section 5): the keys of an issuer at one time. Never changed once it is made, and shared by
+ * count: any thread.
  */
 #ifndef LK_SERVER_JOSE_KEYSET_H
 #define LK_SERVER_JOSE_KEYSET_H
@@ -15,9 +15,9 @@
 struct lk_keyset;
 
 /*
- * Reads a set, and holds it once. Keys that cannot check signatures here, and those whose kid an earlier one has, are left out, and
- * logged under the name of the `issuer`. NULL on success; else a static text of what is wrong: no JSON, no "keys", more than
- * LK_KEYSET_KEYS_MAX, no memory. A set without any key of use is one nevertheless: it takes all trust back.
+ * Reads a set, and holds it once. Keys that cannot check signatures here, and those whose kid an earlier one has, are left
+ * out, and logged under the name of the `issuer`. NULL on success; else a static text of what is wrong: no JSON, no "keys",
+ * more than LK_KEYSET_KEYS_MAX, no memory. A set without any key of use is one nevertheless: it takes all trust back.
  */
 const char *lk_keyset_read(const char *text, size_t len, const char *issuer, struct lk_keyset **ret_set);
 

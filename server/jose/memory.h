@@ -1,5 +1,6 @@
 /*
- * The memory that key sets and tokens are read in: jansson and cjose free it as it is, with the secrets of HS256 and what tokens say.
+ * The memory that key sets and tokens are read in: jansson and cjose free it as it is, with the secrets of HS256 and what
+ * tokens say.
  */
 #ifndef LK_SERVER_JOSE_MEMORY_H
 #define LK_SERVER_JOSE_MEMORY_H

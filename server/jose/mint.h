@@ -35,7 +35,10 @@
 
 /* The name of a signing key: 16 random bytes in hex, and a NUL. */
 #define LK_JWT_KID_LEN 33
-/* The secret that signs: of HS256 as many bytes as the digest or more (RFC 7518, 3.2); of Ed25519 a seed, as many as the least. */
+/*
+ * The secret that signs: of HS256 as many bytes as the digest or more (RFC 7518, 3.2); of Ed25519 a seed, as many as the
+ * least.
+ */
 #define LK_JWT_SECRET_MIN 32
 #define LK_JWT_SECRET_MAX 64
 #define LK_JWT_PUBLIC_LEN 32

@@ -4,8 +4,8 @@
 #include <sodium.h>
 
 /*
- * How long a signature is, by its algorithm, or by its key. cjose reads an ECDSA one with a tail as if that were not there, and a PSS one
- * without its leading zeros as if they were: which RFC 8017 section 8.1.2 refuses.
+ * How long a signature is, by its algorithm, or by its key. cjose reads an ECDSA one with a tail as if that were not there,
+ * and a PSS one without its leading zeros as if they were: which RFC 8017 section 8.1.2 refuses.
  */
 static bool has_length(const struct lk_jws *jws, const struct lk_jwk *jwk)
 {

@@ -14,9 +14,9 @@
 #include "server/service/services.h"
 
 /*
- * What an ordinary request needs fits into the first chunk; a page of a thousand keys needs some megabytes. The most is a part of a bulk
- * revocation: of each of its 500 keys the record once or twice as it was selected and once as it was, unpacked, which for a key that has
- * the most of everything takes 30 KiB.
+ * What an ordinary request needs fits into the first chunk; a page of a thousand keys needs some megabytes. The most is a
+ * part of a bulk revocation: of each of its 500 keys the record once or twice as it was selected and once as it was,
+ * unpacked, which for a key that has the most of everything takes 30 KiB.
  */
 #define ARENA_FIRST ((size_t)16 << 10)
 #define ARENA_CAP   ((size_t)128 << 20)

@@ -27,8 +27,8 @@ struct lk_dispatcher_options {
 	/* Whose tokens are taken as credentials; NULL: nobody's. To outlive the dispatcher. */
 	struct lk_issuers *issuers;
 	/*
-	 * The most writes that wait for the writer, urgent ones and others each, and the most scans that wait for the scanner; past
-	 * them RESOURCE_EXHAUSTED.
+	 * The most writes that wait for the writer, urgent ones and others each, and the most scans that wait for the
+	 * scanner; past them RESOURCE_EXHAUSTED.
 	 */
 	size_t write_queue;
 	size_t scan_queue;

@@ -23,7 +23,8 @@ static char *borrow(const char *text)
 
 /*
  * Lets the Change depend on the root key that asks for it, like on all else that was read: a write waits for its turn, and what
- * a key asked for is not done any more once the key's own Revoke, Suspend or Rotate has returned, nor what an Update took from it.
+ * a key asked for is not done any more once the key's own Revoke, Suspend or Rotate has returned, nor what an Update took
+ * from it.
  */
 static enum lk_err expect_caller(struct lk_job *job)
 {

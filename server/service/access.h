@@ -2,8 +2,8 @@
  * Access: which tenant, keyspace and key a request names, and whether the caller is granted them.
  *
  * A tenant that the caller is not granted is PERMISSION_DENIED before any lookup; a key that is not in a granted tenant and
- * keyspace, or is another's where the caller is granted its own alone, is NOT_FOUND, like one that does not exist. What is malformed
- * is a fault of its field, gathered with all others.
+ * keyspace, or is another's where the caller is granted its own alone, is NOT_FOUND, like one that does not exist. What is
+ * malformed is a fault of its field, gathered with all others.
  */
 #ifndef LK_SERVER_SERVICE_ACCESS_H
 #define LK_SERVER_SERVICE_ACCESS_H
@@ -24,9 +24,9 @@ LK_MUST_CHECK enum lk_err lk_access_tenant(
 enum lk_err lk_access_no_tenant(struct lk_request *request, const char *given);
 
 /*
- * Whether the caller may change what all keyspaces of a tenant share: the tenant itself, its roles, the limits of its owners. Only one
- * that is granted every keyspace may, for the others' would change with it; to read them the tenant is enough. `what`: "roles",
- * "limits of owners". LK_PERMISSION_DENIED.
+ * Whether the caller may change what all keyspaces of a tenant share: the tenant itself, its roles, the limits of its owners.
+ * Only one that is granted every keyspace may, for the others' would change with it; to read them the tenant is enough.
+ * `what`: "roles", "limits of owners". LK_PERMISSION_DENIED.
  */
 LK_MUST_CHECK enum lk_err lk_access_whole_tenant(struct lk_request *request, const char *what);
 

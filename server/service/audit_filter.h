@@ -39,7 +39,8 @@ bool lk_audit_filter_matches(const struct lk_audit_filter *filter, const Latchke
 
 /*
  * Whether the caller may see a record: one of a tenant that it is granted, and of a key or keyspace, of a keyspace that it is
- * granted; a role and an owner are of the tenant alone. A refused call is of no keyspace, and for callers who are granted all of them.
+ * granted; a role and an owner are of the tenant alone. A refused call is of no keyspace, and for callers who are granted all
+ * of them.
  */
 bool lk_audit_filter_allows(const struct lk_request *request, const Latchkey__Store__AuditRecord *record);
 

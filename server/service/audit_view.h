@@ -9,7 +9,8 @@
 
 /*
  * Fills in a message that was initialised. A key is shown in the state that it had at the record's time, without its use, which
- * is not kept, and without what could be done to it then; a role without how many keys had it, an owner without where its limits stood.
+ * is not kept, and without what could be done to it then; a role without how many keys had it, an owner without where its
+ * limits stood.
  */
 void lk_audit_view(
 	struct lk_request *request, const Latchkey__Store__AuditRecord *record, Latchkey__V1__AuditRecord *ret_view);

@@ -1,6 +1,6 @@
 /*
- * BulkRevoke. The first call selects the keys, once, and its Change revokes the first part of them and lays down the rest as a job;
- * each further call does the next part. See store/job.h for who does what a caller leaves.
+ * BulkRevoke. The first call selects the keys, once, and its Change revokes the first part of them and lays down the rest as
+ * a job; each further call does the next part. See store/job.h for who does what a caller leaves.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -93,8 +93,8 @@ static const char *owner_of(const struct lk_request *request)
 }
 
 /*
- * Root keys are looked at again, for one may have been granted more since it was selected. What is left for later would be done when
- * nobody could look: so they are revoked in one part.
+ * Root keys are looked at again, for one may have been granted more since it was selected. What is left for later would be
+ * done when nobody could look: so they are revoked in one part.
  */
 static enum lk_err check_grants(
 	struct lk_request *request, const Latchkey__Store__TenantRecord *tenant, const struct kept *kept)

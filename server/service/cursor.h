@@ -51,8 +51,9 @@ struct lk_tenant_page {
 };
 
 /*
- * Finds the tenant that `given` names, and opens the page of its list; its filter is the tenant's id. `ret_position` has `size` bytes,
- * and keeps what it holds where it is the first page. LK_INVALID_ARGUMENT with every fault, LK_PERMISSION_DENIED, LK_NOT_FOUND.
+ * Finds the tenant that `given` names, and opens the page of its list; its filter is the tenant's id. `ret_position` has
+ * `size` bytes, and keeps what it holds where it is the first page. LK_INVALID_ARGUMENT with every fault,
+ * LK_PERMISSION_DENIED, LK_NOT_FOUND.
  */
 LK_MUST_CHECK enum lk_err lk_cursor_open_tenant(struct lk_request *request, const char *given, int32_t page_size,
 	const char *token, void *ret_position, size_t size, struct lk_tenant_page *ret_page);
@@ -72,9 +73,8 @@ struct lk_id_rows {
 };
 
 /*
- * Fills a page from `scan`, which it frees: `page_size` rows, or fewer where the list ends, the page is full or LK_PAGE_EXAMINE_MAX
- * were looked at.
- * Returns the cursor of the next page; NULL at the end, and where it failed.
+ * Fills a page from `scan`, which it frees: `page_size` rows, or fewer where the list ends, the page is full or
+ * LK_PAGE_EXAMINE_MAX were looked at. Returns the cursor of the next page; NULL at the end, and where it failed.
  */
 char *lk_cursor_fill(struct lk_request *request, struct lk_id_scan *scan, size_t page_size, const char *filter,
 	const struct lk_id_rows *rows);

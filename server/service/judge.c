@@ -16,7 +16,10 @@
 
 /* The field of KeyIdentity that holds the owner. */
 #define IDENTITY_OWNER 7
-/* How often a key is looked up anew that was changed while it was judged: a change takes a commit, so that even two in a row are rare. */
+/*
+ * How often a key is looked up anew that was changed while it was judged: a change takes a commit, so that even two in a row
+ * are rare.
+ */
 #define TRIES 4
 
 const char *lk_judge_owner(const struct lk_answer *answer, size_t *ret_len)
@@ -150,7 +153,10 @@ static bool goes_on(const struct lk_question *question, const struct lk_answer *
 	       lk_verdict_decide(&answer->facts, answer->now_us) == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
 }
 
-/* Gathers what the gates ask of a key that was found, what costs most last and only where it matters; false where an error sticks. */
+/*
+ * Gathers what the gates ask of a key that was found, what costs most last and only where it matters; false where an error
+ * sticks.
+ */
 static bool gather(const struct lk_court *court, const struct lk_question *question, struct lk_answer *answer)
 {
 	if (!lk_rules_read(answer->verdict.rules, answer->verdict.head.rules_len, &answer->rules)) {

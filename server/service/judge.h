@@ -2,8 +2,9 @@
  * The judge: what Verify decides, without the message that asked and the one that answers. The same gates, in the same order, for
  * every way in which a token comes to be verified.
  *
- * Knows no request, and allocates nothing. It reads one snapshot; what an answer points at lies in LMDB's map, and is good as long as
- * that snapshot, which the judge itself may renew. One thread at a time for each snapshot, any number of them beside one another.
+ * Knows no request, and allocates nothing. It reads one snapshot; what an answer points at lies in LMDB's map, and is good as
+ * long as that snapshot, which the judge itself may renew. One thread at a time for each snapshot, any number of them beside
+ * one another.
  */
 #ifndef LK_SERVER_SERVICE_JUDGE_H
 #define LK_SERVER_SERVICE_JUDGE_H
@@ -96,8 +97,8 @@ struct lk_answer {
 
 /*
  * Judges a token: looks it up, asks each gate, charges what its use costs, counts the use or notes the denial. Does not block.
- * LK_UNAVAILABLE: the key was being changed all the while, and nothing was charged: whoever asks again gets an answer. Else what sticks
- * to the transaction, or came of renewing it; then nothing was charged either.
+ * LK_UNAVAILABLE: the key was being changed all the while, and nothing was charged: whoever asks again gets an answer. Else
+ * what sticks to the transaction, or came of renewing it; then nothing was charged either.
  */
 LK_MUST_CHECK enum lk_err lk_judge(
 	const struct lk_court *court, const struct lk_question *question, struct lk_answer *ret_answer);

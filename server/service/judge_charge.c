@@ -18,8 +18,8 @@ static uint64_t cost_of(const struct lk_question *question, const struct lk_limi
 }
 
 /*
- * Adds the limits of one slot that are meant, in the order of their clocks, whatever order they were given in: verdicts that race on the
- * same clocks take them in the same order.
+ * Adds the limits of one slot that are meant, in the order of their clocks, whatever order they were given in: verdicts that
+ * race on the same clocks take them in the same order.
  */
 static void add_limits(
 	const struct lk_question *question, const struct lk_rules *rules, uint64_t slot, struct lk_charge *charge)

@@ -64,8 +64,9 @@ struct lk_key_filter {
 /*
  * Checks `message`; NULL is one that says nothing. `tenant`: whose roles it may name; NULL where it is not there. Each fault is
  * one of "filter.<field>"; what is faulty is left out of the
- * result. A keyspace that the caller is not granted is LK_PERMISSION_DENIED, and so is an owner other than the caller where that is
- * granted its own keys alone; the filter then asks for the caller's own, whatever it says. Whether there is such a keyspace is seen later.
+ * result. A keyspace that the caller is not granted is LK_PERMISSION_DENIED, and so is an owner other than the caller where
+ * that is granted its own keys alone; the filter then asks for the caller's own, whatever it says. Whether there is such a
+ * keyspace is seen later.
  */
 LK_MUST_CHECK enum lk_err lk_key_filter_check(struct lk_request *request, const Latchkey__Store__TenantRecord *tenant,
 	const Latchkey__V1__KeyFilter *message, struct lk_key_filter *ret_filter);

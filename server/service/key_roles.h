@@ -12,10 +12,10 @@
 #include "server/service/request.h"
 
 /*
- * Writes the numbers of the `count` roles of a tenant that `ids` names, in their order, to `record`. Faults, of `faults`: more than
- * LK_ROLES_MAX, of `field`; of "`field`[0]" and so on an id that is none, one that is given twice, and one that the tenant has no role
- * of. What is faulty is left out. A tenant that is not there is NULL: then ids are checked alone. Where the arena is exhausted, no
- * role is written. What is wrong with the store sticks to the transaction.
+ * Writes the numbers of the `count` roles of a tenant that `ids` names, in their order, to `record`. Faults, of `faults`:
+ * more than LK_ROLES_MAX, of `field`; of "`field`[0]" and so on an id that is none, one that is given twice, and one that the
+ * tenant has no role of. What is faulty is left out. A tenant that is not there is NULL: then ids are checked alone. Where
+ * the arena is exhausted, no role is written. What is wrong with the store sticks to the transaction.
  */
 void lk_key_resolve_roles(struct lk_request *request, struct lk_faults *faults,
 	const Latchkey__Store__TenantRecord *tenant, const char *field, char *const *ids, size_t count,
@@ -26,8 +26,9 @@ void lk_key_expect_roles(struct lk_request *request, Latchkey__Store__Change *ch
 	const Latchkey__Store__KeyRecord *before, const Latchkey__Store__KeyRecord *record);
 
 /*
- * The ids of a key's roles, in the request's arena, in the record's order. One that is not there, as may be of a record of the audit
- * chain, is "#" and its number. NULL where there are none, and where the arena is exhausted; `*ret_count` is 0 then.
+ * The ids of a key's roles, in the request's arena, in the record's order. One that is not there, as may be of a record of
+ * the audit chain, is "#" and its number. NULL where there are none, and where the arena is exhausted; `*ret_count` is 0
+ * then.
  */
 char **lk_key_role_names(struct lk_request *request, const Latchkey__Store__KeyRecord *record, size_t *ret_count);
 

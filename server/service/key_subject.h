@@ -18,16 +18,16 @@
 LK_MUST_CHECK enum lk_err lk_key_check_grant(struct lk_request *request, const Latchkey__Store__KeyRecord *key);
 
 /*
- * Adds faults of what a root key's record says of its rights, under fields that begin with `prefix`: rights that no method needs, where
- * `methods` is set, and own_only without an owner, which would grant nothing.
+ * Adds faults of what a root key's record says of its rights, under fields that begin with `prefix`: rights that no method
+ * needs, where `methods` is set, and own_only without an owner, which would grant nothing.
  */
 void lk_key_check_rights(
 	struct lk_request *request, const char *prefix, const Latchkey__Store__KeyRecord *record, bool methods);
 
 /*
  * LK_OK where the key is good in its own keyspace alone, or the caller is granted every keyspace. LK_PERMISSION_DENIED: nobody
- * makes, changes, activates or holds the secret of a key that is good where he may do nothing. To suspend, revoke or delete it, its own
- * keyspace is enough.
+ * makes, changes, activates or holds the secret of a key that is good where he may do nothing. To suspend, revoke or delete
+ * it, its own keyspace is enough.
  */
 LK_MUST_CHECK enum lk_err lk_key_check_scope(struct lk_request *request, const Latchkey__Store__KeyRecord *key);
 

@@ -1,6 +1,6 @@
 /*
- * The handlers that create, change and delete the limits of owners; owner.c puts them beside the others. See method.h for what build
- * and reply owe.
+ * The handlers that create, change and delete the limits of owners; owner.c puts them beside the others. See method.h for
+ * what build and reply owe.
  */
 #ifndef LK_SERVER_SERVICE_OWNER_CHANGE_H
 #define LK_SERVER_SERVICE_OWNER_CHANGE_H

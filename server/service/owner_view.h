@@ -8,8 +8,8 @@
 #include "server/service/request.h"
 
 /*
- * Fills in a message that was initialised. `tenant`: its id. Where each limit stands is read from the slots as they are; of a record
- * without a slot, it is not said.
+ * Fills in a message that was initialised. `tenant`: its id. Where each limit stands is read from the slots as they are; of a
+ * record without a slot, it is not said.
  */
 void lk_view_owner(struct lk_request *request, const Latchkey__Store__OwnerRecord *record, const char *tenant,
 	Latchkey__V1__Owner *ret_view);

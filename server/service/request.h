@@ -60,8 +60,8 @@ struct lk_request {
 	/* The change ends keys: it goes ahead of the others that wait. Set by a service's build. */
 	bool urgent;
 	/*
-	 * What the first run of a build of bulk work keeps for those on newer data, in the arena; NULL until then. It must be good
-	 * on any state: a selection that is fixed, not what was read of it.
+	 * What the first run of a build of bulk work keeps for those on newer data, in the arena; NULL until then. It must be
+	 * good on any state: a selection that is fixed, not what was read of it.
 	 */
 	void *kept;
 	/* What the answer says of an error; set by lk_request_fail(). */

@@ -1,5 +1,6 @@
 /*
- * Rights: which methods a grant lets its holder call, and which rights there are at all. The method table (services.h) knows both.
+ * Rights: which methods a grant lets its holder call, and which rights there are at all. The method table (services.h) knows
+ * both.
  */
 #ifndef LK_SERVER_SERVICE_RIGHTS_H
 #define LK_SERVER_SERVICE_RIGHTS_H
@@ -26,8 +27,8 @@ bool lk_right_is_withheld(const Latchkey__Store__GrantRecord *grant, const struc
 char **lk_rights_methods(struct lk_arena *arena, const Latchkey__Store__GrantRecord *grant, size_t *ret_count);
 
 /*
- * Adds a fault of "`field`.methods[0]" and so on for each right of the grant that no method needs, naming the nearest that one does.
- * One that has a fault already, since it is malformed, gets none.
+ * Adds a fault of "`field`.methods[0]" and so on for each right of the grant that no method needs, naming the nearest that
+ * one does. One that has a fault already, since it is malformed, gets none.
  */
 void lk_rights_check(struct lk_faults *faults, const char *field, const Latchkey__Store__GrantRecord *grant);
 

@@ -1,5 +1,6 @@
 /*
- * The handlers that create, change and delete roles; role.c puts them beside the others. See method.h for what build and reply owe.
+ * The handlers that create, change and delete roles; role.c puts them beside the others. See method.h for what build and
+ * reply owe.
  */
 #ifndef LK_SERVER_SERVICE_ROLE_CHANGE_H
 #define LK_SERVER_SERVICE_ROLE_CHANGE_H
@@ -8,7 +9,10 @@
 #include "latchkey/v1/role.pb-c.h"
 #include "server/service/request.h"
 
-/* A role as the API shows it, in the request's arena; it borrows from the record. `tenant`: its id. `key_count`: how many keys have it. */
+/*
+ * A role as the API shows it, in the request's arena; it borrows from the record. `tenant`: its id. `key_count`: how many
+ * keys have it.
+ */
 void lk_view_role(struct lk_request *request, const Latchkey__Store__RoleRecord *record, const char *tenant,
 	uint64_t key_count, Latchkey__V1__Role *ret_view);
 

@@ -25,8 +25,9 @@ void lk_view_keyspace(struct lk_request *request, const Latchkey__Store__Keyspac
 	Latchkey__V1__Keyspace *ret_view);
 
 /*
- * With its use and the credits that are left, as they stand in the slots now. `tenant`, `keyspace`: the ids of where it belongs. To
- * complete the view of a build in its reply, the same view is given again: there is no state then to name its roles from, which it has.
+ * With its use and the credits that are left, as they stand in the slots now. `tenant`, `keyspace`: the ids of where it
+ * belongs. To complete the view of a build in its reply, the same view is given again: there is no state then to name its
+ * roles from, which it has.
  */
 void lk_view_key(struct lk_request *request, const Latchkey__Store__KeyRecord *record, const char *tenant,
 	const char *keyspace, Latchkey__V1__Key *ret_view);

@@ -53,8 +53,8 @@ static bool is_new_keyspace(const Latchkey__Store__Mutation *mutation)
 }
 
 /*
- * Disk for the slots and the keyspaces' lines that the change will name, before it names them. For new ones alone: one must always be
- * able to revoke a key, also where no further slot can be had.
+ * Disk for the slots and the keyspaces' lines that the change will name, before it names them. For new ones alone: one must
+ * always be able to revoke a key, also where no further slot can be had.
  */
 static void reserve_lines(struct lk_txn *txn, const Latchkey__Store__Change *change)
 {

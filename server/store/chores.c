@@ -7,8 +7,8 @@
 #include "server/core/time.h"
 
 /*
- * A part of the work is some hundred records of a kilobyte; but of keys that have the most of everything each takes 30 KiB, and is
- * needed up to three times. What does not fit would never be done.
+ * A part of the work is some hundred records of a kilobyte; but of keys that have the most of everything each takes 30 KiB,
+ * and is needed up to three times. What does not fit would never be done.
  */
 #define ARENA_FIRST ((size_t)16 << 10)
 #define ARENA_CAP   ((size_t)128 << 20)

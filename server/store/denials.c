@@ -10,7 +10,10 @@
 
 #define WORDS 4
 
-/* The last word: the family in bits 4 to 7, the code in bits 0 to 3, and above them as much of the checksum as there is room for. */
+/*
+ * The last word: the family in bits 4 to 7, the code in bits 0 to 3, and above them as much of the checksum as there is room
+ * for.
+ */
 #define CODE_BITS   4
 #define PACKED_BITS 8
 #define PACKED_MASK ((UINT64_C(1) << PACKED_BITS) - 1)

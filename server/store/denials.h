@@ -1,10 +1,10 @@
 /*
- * Denials: the last verdict about each key that was not VALID, and how many there were by code and keyspace. Two files beside the slots,
- * which every verifier maps, as they do the slots (lines.h): denials.mmap, a line of 32 bytes a slot, and gates.mmap, two cache lines a
- * keyspace.
+ * Denials: the last verdict about each key that was not VALID, and how many there were by code and keyspace. Two files beside
+ * the slots, which every verifier maps, as they do the slots (lines.h): denials.mmap, a line of 32 bytes a slot, and
+ * gates.mmap, two cache lines a keyspace.
  *
- * Noted without a lock: of two at the same moment one remains, and a line that is read half written fails its checksum and is taken for
- * none. They outlive a kill of the process, and reach the disk with the slots.
+ * Noted without a lock: of two at the same moment one remains, and a line that is read half written fails its checksum and is
+ * taken for none. They outlive a kill of the process, and reach the disk with the slots.
  */
 #ifndef LK_SERVER_STORE_DENIALS_H
 #define LK_SERVER_STORE_DENIALS_H
@@ -34,8 +34,8 @@ struct lk_denial {
 };
 
 /*
- * Opens both files in `dir`, or makes them: where `make` is set whatever was there, and else where they are not there; what they held is
- * gone then, and that is all. A file that is none of this store's is refused. As lk_slots_open() in all else.
+ * Opens both files in `dir`, or makes them: where `make` is set whatever was there, and else where they are not there; what
+ * they held is gone then, and that is all. A file that is none of this store's is refused. As lk_slots_open() in all else.
  */
 LK_MUST_CHECK enum lk_err lk_denials_open(int dir, bool make, const uint8_t store_id[static LK_STORE_ID_LEN],
 	uint64_t last_slot, uint64_t max_slots, uint32_t last_keyspace, struct lk_denials **ret_denials,
@@ -48,8 +48,8 @@ void lk_denials_close(struct lk_denials *denials);
 LK_MUST_CHECK enum lk_err lk_denials_reserve(struct lk_denials *denials, uint64_t last_slot, uint32_t last_keyspace);
 
 /*
- * Notes a verdict that was not VALID. Slot 0: of no key; keyspace 0: of none. A code that is none, or VALID, is not noted. Any thread,
- * never blocks.
+ * Notes a verdict that was not VALID. Slot 0: of no key; keyspace 0: of none. A code that is none, or VALID, is not noted.
+ * Any thread, never blocks.
  */
 void lk_denials_note(struct lk_denials *denials, uint64_t slot, uint32_t keyspace, const struct lk_denial *denial);
 

@@ -25,8 +25,8 @@ struct lk_held {
 };
 
 /*
- * `identity` is a packed KeyIdentity as lk_verdict_identity() gives it; of the rules, which are borrowed, the roles alone count. Looks
- * up no role yet. An identity that does not add up makes LK_CORRUPT stick.
+ * `identity` is a packed KeyIdentity as lk_verdict_identity() gives it; of the rules, which are borrowed, the roles alone
+ * count. Looks up no role yet. An identity that does not add up makes LK_CORRUPT stick.
  */
 void lk_held_init(struct lk_held *held, struct lk_txn *txn, const uint8_t *identity, size_t identity_len,
 	const struct lk_rules *rules);

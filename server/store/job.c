@@ -158,8 +158,8 @@ enum lk_err lk_job_chore_init(struct lk_store *store, struct lk_job_chore *ret_c
 }
 
 /*
- * Whether nobody waits for the job any more, though it is not done. A clock that was set back must not hold it up: an instant that
- * is still to come counts as long ago.
+ * Whether nobody waits for the job any more, though it is not done. A clock that was set back must not hold it up: an instant
+ * that is still to come counts as long ago.
  */
 static bool is_left(const struct lk_job_chore *chore, const Latchkey__Store__JobRecord *job, int64_t now_us)
 {

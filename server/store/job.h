@@ -1,6 +1,6 @@
 /*
- * Jobs: bulk work that is too much for one commit. What a job is about is fixed when it begins: slots, in parts that stand in table
- * `job_part` until they are done. Each part is one Change, with the audit records of all that it does.
+ * Jobs: bulk work that is too much for one commit. What a job is about is fixed when it begins: slots, in parts that stand in
+ * table `job_part` until they are done. Each part is one Change, with the audit records of all that it does.
  *
  * The caller who began a job has its parts done, one a call. What a caller leaves, and what a daemon that stopped left, a chore
  * does; and once a job has been done for an hour, it removes it.
@@ -28,8 +28,8 @@
 
 /*
  * Adds to `change` what revokes the keys in these slots, or deletes them where their keyspace's policy wants that, and what that
- * depends on. A key that is gone by now, revoked, or of a closed keyspace is passed over, and so is one of another owner than `owner`
- * where that is not "". `reason` is borrowed. Errors stick to `txn` and the arena.
+ * depends on. A key that is gone by now, revoked, or of a closed keyspace is passed over, and so is one of another owner than
+ * `owner` where that is not "". `reason` is borrowed. Errors stick to `txn` and the arena.
  */
 void lk_job_revoke(struct lk_txn *txn, struct lk_arena *arena, const uint64_t *slots, size_t count, const char *reason,
 	const char *owner, Latchkey__Store__Change *change);
@@ -38,8 +38,8 @@ void lk_job_revoke(struct lk_txn *txn, struct lk_arena *arena, const uint64_t *s
 Latchkey__Store__JobPartRecord *lk_job_part_new(struct lk_arena *arena, uint64_t *slots, size_t count);
 
 /*
- * Adds to `change` the next part of `job`, which is not done yet, and the job as it stands then; alters `job`, which was read from
- * `txn`, so. Errors stick to `txn` and the arena; a part that is not there is LK_CORRUPT.
+ * Adds to `change` the next part of `job`, which is not done yet, and the job as it stands then; alters `job`, which was read
+ * from `txn`, so. Errors stick to `txn` and the arena; a part that is not there is LK_CORRUPT.
  */
 void lk_job_step(struct lk_txn *txn, struct lk_arena *arena, int64_t now_us, Latchkey__Store__JobRecord *job,
 	Latchkey__Store__Change *change);

@@ -1,6 +1,6 @@
 /*
- * A file of lines: a header that says whose it is, and then lines of one size, numbered from 1, which every verifier maps and touches
- * with atomics alone. slots.h and denials.h are such files.
+ * A file of lines: a header that says whose it is, and then lines of one size, numbered from 1, which every verifier maps and
+ * touches with atomics alone. slots.h and denials.h are such files.
  *
  * The most there may be is mapped once, so that no line ever moves; the disk is allocated in steps ahead of what is named.
  */
@@ -28,7 +28,10 @@ struct lk_lines_kind {
 	size_t line_len;
 	/* The disk is allocated by so many bytes at a time. */
 	uint64_t step;
-	/* Said of a file that is missing, and of one that is too short; NULL: it is made, or made longer, for nothing else needs it. */
+	/*
+	 * Said of a file that is missing, and of one that is too short; NULL: it is made, or made longer, for nothing else
+	 * needs it.
+	 */
 	const char *missing;
 	const char *cut;
 	/* Said of a file that is of something else, and of another store. */
@@ -50,9 +53,9 @@ struct lk_lines {
 };
 
 /*
- * Opens the file of this kind, of the store `store_id`, in `dir`; makes it where `make` is set, whatever was there. `last_line`: the
- * newest that the store names. `max_lines`: how many are mapped. `lines` is all zero; close it also after a failure.
- * On failure `ret_message` names the file. LK_FAILED_PRECONDITION, LK_CORRUPT, LK_FULL, LK_IO, LK_NO_MEMORY.
+ * Opens the file of this kind, of the store `store_id`, in `dir`; makes it where `make` is set, whatever was there.
+ * `last_line`: the newest that the store names. `max_lines`: how many are mapped. `lines` is all zero; close it also after a
+ * failure. On failure `ret_message` names the file. LK_FAILED_PRECONDITION, LK_CORRUPT, LK_FULL, LK_IO, LK_NO_MEMORY.
  */
 LK_MUST_CHECK enum lk_err lk_lines_open(struct lk_lines *lines, const struct lk_lines_kind *kind, int dir, bool make,
 	const uint8_t store_id[static LK_STORE_ID_LEN], uint64_t last_line, uint64_t max_lines,
@@ -62,8 +65,8 @@ LK_MUST_CHECK enum lk_err lk_lines_open(struct lk_lines *lines, const struct lk_
 void lk_lines_close(struct lk_lines *lines);
 
 /*
- * Allocates the disk for all lines up to `last_line`, before a commit names them: a hole in the file would be SIGBUS on a full disk.
- * The writer's thread alone. LK_FULL: the disk, or max_lines; LK_IO.
+ * Allocates the disk for all lines up to `last_line`, before a commit names them: a hole in the file would be SIGBUS on a
+ * full disk. The writer's thread alone. LK_FULL: the disk, or max_lines; LK_IO.
  */
 LK_MUST_CHECK enum lk_err lk_lines_reserve(struct lk_lines *lines, uint64_t last_line);
 

@@ -50,8 +50,8 @@ struct lk_reply_request {
 };
 
 /*
- * BLAKE2b-256 of what is asked, keyed with the request_id: tells a retry from another request under the same id. A request may hold a
- * secret, as an Import does; whoever reads the store knows no id, and so cannot try secrets on its digest.
+ * BLAKE2b-256 of what is asked, keyed with the request_id: tells a retry from another request under the same id. A request
+ * may hold a secret, as an Import does; whoever reads the store knows no id, and so cannot try secrets on its digest.
  */
 void lk_reply_request_digest(const uint8_t request_id[static LK_REQUEST_ID_LEN], const struct lk_reply_request *request,
 	uint8_t ret_digest[static LK_DIGEST_LEN]);

@@ -1,9 +1,9 @@
 /*
- * The rules of a key, as they lie in its verdict record behind the grant: what Verify asks beside state and time. A key without roles,
- * addresses, limits and credits has none of them, not a byte.
+ * The rules of a key, as they lie in its verdict record behind the grant: what Verify asks beside state and time. A key
+ * without roles, addresses, limits and credits has none of them, not a byte.
  *
- * Read in place, and copied out piece by piece, since LMDB aligns nothing. Nobody but apply writes them. What an owner's keys share
- * (LK_TABLE_OWNER_LIMITS) and the addresses of a keyspace (LK_TABLE_GATE_CIDRS) are laid out alike.
+ * Read in place, and copied out piece by piece, since LMDB aligns nothing. Nobody but apply writes them. What an owner's keys
+ * share (LK_TABLE_OWNER_LIMITS) and the addresses of a keyspace (LK_TABLE_GATE_CIDRS) are laid out alike.
  */
 #ifndef LK_SERVER_STORE_RULES_H
 #define LK_SERVER_STORE_RULES_H

@@ -1,6 +1,6 @@
 /*
- * Scans of tenants, keyspaces, roles and owners, from any position on; of keys, see key_scan.h. A scan holds no transaction open between
- * pages: a page ends with an id, or an owner's position, and the next begins behind it.
+ * Scans of tenants, keyspaces, roles and owners, from any position on; of keys, see key_scan.h. A scan holds no transaction
+ * open between pages: a page ends with an id, or an owner's position, and the next begins behind it.
  */
 #ifndef LK_SERVER_STORE_SCAN_H
 #define LK_SERVER_STORE_SCAN_H

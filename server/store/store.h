@@ -81,8 +81,8 @@ struct lk_store_state {
 };
 
 /*
- * Keeps the store in order while it runs, once a minute or so: frees what dead readers pin, writes the slots and the denials to the disk.
- * Blocks. Any thread. Errors of LMDB, LK_IO.
+ * Keeps the store in order while it runs, once a minute or so: frees what dead readers pin, writes the slots and the denials
+ * to the disk. Blocks. Any thread. Errors of LMDB, LK_IO.
  */
 LK_MUST_CHECK enum lk_err lk_store_tend(struct lk_store *store, struct lk_store_state *ret_state);
 

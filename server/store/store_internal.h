@@ -20,7 +20,10 @@ struct lk_store {
 	struct lk_keyring *keyring;
 	struct lk_slots *slots;
 	struct lk_denials *denials;
-	/* How far data.mdb has disk, SIZE_MAX where that cannot be set aside, 0 where nobody has looked. The writer's (room.h). */
+	/*
+	 * How far data.mdb has disk, SIZE_MAX where that cannot be set aside, 0 where nobody has looked. The writer's
+	 * (room.h).
+	 */
 	size_t disk_end;
 	/* See lk_store_folded(). */
 	_Atomic int64_t folded_us;

@@ -37,16 +37,16 @@ enum lk_table {
 	/* tenant number, key number -> slot */
 	LK_TABLE_KEY_BY_NUMBER,
 	/*
-	 * keyspace number, hash of the owner, create_us, slot -> nothing; keys without an owner are not in it. The hash, 16 bytes of
-	 * BLAKE2b, keeps the key short: whoever reads it compares the record's owner.
+	 * keyspace number, hash of the owner, create_us, slot -> nothing; keys without an owner are not in it. The hash, 16
+	 * bytes of BLAKE2b, keeps the key short: whoever reads it compares the record's owner.
 	 */
 	LK_TABLE_KEY_BY_OWNER,
 	/* keyspace number, expire_us, slot -> nothing; keys that never expire stand last, at UINT64_MAX */
 	LK_TABLE_KEY_BY_EXPIRY,
 	/*
-	 * keyspace number, last use as it was last folded from the slots, slot -> nothing. Never later than the use itself: what a
-	 * scan finds here below an instant holds every key that was not used since. A key that was deleted after a fold may still
-	 * stand here; the next fold removes it.
+	 * keyspace number, last use as it was last folded from the slots, slot -> nothing. Never later than the use itself:
+	 * what a scan finds here below an instant holds every key that was not used since. A key that was deleted after a
+	 * fold may still stand here; the next fold removes it.
 	 */
 	LK_TABLE_KEY_BY_USED,
 	/*

@@ -4,8 +4,8 @@
  *
  *	bench_drive URL TOKENS CONTEXTS SECONDS verify|gates|echo
  *
- * gates: as verify, of keys that bench_load gave rules, with an expression that their permissions fulfil and an address that their list
- * holds; every limit is charged.
+ * gates: as verify, of keys that bench_load gave rules, with an expression that their permissions fulfil and an address that
+ * their list holds; every limit is charged.
  *
  * Prints one JSON object: requests per second, the latencies p50, p99 and p999 in microseconds, and the bytes of a request and of
  * a reply.

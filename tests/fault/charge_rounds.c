@@ -1,14 +1,14 @@
 /*
- * What keys may spend, exactly: eight processes verify as fast as they can until they are refused, while the daemon is killed with
- * kill -9 and started again.
+ * What keys may spend, exactly: eight processes verify as fast as they can until they are refused, while the daemon is killed
+ * with kill -9 and started again.
  *
  *	charge_rounds [--rounds N] [--seed N]
  *
  * Three keys: one with a rate limit of 1,000 a day, one with 1,000 credits, and one with both whose owner has a limit of 1,000 a
- * day, too. Of each, the VALID verdicts that were received are no more than 1,000, and with those whose answer was cut off by a kill no
- * fewer: every attempt counts, also those that the client makes on its own. Once a client was refused, none that asks afterwards is
- * let through. What the store has counted as uses is no less than was received and no more than 1,000, for a use is counted behind its
- * charge and before its answer. Without a kill (--rounds 0) all are 1,000.
+ * day, too. Of each, the VALID verdicts that were received are no more than 1,000, and with those whose answer was cut off by
+ * a kill no fewer: every attempt counts, also those that the client makes on its own. Once a client was refused, none that
+ * asks afterwards is let through. What the store has counted as uses is no less than was received and no more than 1,000, for
+ * a use is counted behind its charge and before its answer. Without a kill (--rounds 0) all are 1,000.
  */
 #include <signal.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /*
- * A stranger's JOSE for a test: jose_peer.py in a process of its own, which signs tokens with PyJWT and serves key sets over HTTP on
- * loopback. It needs /usr/bin/python3 with Debian's python3-jwt and python3-cryptography (tools/install-deps test), and the environment's
- * JOSE_PEER, the program's path.
+ * A stranger's JOSE for a test: jose_peer.py in a process of its own, which signs tokens with PyJWT and serves key sets over
+ * HTTP on loopback. It needs /usr/bin/python3 with Debian's python3-jwt and python3-cryptography (tools/install-deps test),
+ * and the environment's JOSE_PEER, the program's path.
  *
  * Fails the test by abort() where it does not work. One thread at a time.
  */

@@ -84,8 +84,8 @@ Latchkey__V1__VerifyCode verdict_on(struct caller *caller, const char *token);
 Latchkey__V1__VerifyCode verdict_in(struct caller *caller, const char *tenant, const char *keyspace, const char *token);
 
 /*
- * Lists all pages of `page_size` (0: the default) into `ret_keys`, which has `room`, and returns how many keys there are. SIZE_MAX
- * where a page was not answered OK.
+ * Lists all pages of `page_size` (0: the default) into `ret_keys`, which has `room`, and returns how many keys there are.
+ * SIZE_MAX where a page was not answered OK.
  */
 size_t say_list(struct caller *caller, const char *tenant, Latchkey__V1__KeyFilter *filter, const char *order_by,
 	int32_t page_size, const Latchkey__V1__Key **ret_keys, size_t room);

@@ -59,7 +59,10 @@ struct verdict_step {
 	bool explain;
 	/* 0: there are no more questions. */
 	Latchkey__V1__VerifyCode code;
-	/* The limits in the order of their clocks, the owner's behind, and the credits: "day=2 hour=0! ~team=5 credits=97". NULL: none. */
+	/*
+	 * The limits in the order of their clocks, the owner's behind, and the credits: "day=2 hour=0! ~team=5 credits=97".
+	 * NULL: none.
+	 */
 	const char *states;
 	/* Of explain, MALFORMED to CREDITS_EXHAUSTED: 'P' passed, 'R' refused, '-' not asked. */
 	const char *gates;

@@ -214,7 +214,10 @@ void set_text(char *to, size_t room, const char *from);
 bool may_call(const struct client *client, const char *access);
 bool may_tenant(const struct client *client, const char *tenant);
 bool may_keyspace(const struct client *client, const char *keyspace);
-/* Whether the client may make, change, rotate or give credits to a key of this scope: one of its tenant is good in every keyspace. */
+/*
+ * Whether the client may make, change, rotate or give credits to a key of this scope: one of its tenant is good in every
+ * keyspace.
+ */
 bool may_scope(const struct client *client, bool tenant_scope);
 /* What stands against a call to something in this tenant; 0: nothing. */
 unsigned against_tenant(const struct world *world, const struct client *client, const char *access, const char *tenant);

@@ -35,8 +35,9 @@ struct caller *stage_caller(struct stage *stage, const char *credential);
 struct caller *stage_tenant_caller(struct stage *stage, const char *tenant);
 
 /*
- * Starts the issuer, and the daemon anew, which listens as before and takes the issuer's access tokens: those with `typ` Bearer and
- * an audience "account", for the tenant that their claim "tenant" names. `grants` are the section's lines of what they may do.
+ * Starts the issuer, and the daemon anew, which listens as before and takes the issuer's access tokens: those with `typ`
+ * Bearer and an audience "account", for the tenant that their claim "tenant" names. `grants` are the section's lines of what
+ * they may do.
  */
 void stage_trust(struct stage *stage, struct jose_peer *issuer, const char *name, const char *grants);
 /* One more connection over tcp, with the token that the issuer makes of `order`; see jose_peer.py. */

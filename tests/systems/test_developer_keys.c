@@ -3,7 +3,8 @@
  * name, and the integer id its number. Deleting is Delete.
  *
  * The product's "access token" is a root key that is granted the account's tenant and nothing else, or a JWT of where developers
- * sign in, whose account is its claim. What it calls "unauthorised" is three answers here, which tell apart what a client can do about it:
+ * sign in, whose account is its claim. What it calls "unauthorised" is three answers here, which tell apart what a client can
+ * do about it:
  * - UNAUTHENTICATED: the access token is missing, or is none that is good now;
  * - PERMISSION_DENIED: it is good, and the request names an account that is not its own;
  * - NOT_FOUND: it is good, and its own account has no such key: that of another account is told from none at all by nobody.

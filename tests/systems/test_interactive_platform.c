@@ -1,6 +1,6 @@
 /*
- * A platform with an interactive page for API tokens: people sign in with their identity provider, and with the access token of that
- * session, a JWT, make keys that authenticate as them until they expire.
+ * A platform with an interactive page for API tokens: people sign in with their identity provider, and with the access token
+ * of that session, a JWT, make keys that authenticate as them until they expire.
  */
 #include <setjmp.h>
 #include <stdarg.h>

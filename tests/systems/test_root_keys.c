@@ -224,7 +224,10 @@ static const Latchkey__V1__CreateKeyResponse *make_wanted(
 					  .validate_only = validate_only});
 }
 
-/* Of each kind of keeper, what it may make and what it may not; where it may not, it also cannot change or end one made by others. */
+/*
+ * Of each kind of keeper, what it may make and what it may not; where it may not, it also cannot change or end one made by
+ * others.
+ */
 static void test_root_key_matrix_of_grants(void **state)
 {
 	static const struct wanted keepers[] = {

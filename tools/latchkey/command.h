@@ -78,8 +78,8 @@ struct lk_run {
 	/* The request, by the names of the .proto files. */
 	json_t *request;
 	/*
-	 * The values of the own flags, NULL where not given; of one for yes or no, "" where it was. LK_OWN_CLEAR, LK_OWN_RATE_LIMIT
-	 * and LK_OWN_RATE_CHARGE are in the request alone.
+	 * The values of the own flags, NULL where not given; of one for yes or no, "" where it was. LK_OWN_CLEAR,
+	 * LK_OWN_RATE_LIMIT and LK_OWN_RATE_CHARGE are in the request alone.
 	 */
 	const char *own[LK_OWN_FLAGS];
 	/* From LK_OWN_LIMIT. 0: none. */
@@ -171,8 +171,8 @@ const char *lk_own_flag_metavar(enum lk_own_flag flag);
 const char *lk_own_flag_help(enum lk_own_flag flag);
 
 /*
- * For commands that run by themselves. One call of the command's method with `request`, whose answer is to be json_decref()ed; what
- * goes wrong is said. And the command's answer, as it was asked for, with the exit code that it means.
+ * For commands that run by themselves. One call of the command's method with `request`, whose answer is to be
+ * json_decref()ed; what goes wrong is said. And the command's answer, as it was asked for, with the exit code that it means.
  */
 enum lk_exit lk_run_call(struct lk_run *run, const json_t *request, json_t **ret_response);
 enum lk_exit lk_run_print(const struct lk_run *run, const json_t *response);

@@ -24,7 +24,10 @@ LK_MUST_CHECK enum lk_err lk_key_show_bulk_revoke(const struct lk_run *run, cons
 
 /* Reads the token of `key verify` and `key explain` from standard input into the request. LK_EXIT_USAGE: there is none. */
 enum lk_exit lk_key_read_token(struct lk_run *run);
-/* Shows a VerifyKeyResponse: the verdict, who the token stands for, and where limits and credits stand; and the exit code for it. */
+/*
+ * Shows a VerifyKeyResponse: the verdict, who the token stands for, and where limits and credits stand; and the exit code for
+ * it.
+ */
 LK_MUST_CHECK enum lk_err lk_key_show_verdict(const struct lk_run *run, const json_t *response);
 enum lk_exit lk_key_judge_verdict(const json_t *response);
 /* Runs `key explain`, and shows it: the verdict, each gate, and, where Get may be called, the key's last denial. */

@@ -14,8 +14,8 @@
 #define LK_RATE_LIMIT_METAVAR "NAME=LIMIT/PERIOD[:BURST]"
 
 /*
- * Adds what `text` says, as a latchkey.v1.RateLimit, to the list called `name` in `holder`, which is made where it is not there. Bounds,
- * and which names are good, the daemon knows. LK_EXIT_USAGE: it was said what is wrong.
+ * Adds what `text` says, as a latchkey.v1.RateLimit, to the list called `name` in `holder`, which is made where it is not
+ * there. Bounds, and which names are good, the daemon knows. LK_EXIT_USAGE: it was said what is wrong.
  */
 enum lk_exit lk_rate_limit_add(json_t *holder, const char *name, const char *text);
 

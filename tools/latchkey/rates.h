@@ -9,8 +9,8 @@
 #include "tools/latchkey/say.h"
 
 /*
- * Adds what `text` says to the rate_charges of a request. What is wrong is said. LK_EXIT_USAGE: there is no name, the cost is no whole
- * number above 0, or the text is not UTF-8; whether the name is one, the daemon says.
+ * Adds what `text` says to the rate_charges of a request. What is wrong is said. LK_EXIT_USAGE: there is no name, the cost is
+ * no whole number above 0, or the text is not UTF-8; whether the name is one, the daemon says.
  */
 enum lk_exit lk_rates_add_charge(json_t *request, const char *text);
 

@@ -53,7 +53,10 @@ enum lk_exit lk_changes_set(struct lk_changes *changes, const struct lk_command 
 	return lk_changes_set_path(changes, command, flag->path, lk_command_flag_name(command, flag));
 }
 
-/* The path in the mask of the field that clearing a flag clears; NULL: none. Not the whole for a part of it that it can do without. */
+/*
+ * The path in the mask of the field that clearing a flag clears; NULL: none. Not the whole for a part of it that it can do
+ * without.
+ */
 static const char *path_to_clear(const struct lk_update *update, const struct lk_flag *flag)
 {
 	if (update->whole_needs && below(flag->path, update->whole) && strcmp(flag->path, update->whole_needs) != 0) {

@@ -8,7 +8,10 @@
 #include "tools/latchkey/key.h"
 #include "tools/latchkey/rates.h"
 
-/* The longest that is sent as a token. One over LK_TOKEN_MAX the daemon calls MALFORMED; what is longer was never meant as one. */
+/*
+ * The longest that is sent as a token. One over LK_TOKEN_MAX the daemon calls MALFORMED; what is longer was never meant as
+ * one.
+ */
 #define INPUT_MAX (LK_TOKEN_MAX * 8)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -233,8 +236,8 @@ static bool copy_told(json_t *response, const json_t *key)
 }
 
 /*
- * Asks Get why the key was revoked or suspended, and for its last denial, and puts them beside the verdict's fields. What cannot be
- * had is left out, and that is said.
+ * Asks Get why the key was revoked or suspended, and for its last denial, and puts them beside the verdict's fields. What
+ * cannot be had is left out, and that is said.
  */
 static enum lk_exit add_told(struct lk_run *run, json_t *response)
 {

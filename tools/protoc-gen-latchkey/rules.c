@@ -2,7 +2,10 @@
 
 #include <stddef.h>
 
-/* The numbers of the extensions: latchkey/v1/options.proto has one for methods and one for fields, protobuf-c.proto one for files. */
+/*
+ * The numbers of the extensions: latchkey/v1/options.proto has one for methods and one for fields, protobuf-c.proto one for
+ * files.
+ */
 #define LATCHKEY_RULE 50001
 #define PB_C_FILE     1019
 

@@ -291,7 +291,10 @@ struct asker {
 	pthread_t thread;
 	struct lk_channel *channel;
 	const char *token;
-	/* Counts the role's changes: a state is reached once the call that makes it has returned, and left when the next begins. */
+	/*
+	 * Counts the role's changes: a state is reached once the call that makes it has returned, and left when the next
+	 * begins.
+	 */
 	const atomic_uint *reached;
 	const atomic_uint *left;
 	const atomic_bool *stop;

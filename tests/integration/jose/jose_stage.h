@@ -1,8 +1,8 @@
 /*
  * A daemon that trusts a stranger's issuer, for a test: latchkeyd with a config file, jose_peer.py, and the log that is watched.
  *
- * Calls are made with the bare protocol, so that any credential can be sent; over ipc, as the daemon's own user, so that one that is
- * refused would show if the daemon fell back to that.
+ * Calls are made with the bare protocol, so that any credential can be sent; over ipc, as the daemon's own user, so that one
+ * that is refused would show if the daemon fell back to that.
  */
 #ifndef LK_TESTS_JOSE_STAGE_H
 #define LK_TESTS_JOSE_STAGE_H

@@ -1,6 +1,6 @@
 /*
- * Tokens that are not good, each refused by a daemon that takes good ones of the same issuer: the caller is told that and no more, and
- * the log says why, without the token.
+ * Tokens that are not good, each refused by a daemon that takes good ones of the same issuer: the caller is told that and no
+ * more, and the log says why, without the token.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * Where an issuer's keys come from: servers that rotate them, hang, answer nonsense or die, and files. Whatever happens there, keys that
- * were read once go on to be good, and calls never wait.
+ * Where an issuer's keys come from: servers that rotate them, hang, answer nonsense or die, and files. Whatever happens
+ * there, keys that were read once go on to be good, and calls never wait.
  */
 #include <setjmp.h>
 #include <stdarg.h>

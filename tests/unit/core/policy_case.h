@@ -1,6 +1,6 @@
 /*
- * A key that is checked against a policy: what the request says, the policy, and what comes of both. Of each test program its own, anew
- * for each test.
+ * A key that is checked against a policy: what the request says, the policy, and what comes of both. Of each test program its
+ * own, anew for each test.
  */
 #ifndef LK_TESTS_UNIT_CORE_POLICY_CASE_H
 #define LK_TESTS_UNIT_CORE_POLICY_CASE_H

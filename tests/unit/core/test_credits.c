@@ -408,7 +408,10 @@ static void test_credits_that_are_adjusted_at_midnight_are_refilled_once(void **
 		assert_int_equal(left(&credits, word, midnight + LK_US_PER_DAY - 1), midnights[i].left);
 		assert_int_equal(left(&credits, word, midnight + LK_US_PER_DAY), midnights[i].next);
 	}
-	/* A clock that was set back further, or slots that are newer than their store: the next refill is not kept from the key. */
+	/*
+	 * A clock that was set back further, or slots that are newer than their store: the next refill is not kept from the
+	 * key.
+	 */
 	Latchkey__Store__CreditsRecord *record = check(100, 30, DAY, REPLACE, NULL, 0, T0);
 	const uint64_t word = EPOCH(1) | 28;
 	assert_int_equal(adjusted(record, LK_CREDITS_SET, 5, word, T0), 5);

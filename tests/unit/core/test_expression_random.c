@@ -1,6 +1,6 @@
 /*
- * Expressions at random, against two judges of their own: a tree that the text was printed from, and a reader by recursive descent
- * of text that may mean nothing.
+ * Expressions at random, against two judges of their own: a tree that the text was printed from, and a reader by recursive
+ * descent of text that may mean nothing.
  */
 #include "server/core/expression.h"
 

@@ -66,7 +66,10 @@ static struct lk_mask named(enum lk_key_field field)
 static const struct lk_mask everything = {(UINT64_C(1) << LK_KEY_FIELDS) - 1};
 static const struct lk_mask nothing = {0};
 
-/* As the key that stands, `before`, changed in what `mask` names; of a new key (`is_new`) what is not given comes from the policy. */
+/*
+ * As the key that stands, `before`, changed in what `mask` names; of a new key (`is_new`) what is not given comes from the
+ * policy.
+ */
 static void run(struct lk_mask mask, bool is_new, bool is_system)
 {
 	const struct lk_key_rules rules = {

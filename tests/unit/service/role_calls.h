@@ -25,7 +25,8 @@ Google__Protobuf__FieldMask role_mask(const char *const *paths);
 #define ROLE_MASK(...) role_mask((const char *const[]){__VA_ARGS__, NULL})
 
 /*
- * Gives a key of "acme" these roles, by their numbers, straight in the store: how requests name them, and what they check, others test.
+ * Gives a key of "acme" these roles, by their numbers, straight in the store: how requests name them, and what they check,
+ * others test.
  */
 void role_give(const char *key, const uint32_t *roles, size_t count);
 

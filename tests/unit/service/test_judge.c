@@ -1,4 +1,7 @@
-/* The judge by itself, and what Verify makes of questions that are wrong, callers that see little, and keys that change meanwhile. */
+/*
+ * The judge by itself, and what Verify makes of questions that are wrong, callers that see little, and keys that change
+ * meanwhile.
+ */
 #include "server/service/judge.h"
 
 #include <stdlib.h>

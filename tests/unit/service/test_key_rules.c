@@ -404,7 +404,10 @@ static void test_import_tells_faults_by_key(void **state)
 	loop_answer_done(&answer);
 }
 
-/* As many roles as may be, which permit as much as may be, on as many keys as may be: what they permit is nowhere read for each. */
+/*
+ * As many roles as may be, which permit as much as may be, on as many keys as may be: what they permit is nowhere read for
+ * each.
+ */
 static void test_many_keys_may_have_many_large_roles(void **state)
 {
 	char permission[LK_PERMISSION_MAX + 1], tokens[IMPORT_KEYS_MAX][32], ids[LK_ROLES_MAX][8];

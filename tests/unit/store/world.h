@@ -43,8 +43,8 @@ void world_assert_gate(struct world *world, uint32_t keyspace, uint64_t active, 
 void world_assert_indexed(struct lk_txn *txn, const Latchkey__Store__KeyRecord *key);
 
 /*
- * That indexes, verdicts, gates and counts say what the records of keys, keyspaces, tenants, roles and owners say, and nothing more; for tests
- * in which no two digests begin alike (world_check.c).
+ * That indexes, verdicts, gates and counts say what the records of keys, keyspaces, tenants, roles and owners say, and
+ * nothing more; for tests in which no two digests begin alike (world_check.c).
  */
 void world_assert_consistent(struct lk_fixture *fixture);
 
