@@ -25,6 +25,9 @@
 #include "latchkey/v1/key.pb-c.h"
 #include "tests/lib/check.h"
 
+/* What is not answered by then never will be: better no figure than a run without an end. */
+#define ANSWER_MS 20000
+
 /* Latencies are counted by the microsecond; what takes longer than all of these counts as the longest. */
 #define BUCKETS 100000
 
@@ -102,6 +105,7 @@ static void send_next(struct context *context)
 {
 	context->started_ns = clock_ns();
 	nng_aio_set_msg(context->aio, make_request(context));
+	nng_aio_set_timeout(context->aio, ANSWER_MS);
 	context->sending = true;
 	nng_ctx_send(context->ctx, context->aio);
 }
@@ -133,7 +137,7 @@ static void on_aio(void *argument)
 	struct context *context = argument;
 	struct driver *driver = context->driver;
 
-	CHECK(nng_aio_result(context->aio) == 0);
+	CHECK_MSG(nng_aio_result(context->aio) == 0, nng_strerror(nng_aio_result(context->aio)));
 	if (context->sending) {
 		context->sending = false;
 		nng_ctx_recv(context->ctx, context->aio);
