@@ -127,68 +127,70 @@ static void test_config_issuer_defaults(void **state)
 	assert_int_equal(fixture->config.n_issuers, 0);
 }
 
+/* Lines of a section that is good but for them, and what is said of them. */
+static const struct {
+	const char *line;
+	const char *fault;
+} faults[] = {
+	{"algorithms = none", ":7: issuer \"i\": algorithms: \"none\": give some of RS256"},
+	{"algorithms = RS256 rs256", "algorithms: \"rs256\": give some of"},
+	{"algorithms =", "algorithms: \"\": give one or more"},
+	{"jwks_url = https://j/jwks", "jwks_url: is given twice; first in line 4"},
+	{"jwks_file = /k", "give jwks_file or jwks_url, not both"},
+	{"jwks_file = k", "jwks_file: \"k\": give the absolute path"},
+	{"tenant_claim = tenant", "give tenant_claim or tenants, not both"},
+	{"tenants = system", "tenants: \"system\": give the ids of tenants"},
+	{"tenants = active", "tenants: \"active\": give"},
+	{"tenants = Acme", "tenants: \"Acme\": give"},
+	{"tenants = acme", "tenants: \"acme\": is given twice"},
+	{"clock_skew_s = 301", "clock_skew_s: \"301\": give 0 to 300"},
+	{"clock_skew_s = -1", "clock_skew_s: \"-1\": give 0 to 300"},
+	{"jwks_refresh_s = 0", "jwks_refresh_s: \"0\": give 1 to 86400"},
+	{"jwks_min_interval_s = 99999999999999999999", "give 1 to 3600"},
+	{"required_claims = typ", "required_claims: \"typ\": give CLAIM=VALUE"},
+	{"required_claims = =Bearer", "give CLAIM=VALUE"},
+	{"required_claims = typ=", "give CLAIM=VALUE"},
+	{"grant = methods=keys.*", "grant: \"methods=keys.*\": give CLAIM=VALUE: methods="},
+	{"grant = role: methods=keys.* keyspaces=*", "give CLAIM=VALUE"},
+	{"grant = *: methods=keys.*", "give methods=, and keyspaces="},
+	{"grant = *: keyspaces=*", "give methods=, and keyspaces="},
+	{"grant = *: methods=keys keyspaces=*", "\"keys\": give a right as"},
+	{"grant = *: methods=keys.crate keyspaces=*",
+		"\"keys.crate\" is no right that a method needs: did you mean \"keys.create\"?"},
+	{"grant = *: methods=kays.* keyspaces=*", "did you mean \"keys.*\"?"},
+	{"grant = *: methods=keys.* keyspaces=No_Such", "give the id of a keyspace"},
+	{"grant = *: methods=keys.*,keys.* keyspaces=*", "is given twice"},
+	{"grant = *: methods=keys.* methods=keys.get keyspaces=*", "is given twice"},
+	{"grant = *: methods=keys.* keyspaces=* own_only=yes", "give CLAIM=VALUE: methods="},
+	{"grant = *: methods=keys.* keyspaces=* tenants=acme", "give CLAIM=VALUE: methods="},
+	{"subject_claim =", "subject_claim: \"\": give the name of a claim"},
+	{"colour = red", ":7: there is no option \"colour\" in [issuer \"i\"]"},
+	{"[issuer \"i\"]", ":7: [issuer \"i\"] is given twice; first in line 1"},
+	{"[issuer i]", ":7: [issuer i]: give [issuer \"NAME\"]"},
+	{"[issuer \"I\"]", "give [issuer \"NAME\"]"},
+	{"[issuer \"\"]", "give [issuer \"NAME\"]"},
+	{"[issuer]", "[issuer]: give [issuer \"NAME\"]"},
+	{"[issuers \"x\"]", "give [issuer \"NAME\"]"},
+	{"[issuer \"abcdefghijklmnopqrstuvwxyz0123456\"]", "give [issuer \"NAME\"]"},
+	/* As long as inih's own buffer, and so without any end that it could be read up to. */
+	{"[issuer                                                              ]\ncolour = red",
+		"give [issuer \"NAME\"]"},
+	{"[issuer \"j\"]\n" GOOD, "issuer \"j\": issuer \"i\" has the same iss"},
+	{"algorithms = RS256 HS256",
+		"algorithms: HS256 goes with jwks_file alone: a secret that a URL gives to anybody is none"},
+	{"[issuer \"j\"]", ":7: issuer \"j\": give jwks_file or jwks_url"},
+};
+
 static void test_config_issuer_faults(void **state)
 {
-	static const struct {
-		const char *line;
-		const char *fault;
-	} cases[] = {
-		{"algorithms = none", ":7: issuer \"i\": algorithms: \"none\": give some of RS256"},
-		{"algorithms = RS256 rs256", "algorithms: \"rs256\": give some of"},
-		{"algorithms =", "algorithms: \"\": give one or more"},
-		{"jwks_url = https://j/jwks", "jwks_url: is given twice; first in line 4"},
-		{"jwks_file = /k", "give jwks_file or jwks_url, not both"},
-		{"jwks_file = k", "jwks_file: \"k\": give the absolute path"},
-		{"tenant_claim = tenant", "give tenant_claim or tenants, not both"},
-		{"tenants = system", "tenants: \"system\": give the ids of tenants"},
-		{"tenants = active", "tenants: \"active\": give"},
-		{"tenants = Acme", "tenants: \"Acme\": give"},
-		{"tenants = acme", "tenants: \"acme\": is given twice"},
-		{"clock_skew_s = 301", "clock_skew_s: \"301\": give 0 to 300"},
-		{"clock_skew_s = -1", "clock_skew_s: \"-1\": give 0 to 300"},
-		{"jwks_refresh_s = 0", "jwks_refresh_s: \"0\": give 1 to 86400"},
-		{"jwks_min_interval_s = 99999999999999999999", "give 1 to 3600"},
-		{"required_claims = typ", "required_claims: \"typ\": give CLAIM=VALUE"},
-		{"required_claims = =Bearer", "give CLAIM=VALUE"},
-		{"required_claims = typ=", "give CLAIM=VALUE"},
-		{"grant = methods=keys.*", "grant: \"methods=keys.*\": give CLAIM=VALUE: methods="},
-		{"grant = role: methods=keys.* keyspaces=*", "give CLAIM=VALUE"},
-		{"grant = *: methods=keys.*", "give methods=, and keyspaces="},
-		{"grant = *: keyspaces=*", "give methods=, and keyspaces="},
-		{"grant = *: methods=keys keyspaces=*", "\"keys\": give a right as"},
-		{"grant = *: methods=keys.crate keyspaces=*",
-			"\"keys.crate\" is no right that a method needs: did you mean \"keys.create\"?"},
-		{"grant = *: methods=kays.* keyspaces=*", "did you mean \"keys.*\"?"},
-		{"grant = *: methods=keys.* keyspaces=No_Such", "give the id of a keyspace"},
-		{"grant = *: methods=keys.*,keys.* keyspaces=*", "is given twice"},
-		{"grant = *: methods=keys.* methods=keys.get keyspaces=*", "is given twice"},
-		{"grant = *: methods=keys.* keyspaces=* own_only=yes", "give CLAIM=VALUE: methods="},
-		{"grant = *: methods=keys.* keyspaces=* tenants=acme", "give CLAIM=VALUE: methods="},
-		{"subject_claim =", "subject_claim: \"\": give the name of a claim"},
-		{"colour = red", ":7: there is no option \"colour\" in [issuer \"i\"]"},
-		{"[issuer \"i\"]", ":7: [issuer \"i\"] is given twice; first in line 1"},
-		{"[issuer i]", ":7: [issuer i]: give [issuer \"NAME\"]"},
-		{"[issuer \"I\"]", "give [issuer \"NAME\"]"},
-		{"[issuer \"\"]", "give [issuer \"NAME\"]"},
-		{"[issuer]", "[issuer]: give [issuer \"NAME\"]"},
-		{"[issuers \"x\"]", "give [issuer \"NAME\"]"},
-		{"[issuer \"abcdefghijklmnopqrstuvwxyz0123456\"]", "give [issuer \"NAME\"]"},
-		/* As long as inih's own buffer, and so without any end that it could be read up to. */
-		{"[issuer                                                              ]\ncolour = red",
-			"give [issuer \"NAME\"]"},
-		{"[issuer \"j\"]\n" GOOD, "issuer \"j\": issuer \"i\" has the same iss"},
-		{"algorithms = RS256 HS256",
-			"algorithms: HS256 goes with jwks_file alone: a secret that a URL gives to anybody is none"},
-		{"[issuer \"j\"]", ":7: issuer \"j\": give jwks_file or jwks_url"},
-	};
 	struct fixture *fixture = *state;
 
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT(faults); i++) {
 		char text[1024] = "";
-		(void)snprintf(text, sizeof text, "[issuer \"i\"]\n" GOOD "%s\n", cases[i].line);
+		(void)snprintf(text, sizeof text, "[issuer \"i\"]\n" GOOD "%s\n", faults[i].line);
 		assert_int_equal(load(fixture, text), LK_INVALID_ARGUMENT);
-		if (strstr(fixture->faults, cases[i].fault) == NULL) {
-			fail_msg("%s: not \"%s\" but:\n%s", cases[i].line, cases[i].fault, fixture->faults);
+		if (strstr(fixture->faults, faults[i].fault) == NULL) {
+			fail_msg("%s: not \"%s\" but:\n%s", faults[i].line, faults[i].fault, fixture->faults);
 		}
 	}
 }
