@@ -142,13 +142,19 @@ static const char *path_of(struct lk_faults *faults, const char *field, size_t i
 	return path == NULL ? field : path;
 }
 
+bool lk_limit_is_name(const char *name)
+{
+	size_t len = strspn(name, name_characters);
+
+	return len > 0 && len <= LK_LIMIT_NAME_MAX && name[len] == '\0';
+}
+
 static void check_name(struct lk_faults *faults, const char *field, Latchkey__V1__RateLimit *const *list, size_t at)
 {
 	const char *name = list[at]->name;
 	const char *path = path_of(faults, field, at, "name");
-	size_t len = strlen(name);
 
-	if (len == 0 || len > LK_LIMIT_NAME_MAX || strspn(name, name_characters) != len) {
+	if (!lk_limit_is_name(name)) {
 		lk_fault_add(faults, path, "%s is no name of a limit: give 1 to %d of a-z, 0-9, '_' and '-'",
 			lk_text_quote(faults->arena, name), LK_LIMIT_NAME_MAX);
 		return;

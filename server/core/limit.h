@@ -87,6 +87,9 @@ bool lk_limit_settle(const struct lk_limit *limit, uint64_t clock, int64_t now_n
 bool lk_limit_give_back(
 	const struct lk_limit *limit, uint64_t clock, uint64_t cost, int64_t elapsed_ns, uint64_t *ret_clock);
 
+/* Whether `name` can be a limit's: 1 to LK_LIMIT_NAME_MAX of a-z, 0-9, '_' and '-'. */
+bool lk_limit_is_name(const char *name);
+
 /*
  * Checks a list of limits, every fault under "`field`[0].limit" and the like, and writes `count` records with defaults made
  * explicit to `ret_records`, in the arena of `faults`; clocks are left 0. Faults: more than LK_LIMITS_MAX; a name that is

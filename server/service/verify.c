@@ -55,13 +55,6 @@ static uint64_t read_cost(struct lk_request *request, const char *field, uint64_
 	return cost == 0 ? 1 : cost;
 }
 
-static bool is_limit_name(const char *name)
-{
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
-
-	return len > 0 && len <= LK_LIMIT_NAME_MAX && name[len] == '\0';
-}
-
 /* Reads a charge behind those in `asked`, and looks for its name among them. */
 static void read_charge(struct lk_request *request, const Latchkey__V1__RateCharge *charge, struct asked *asked)
 {
@@ -70,7 +63,7 @@ static void read_charge(struct lk_request *request, const Latchkey__V1__RateChar
 					 ? ""
 					 : lk_arena_printf(request->arena, "rate_charges[%zu].cost", i);
 	uint64_t cost = read_cost(request, cost_field == NULL ? "rate_charges" : cost_field, charge->cost);
-	bool is_name = is_limit_name(charge->name);
+	bool is_name = lk_limit_is_name(charge->name);
 	bool twice = false;
 
 	for (size_t j = 0; j < i; j++) {
