@@ -15,4 +15,11 @@
 void lk_verify_reply(struct lk_request *request, const struct lk_question *question, const struct lk_answer *answer,
 	Latchkey__V1__VerifyKeyResponse *response);
 
+/*
+ * The same as bytes, without a message between: what protobuf-c packs of lk_verify_reply()'s response, byte for byte, where nothing
+ * is to be explained. lk_verify_packed_max() is room enough.
+ */
+size_t lk_verify_packed_max(const struct lk_answer *answer);
+size_t lk_verify_pack(const struct lk_answer *answer, uint8_t *ret_packed);
+
 #endif
