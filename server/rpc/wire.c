@@ -187,7 +187,7 @@ static bool check_message(
 	const struct lk_wire_message *rules = value->limits->message;
 	struct level level = {
 		.descriptor = value->field->descriptor,
-		.limits = rules != NULL ? rules->fields : NULL,
+		.limits = rules != NULL && !value->limits->apart ? rules->fields : NULL,
 		.at = data,
 		.end = data + len,
 		.path = value->path,

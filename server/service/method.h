@@ -28,6 +28,8 @@ struct lk_wire_field {
 	uint32_t max_items;
 	/* A map: no key may be given twice. */
 	bool is_map;
+	/* Of a message field: the limits in it are the service's to check, and only how it is made is checked before. */
+	bool apart;
 	/* Of a message field: the rules of its message. */
 	const struct lk_wire_message *message;
 };

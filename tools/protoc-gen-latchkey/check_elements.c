@@ -161,6 +161,10 @@ static void check_field(struct lk_report *report, const struct lk_proto_field *f
 			"field \"%s\" has max_length and is neither string nor bytes; leave it out",
 			element->full_name);
 	}
+	if (field->rule.apart && (!field->message || field->is_map)) {
+		lk_report_add(report, element->origin, "field \"%s\" has apart and is no message; leave it out",
+			element->full_name);
+	}
 	check_flag_rules(report, field);
 }
 

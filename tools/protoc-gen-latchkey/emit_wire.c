@@ -22,6 +22,9 @@ static const char *limits(struct lk_pool *pool, const struct lk_proto_field *fie
 	if (field->is_map) {
 		text = lk_pool_printf(pool, "%s, .is_map = true", text);
 	}
+	if (field->rule.apart) {
+		text = lk_pool_printf(pool, "%s, .apart = true", text);
+	}
 	if (field->message) {
 		text = lk_pool_printf(pool, "%s, .message = &%s__wire", text, field->message->c_lower);
 	}

@@ -193,6 +193,9 @@ static bool set_field_rule(struct lk_report *report, void *rule, const struct wi
 	case 6:
 		limits->ago = field->value != 0;
 		return true;
+	case 7:
+		limits->apart = field->value != 0;
+		return true;
 	default:
 		return false;
 	}

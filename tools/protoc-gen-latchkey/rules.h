@@ -42,6 +42,7 @@ struct lk_field_rule {
 	bool output_only;
 	bool no_flag;
 	bool ago;
+	bool apart;
 };
 
 /* The rule in a method's or field's options. What this generator does not know of is a fault at `origin`. */

@@ -298,6 +298,8 @@ static void test_wire_rules_stand_beside_their_fields(void **state)
 	assert_true(wire_field(book, "words")->is_map);
 	assert_true(wire_field(book, "reviews")->is_map);
 	assert_false(wire_field(book, "author")->is_map);
+	assert_true(wire_field(book, "author")->apart);
+	assert_false(wire_field(book, "reviews")->apart);
 	assert_int_equal(wire_field(&golden__library__v1__book__author__wire, "pseudonyms")->max_items, 4);
 	assert_int_equal(wire_field(&golden__library__v1__book__author__wire, "pseudonyms")->max_length, 80);
 	assert_null(golden__library__v1__delete_books_response__wire.fields);

@@ -451,6 +451,40 @@ static void test_wire_refuses_even_without_memory_for_the_fault(void **state)
 	assert_int_equal(lk_wire_check(&sample_rules, BYTES("\x0a\x01\xff"), &fixture->faults), LK_INVALID_ARGUMENT);
 }
 
+/* Options over their limits are wrong with their item; what is no text is wrong with the whole. */
+static void test_wire_leaves_limits_of_what_is_apart(void **state)
+{
+	struct fixture *fixture = *state;
+	Latchkey__V1__VerifyKeyRequest options = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
+	Latchkey__V1__VerifyBatchItem item = LATCHKEY__V1__VERIFY_BATCH_ITEM__INIT;
+	Latchkey__V1__VerifyBatchItem *list[] = {&item};
+	Latchkey__V1__VerifyBatchRequest request = LATCHKEY__V1__VERIFY_BATCH_REQUEST__INIT;
+	char long_text[2000];
+	uint8_t out[8192];
+
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = '\0';
+	options.client_ip = long_text;
+	options.permission_expression = long_text;
+	size_t len = latchkey__v1__verify_key_request__pack(&options, out);
+	assert_int_equal(lk_wire_check(&latchkey__v1__verify_key_request__wire, out, len, &fixture->faults),
+		LK_INVALID_ARGUMENT);
+	assert_int_equal(fixture->faults.count, 2);
+	lk_faults_init(&fixture->faults, &fixture->arena);
+	item.options = &options;
+	request.options = &options;
+	request.items = list;
+	request.n_items = 1;
+	len = latchkey__v1__verify_batch_request__pack(&request, out);
+	assert_int_equal(lk_wire_check(&latchkey__v1__verify_batch_request__wire, out, len, &fixture->faults), LK_OK);
+	long_text[3] = '\xff';
+	len = latchkey__v1__verify_batch_request__pack(&request, out);
+	assert_int_equal(lk_wire_check(&latchkey__v1__verify_batch_request__wire, out, len, &fixture->faults),
+		LK_INVALID_ARGUMENT);
+	assert_int_equal(fixture->faults.count, 1);
+	assert_string_equal(fixture->faults.items[0].field, "options.permission_expression");
+}
+
 /* The generator's own tables, on requests as protobuf-c packs them. */
 static void test_wire_knows_the_generated_rules(void **state)
 {
@@ -510,6 +544,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wire_compares_the_keys_of_a_large_map, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_bounds_entries_without_a_rule, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_bounds_nesting, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_leaves_limits_of_what_is_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_knows_the_generated_rules, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_refuses_even_without_memory_for_the_fault, set_up, tear_down),
 	};

@@ -27,7 +27,7 @@ static const struct lk_wire_message google__protobuf__duration__wire = {
 static const struct lk_wire_field golden__library__v1__book__wire_fields[] = {
 	{.max_length = 32}, /* shelf */
 	{0}, /* title */
-	{.message = &golden__library__v1__book__author__wire}, /* author */
+	{.apart = true, .message = &golden__library__v1__book__author__wire}, /* author */
 	{.max_items = 8, .is_map = true, .message = &golden__library__v1__book__words_entry__wire}, /* words */
 	{.message = &google__protobuf__timestamp__wire}, /* published */
 	{.max_length = 4096}, /* cover */
