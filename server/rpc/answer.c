@@ -16,31 +16,6 @@ static void send_reply(struct lk_job *job)
 	job->exchange->ops->reply_send(job->exchange);
 }
 
-/* Lays the violations out as the response's encoded fields; nothing where there are none, or no memory. */
-static struct lk_span pack_violations(struct lk_job *job)
-{
-	const struct lk_faults *faults = &job->request.faults;
-	struct lk_violation_span spans[LK_FAULTS_MAX];
-	size_t len = 0;
-
-	for (size_t i = 0; i < faults->count && i < LK_FAULTS_MAX; i++) {
-		const struct lk_fault *fault = &faults->items[i];
-		spans[i].field = (struct lk_span){(const uint8_t *)fault->field, strlen(fault->field)};
-		spans[i].description = (struct lk_span){
-			(const uint8_t *)fault->description, strlen(fault->description)};
-		len += lk_envelope_violation_size(&spans[i]);
-	}
-	uint8_t *packed = len == 0 ? NULL : lk_arena_alloc(&job->arena, len);
-	if (packed == NULL) {
-		return (struct lk_span){0};
-	}
-	uint8_t *at = packed;
-	for (size_t i = 0; i < faults->count && i < LK_FAULTS_MAX; i++) {
-		at += lk_envelope_violation_pack(&spans[i], at);
-	}
-	return (struct lk_span){packed, len};
-}
-
 void lk_answer_error(struct lk_job *job, enum lk_err err, uint32_t retry_after_ms)
 {
 	const char *message = job->request.message != NULL ? job->request.message : lk_err_text(err);
@@ -51,7 +26,7 @@ void lk_answer_error(struct lk_job *job, enum lk_err err, uint32_t retry_after_m
 	};
 
 	if (err == LK_INVALID_ARGUMENT || err == LK_ALREADY_EXISTS) {
-		response.violations = pack_violations(job);
+		response.violations = lk_request_violations(&job->request);
 	}
 	if (err == LK_UNAUTHENTICATED || err == LK_PERMISSION_DENIED) {
 		lk_job_note_refusal(job, err);

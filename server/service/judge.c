@@ -21,6 +21,9 @@
  * are rare.
  */
 #define TRIES 4
+/* A line of the cache; of a record longer than so many the processor sees by itself that it is read from end to end. */
+#define LINE         64
+#define PREFETCH_MAX (8 * LINE)
 
 const char *lk_judge_owner(const struct lk_answer *answer, size_t *ret_len)
 {
@@ -75,36 +78,49 @@ static bool find(struct lk_txn *txn, const uint8_t *digest, bool is_sha256, stru
 	return lk_verdict_find(txn, digest, verdict) && ((verdict->head.flags & LK_VERDICT_SHA256) != 0) == is_sha256;
 }
 
-static void digest_by_sha256(const struct lk_court *court, const struct lk_question *question, uint8_t *ret_digest)
+static void digest_by_sha256(const struct lk_court *court, const char *token, size_t token_len, uint8_t *ret_digest)
 {
 	uint8_t sha256[LK_SHA256_LEN];
 
-	lk_token_sha256(question->token, question->token_len, sha256);
+	lk_token_sha256(token, token_len, sha256);
 	lk_token_digest_sha256(court->keyring, sha256, ret_digest);
 	sodium_memzero(sha256, sizeof sha256);
 }
 
-/* Looks the token up; false where there is no key that the caller may ask about. */
-static bool look_up(const struct lk_court *court, const struct lk_question *question, struct lk_answer *answer)
+/* Looks the token up; false where there is no key of it. */
+static bool look_up(const struct lk_court *court, const char *token, size_t token_len, struct lk_verdict *ret_verdict)
 {
 	uint8_t digest[LK_DIGEST_LEN];
 
-	if (!lk_verdict_can_look_up(question->token, question->token_len)) {
+	if (!lk_verdict_can_look_up(token, token_len)) {
 		return false;
 	}
-	lk_token_digest(court->keyring, question->token, question->token_len, digest);
-	if (!find(court->txn, digest, false, &answer->verdict)) {
-		/* A second digest and a second descent, paid for only where a key was imported that needs them. */
-		if (lk_txn_head(court->txn)->sha256_secrets == 0) {
-			return false;
-		}
-		digest_by_sha256(court, question, digest);
-		if (!find(court->txn, digest, true, &answer->verdict)) {
-			return false;
-		}
+	lk_token_digest(court->keyring, token, token_len, digest);
+	if (find(court->txn, digest, false, ret_verdict)) {
+		return true;
 	}
-	return lk_gate_get(court->txn, answer->verdict.head.keyspace, &answer->gate) && answer->gate.closed == 0 &&
-	       is_in_reach(court->txn, question, answer);
+	/* A second digest and a second descent, paid for only where a key was imported that needs them. */
+	if (lk_txn_head(court->txn)->sha256_secrets == 0) {
+		return false;
+	}
+	digest_by_sha256(court, token, token_len, digest);
+	return find(court->txn, digest, true, ret_verdict);
+}
+
+/* Looks the token up, unless it was; false where there is no key that the caller may ask about. */
+static bool find_key(const struct lk_court *court, const struct lk_question *question, const struct lk_lookup *lookup,
+	struct lk_answer *answer)
+{
+	bool found = false;
+
+	if (lookup == NULL) {
+		found = look_up(court, question->token, question->token_len, &answer->verdict);
+	} else if (lookup->found) {
+		answer->verdict = lookup->verdict;
+		found = true;
+	}
+	return found && lk_gate_get(court->txn, answer->verdict.head.keyspace, &answer->gate) &&
+	       answer->gate.closed == 0 && is_in_reach(court->txn, question, answer);
 }
 
 static Latchkey__V1__VerifyCode code_of_unknown(const struct lk_court *court, const struct lk_question *question)
@@ -176,17 +192,25 @@ static bool gather(const struct lk_court *court, const struct lk_question *quest
 	return lk_txn_err(court->txn) == LK_OK;
 }
 
+static bool is_too_long(const struct lk_question *question, const struct lk_answer *answer)
+{
+	return question->identity_max != 0 && answer->verdict.head.identity_len > question->identity_max;
+}
+
 /* Judges on the snapshot as it is. LK_ABORTED: the slots are ahead of it. */
-static enum lk_err judge_once(
-	const struct lk_court *court, const struct lk_question *question, struct lk_answer *answer)
+static enum lk_err judge_once(const struct lk_court *court, const struct lk_question *question,
+	const struct lk_lookup *lookup, struct lk_answer *answer)
 {
 	bool looks = question->dry_run || question->explain;
 
 	answer->weighed = false;
-	answer->found = look_up(court, question, answer);
+	answer->found = find_key(court, question, lookup, answer);
 	if (!answer->found) {
 		answer->code = code_of_unknown(court, question);
 		return lk_txn_err(court->txn);
+	}
+	if (is_too_long(question, answer)) {
+		return LK_RESOURCE_EXHAUSTED;
 	}
 	if (!gather(court, question, answer)) {
 		return lk_txn_err(court->txn);
@@ -222,6 +246,20 @@ static void note(const struct lk_court *court, const struct lk_answer *answer, c
 	}
 }
 
+/* What judging the key, counting the use and packing the identity will touch. */
+static void prefetch(const struct lk_court *court, const struct lk_verdict *verdict)
+{
+	const struct lk_slot *slot = lk_slots_at(court->slots, verdict->head.slot);
+	const uint8_t *end = verdict->rules + verdict->head.rules_len;
+
+	if (slot != NULL) {
+		__builtin_prefetch(slot, 1);
+	}
+	for (const uint8_t *at = verdict->identity; at < end && at < verdict->identity + PREFETCH_MAX; at += LINE) {
+		__builtin_prefetch(at);
+	}
+}
+
 /* The newest state, and the instant that belongs to it: what a slot is ahead of is either of them. */
 static enum lk_err renew(const struct lk_court *court, struct lk_answer *answer)
 {
@@ -229,23 +267,39 @@ static enum lk_err renew(const struct lk_court *court, struct lk_answer *answer)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	answer->now_us = now.tv_sec * LK_US_PER_SECOND + now.tv_nsec / 1000;
+	answer->renewed = true;
 	return lk_snapshot_begin(court->txn);
 }
 
-enum lk_err lk_judge(const struct lk_court *court, const struct lk_question *question, struct lk_answer *ret_answer)
+void lk_judge_look_up(const struct lk_court *court, const char *token, size_t token_len, struct lk_lookup *ret_lookup)
+{
+	ret_lookup->found = look_up(court, token, token_len, &ret_lookup->verdict);
+	if (ret_lookup->found) {
+		prefetch(court, &ret_lookup->verdict);
+	}
+}
+
+enum lk_err lk_judge_looked_up(const struct lk_court *court, const struct lk_question *question,
+	const struct lk_lookup *lookup, struct lk_answer *ret_answer)
 {
 	enum lk_err err = LK_ABORTED;
 
 	ret_answer->now_us = question->now_us;
+	ret_answer->renewed = false;
 	ret_answer->charge.credits_ahead = 0;
 	for (unsigned i = 0; err == LK_ABORTED && i < TRIES; i++) {
 		err = i == 0 ? LK_OK : renew(court, ret_answer);
 		if (err == LK_OK) {
-			err = judge_once(court, question, ret_answer);
+			err = judge_once(court, question, i == 0 ? lookup : NULL, ret_answer);
 		}
 	}
 	if (err == LK_OK && !question->dry_run && !question->explain) {
 		note(court, ret_answer, &question->address);
 	}
 	return err == LK_ABORTED ? LK_UNAVAILABLE : err;
+}
+
+enum lk_err lk_judge(const struct lk_court *court, const struct lk_question *question, struct lk_answer *ret_answer)
+{
+	return lk_judge_looked_up(court, question, NULL, ret_answer);
 }

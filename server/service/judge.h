@@ -74,13 +74,23 @@ struct lk_question {
 	const char *subject;
 	/* CLOCK_REALTIME, read when the question came. */
 	int64_t now_us;
+	/* The longest identity that the answer has room for; 0: any. */
+	size_t identity_max;
 };
 
-/* What came of it. Where `found` is not set, `code` and `now_us` alone mean anything. */
+/* What a token was found to be before it is judged; good as long as the snapshot. */
+struct lk_lookup {
+	bool found;
+	struct lk_verdict verdict;
+};
+
+/* What came of it. Where `found` is not set, `code`, `now_us` and `renewed` alone mean anything. */
 struct lk_answer {
 	Latchkey__V1__VerifyCode code;
 	/* When it was judged: the question's instant, or a later one where the key was being changed. */
 	int64_t now_us;
+	/* It was being changed: the snapshot is another one now. */
+	bool renewed;
 	/* There is such a key within the caller's reach. */
 	bool found;
 	struct lk_verdict verdict;
@@ -97,11 +107,21 @@ struct lk_answer {
 
 /*
  * Judges a token: looks it up, asks each gate, charges what its use costs, counts the use or notes the denial. Does not block.
- * LK_UNAVAILABLE: the key was being changed all the while, and nothing was charged: whoever asks again gets an answer. Else
- * what sticks to the transaction, or came of renewing it; then nothing was charged either.
+ * LK_UNAVAILABLE: the key was being changed all the while, and nothing was charged: whoever asks again gets an answer.
+ * LK_RESOURCE_EXHAUSTED: its identity is longer than identity_max, and nothing was charged, counted or noted. Else what sticks to
+ * the transaction, or came of renewing it; then nothing was charged either. `renewed` is set in any case.
  */
 LK_MUST_CHECK enum lk_err lk_judge(
 	const struct lk_court *court, const struct lk_question *question, struct lk_answer *ret_answer);
+
+/*
+ * The same in two steps, for who judges many: first several are looked up, and the memory that judging them will touch comes
+ * meanwhile. Nothing is found where an error sticks; `lookup` is then worth nothing, nor are those before it that are not
+ * judged yet, nor any once an answer says `renewed`. A NULL `lookup` makes it lk_judge().
+ */
+void lk_judge_look_up(const struct lk_court *court, const char *token, size_t token_len, struct lk_lookup *ret_lookup);
+LK_MUST_CHECK enum lk_err lk_judge_looked_up(const struct lk_court *court, const struct lk_question *question,
+	const struct lk_lookup *lookup, struct lk_answer *ret_answer);
 
 /* The addresses of the key's keyspace; false where it has no list, and where an error sticks. */
 bool lk_judge_keyspace_cidrs(struct lk_txn *txn, const struct lk_answer *answer, struct lk_rules *ret_cidrs);

@@ -14,6 +14,7 @@ const struct latchkey_v1_key_handlers lk_key_handlers = {
 	.import = {lk_key_import_build, NULL},
 	.delete_ = {lk_key_delete_build, NULL},
 	.verify = lk_key_verify,
+	.verify_batch = lk_key_verify_batch,
 	.export_ = lk_key_export,
 	.adjust_credits = {lk_key_adjust_credits_build, lk_key_adjust_credits_reply},
 	.bulk_revoke = {lk_key_bulk_revoke_build, lk_key_bulk_revoke_reply},

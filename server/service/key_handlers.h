@@ -74,4 +74,8 @@ enum lk_err lk_key_import_build(struct lk_request *request, const Latchkey__V1__
 enum lk_err lk_key_verify(struct lk_request *request, const Latchkey__V1__VerifyKeyRequest *message,
 	Latchkey__V1__VerifyKeyResponse *response);
 
+/* verify_batch.c */
+enum lk_err lk_key_verify_batch(struct lk_request *request, const Latchkey__V1__VerifyBatchRequest *message,
+	Latchkey__V1__VerifyBatchResponse *response);
+
 #endif

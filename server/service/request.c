@@ -1,6 +1,7 @@
 #include "server/service/request.h"
 
 #include <stdarg.h>
+#include <string.h>
 #include <time.h>
 
 #include "server/core/time.h"
@@ -39,6 +40,30 @@ enum lk_err lk_request_check(struct lk_request *request)
 			request->faults.items[0].description);
 	}
 	return LK_OK;
+}
+
+struct lk_span lk_request_violations(const struct lk_request *request)
+{
+	const struct lk_faults *faults = &request->faults;
+	struct lk_violation_span spans[LK_FAULTS_MAX];
+	size_t len = 0;
+
+	for (size_t i = 0; i < faults->count && i < LK_FAULTS_MAX; i++) {
+		const struct lk_fault *fault = &faults->items[i];
+		spans[i].field = (struct lk_span){(const uint8_t *)fault->field, strlen(fault->field)};
+		spans[i].description = (struct lk_span){
+			(const uint8_t *)fault->description, strlen(fault->description)};
+		len += lk_envelope_violation_size(&spans[i]);
+	}
+	uint8_t *packed = len == 0 ? NULL : lk_arena_alloc(request->arena, len);
+	if (packed == NULL) {
+		return (struct lk_span){0};
+	}
+	uint8_t *at = packed;
+	for (size_t i = 0; i < faults->count && i < LK_FAULTS_MAX; i++) {
+		at += lk_envelope_violation_pack(&spans[i], at);
+	}
+	return (struct lk_span){packed, len};
 }
 
 enum lk_err lk_request_not_found(struct lk_request *request, const char *what, const char *name)

@@ -12,6 +12,7 @@
 
 #include <latchkey/error.h>
 
+#include "client/envelope.h"
 #include "latchkey/store/record.pb-c.h"
 #include "latchkey/v1/admin.pb-c.h"
 #include "server/core/arena.h"
@@ -80,6 +81,9 @@ enum lk_err lk_request_fail(struct lk_request *request, enum lk_err err, const c
 
 /* LK_OK; or, where there are faults, LK_INVALID_ARGUMENT with a message; or what sticks to the transaction. */
 LK_MUST_CHECK enum lk_err lk_request_check(struct lk_request *request);
+
+/* The faults as a Response's encoded violations, in the arena; empty where there are none, or no memory. */
+struct lk_span lk_request_violations(const struct lk_request *request);
 
 /* The error of a record that was looked for and is NULL: what sticks to the transaction, or LK_NOT_FOUND saying what. */
 enum lk_err lk_request_not_found(struct lk_request *request, const char *what, const char *name);

@@ -121,16 +121,18 @@ enum lk_err lk_verify_read(
 	return err != LK_OK ? err : lk_request_check(request);
 }
 
-enum lk_err lk_verify_judge(struct lk_request *request, const struct lk_asked *asked, struct lk_answer *ret_answer)
+struct lk_court lk_verify_court(const struct lk_request *request)
 {
-	const struct lk_court court = {
+	return (struct lk_court){
 		.txn = request->txn,
 		.keyring = lk_store_keyring(request->store),
 		.slots = lk_store_slots(request->store),
 		.denials = lk_store_denials(request->store),
 	};
+}
 
-	enum lk_err err = lk_judge(&court, &asked->question, ret_answer);
+enum lk_err lk_verify_judged(struct lk_request *request, enum lk_err err)
+{
 	if (err == LK_UNAVAILABLE) {
 		return lk_request_fail(request, err, "the key was being changed all the while: try again");
 	}
@@ -138,6 +140,13 @@ enum lk_err lk_verify_judge(struct lk_request *request, const struct lk_asked *a
 		return lk_request_fail(request, err, "the store cannot be read: %s", lk_err_text(err));
 	}
 	return LK_OK;
+}
+
+enum lk_err lk_verify_judge(struct lk_request *request, const struct lk_asked *asked, struct lk_answer *ret_answer)
+{
+	const struct lk_court court = lk_verify_court(request);
+
+	return lk_verify_judged(request, lk_judge(&court, &asked->question, ret_answer));
 }
 
 void lk_verify_release(struct lk_request *request, struct lk_asked *asked)

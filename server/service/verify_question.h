@@ -27,6 +27,10 @@ LK_MUST_CHECK enum lk_err lk_verify_read(
 LK_MUST_CHECK enum lk_err lk_verify_judge(
 	struct lk_request *request, const struct lk_asked *asked, struct lk_answer *ret_answer);
 
+/* What judges for this request, and what is said where it failed of `err`, which is returned: for who calls lk_judge() itself. */
+struct lk_court lk_verify_court(const struct lk_request *request);
+enum lk_err lk_verify_judged(struct lk_request *request, enum lk_err err);
+
 void lk_verify_release(struct lk_request *request, struct lk_asked *asked);
 
 #endif

@@ -41,6 +41,7 @@ enum {
 #define HEAD_MAX    (3 * FIELD_MAX + INSTANT_MAX)
 
 _Static_assert(STATE_MAX < 128, "the length of a rate state is one byte");
+_Static_assert(HEAD_MAX + LK_CHARGE_LIMITS * STATE_MAX + 1 <= LK_VERIFY_PACKED_BESIDES, "what is not the identity");
 
 /*
  * Puts the identity into the response as it is stored: packed. To protobuf-c it is a field that it does not know, whose bytes

@@ -20,6 +20,8 @@ void lk_verify_reply(struct lk_request *request, const struct lk_question *quest
  * is to be explained. lk_verify_packed_max() is room enough.
  */
 size_t lk_verify_packed_max(const struct lk_answer *answer);
+/* The most of it that is not the identity, whatever the answer. */
+#define LK_VERIFY_PACKED_BESIDES 1024
 size_t lk_verify_pack(const struct lk_answer *answer, uint8_t *ret_packed);
 
 #endif
