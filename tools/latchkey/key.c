@@ -63,6 +63,7 @@ static const struct lk_rename created[] = {
 /* Of a verdict, what it takes to explain it is a verb of its own; and what is explained is not a use. */
 static const char *const unexplained[] = {"explain", NULL};
 static const char *const explained[] = {"explain", "dry_run", NULL};
+static const char *const unexplained_batch[] = {"options.explain", NULL};
 
 static const struct lk_rename filtered[] = {{"filter.states", "state", NULL}, {0}};
 static const struct lk_rename revoked[] = {{"keys", "key", NULL}, {"filter.states", "state", NULL}, {0}};
@@ -204,6 +205,18 @@ static const struct lk_command commands[] = {
 		.prepare = lk_key_read_token,
 		.show = lk_key_show_verdict,
 		.judge = lk_key_judge_verdict,
+	},
+	{
+		.verb = "verify-batch",
+		.service = &latchkey_v1_key_cli,
+		.rpc_verb = "verify-batch",
+		.help = "Answers of each token of a file, one a line, whether it is good, and who it stands for. What "
+			"the flags say is asked about each of them. In JSON it is a line a token, as soon as it is "
+			"answered.",
+		.hidden = unexplained_batch,
+		.own_flags = LK_OWN(LK_OWN_RATE_CHARGE),
+		.operand = "FILE|-",
+		.run = lk_key_run_verify_batch,
 	},
 	{
 		.verb = "explain",

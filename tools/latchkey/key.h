@@ -33,6 +33,8 @@ enum lk_exit lk_key_judge_verdict(const json_t *response);
 /* Runs `key explain`, and shows it: the verdict, each gate, and, where Get may be called, the key's last denial. */
 enum lk_exit lk_key_run_explain(struct lk_run *run);
 LK_MUST_CHECK enum lk_err lk_key_show_explained(const struct lk_run *run, const json_t *response);
+/* Runs `key verify-batch`: a row a token, or a line of JSON. */
+enum lk_exit lk_key_run_verify_batch(struct lk_run *run);
 
 /*
  * For LK_OWN_TOKEN_FILE: makes the file before the key is made, so that no secret is lost for want of a place, and afterwards
