@@ -1,6 +1,7 @@
 /* Get and Verify against the model. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/check.h"
@@ -292,7 +293,45 @@ static void check_identity(struct world *world, const struct key *key, const str
 	same_number(world, key, "identity.n_metadata", verdict->key->n_metadata, key->word[0] != '\0');
 }
 
-static const Latchkey__V1__VerifyKeyResponse *ask(struct client *client, const struct question *question)
+/* Asks for a verdict between two others, as an item of a batch; what is wrong with it is as if it was the call's. */
+static const Latchkey__V1__VerifyKeyResponse *ask_in_batch(
+	struct client *client, const Latchkey__V1__VerifyKeyRequest *question)
+{
+	static uint8_t nobodys[] = "sk-0123456789";
+	Latchkey__V1__VerifyBatchRequest request = LATCHKEY__V1__VERIFY_BATCH_REQUEST__INIT;
+	Latchkey__V1__VerifyKeyRequest options = *question;
+	Latchkey__V1__VerifyBatchItem items[3];
+	Latchkey__V1__VerifyBatchItem *list[3];
+
+	options.token = TEXT("");
+	for (size_t i = 0; i < 3; i++) {
+		latchkey__v1__verify_batch_item__init(&items[i]);
+		items[i].token = (ProtobufCBinaryData){.len = sizeof nobodys - 1, .data = nobodys};
+		list[i] = &items[i];
+	}
+	items[1].token = (ProtobufCBinaryData){.len = strlen(question->token), .data = (uint8_t *)question->token};
+	items[1].options = &options;
+	request.items = list;
+	request.n_items = 3;
+	const Latchkey__V1__VerifyBatchResponse *response = caller_ask(
+		&client->caller, &latchkey_v1_key_verify_batch_method, &request);
+	if (response == NULL) {
+		return NULL;
+	}
+	/* The clock is first looked at behind the second. */
+	CHECK(response->n_outcomes >= 2);
+	const Latchkey__V1__VerifyOutcome *outcome = response->outcomes[1];
+	client->caller.err = lk_err_from_wire(outcome->code);
+	if (outcome->code != 0) {
+		free(client->caller.call.message);
+		client->caller.call.message = strdup(outcome->message);
+		CHECK(client->caller.call.message != NULL);
+	}
+	return outcome->verdict;
+}
+
+static const Latchkey__V1__VerifyKeyResponse *ask(
+	struct world *world, struct client *client, const struct question *question)
 {
 	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
 
@@ -302,7 +341,7 @@ static const Latchkey__V1__VerifyKeyResponse *ask(struct client *client, const s
 	request.permission_expression = TEXT(question->asked.expression);
 	request.client_ip = TEXT(address_of(&question->asked));
 	request.cost = question->asked.cost;
-	return say_verify_for(&client->caller, &request);
+	return one_in(world, 2) ? say_verify_for(&client->caller, &request) : ask_in_batch(client, &request);
 }
 
 static void ask_verdict(struct world *world, struct key *key, struct question *question)
@@ -318,7 +357,7 @@ static void ask_verdict(struct world *world, struct key *key, struct question *q
 		question->keyspace == NULL ? "any" : question->keyspace, question->asked.expression,
 		address_of(&question->asked), question->asked.cost);
 	begin(world);
-	const Latchkey__V1__VerifyKeyResponse *verdict = ask(client, question);
+	const Latchkey__V1__VerifyKeyResponse *verdict = ask(world, client, question);
 	finish(world);
 	bool denied = (question->tenant != NULL && !may_tenant(client, question->tenant)) ||
 		      (question->keyspace != NULL && !may_keyspace(client, question->keyspace));
