@@ -1,7 +1,6 @@
 #include "server/core/expression.h"
 
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +28,6 @@ struct term {
 
 /* One allocation: the terms are followed by the text. */
 struct lk_expression {
-	atomic_uint holders;
 	uint16_t n_terms;
 	size_t text_len;
 	struct term terms[];
@@ -422,7 +420,6 @@ enum lk_err lk_expression_compile(const char *text, size_t len, struct lk_expres
 	if (expression == NULL) {
 		return LK_NO_MEMORY;
 	}
-	atomic_init(&expression->holders, 1);
 	expression->n_terms = (uint16_t)parser.n_terms;
 	expression->text_len = len;
 	link_terms(expression, parser.tokens, parser.n_tokens);
@@ -431,21 +428,9 @@ enum lk_err lk_expression_compile(const char *text, size_t len, struct lk_expres
 	return LK_OK;
 }
 
-void lk_expression_hold(const struct lk_expression *expression)
-{
-	struct lk_expression *held = (struct lk_expression *)(uintptr_t)expression;
-
-	(void)atomic_fetch_add_explicit(&held->holders, 1, memory_order_relaxed);
-}
-
 void lk_expression_free(const struct lk_expression *expression)
 {
-	struct lk_expression *held = (struct lk_expression *)(uintptr_t)expression;
-
-	/* Whoever frees it does so behind all that the others did with it. */
-	if (held != NULL && atomic_fetch_sub_explicit(&held->holders, 1, memory_order_acq_rel) == 1) {
-		free(held);
-	}
+	free((struct lk_expression *)(uintptr_t)expression);
 }
 
 const char *lk_expression_text(const struct lk_expression *expression, size_t *ret_len)

@@ -6,7 +6,7 @@
  * PERM is a permission without '*' (permission.h); operators in any case; blanks (space, tab, CR, LF) between words, none needed
  * beside a parenthesis. At most LK_EXPRESSION_MAX characters, and parentheses at most LK_EXPRESSION_DEPTH deep. Pure.
  *
- * An expression never changes: any number of threads may evaluate it at once, each of which sees to it that it is held.
+ * An expression never changes: any number of threads may evaluate it at once.
  */
 #ifndef LK_SERVER_CORE_EXPRESSION_H
 #define LK_SERVER_CORE_EXPRESSION_H
@@ -29,10 +29,7 @@ struct lk_expression;
 LK_MUST_CHECK enum lk_err lk_expression_compile(const char *text, size_t len, struct lk_expression **ret_expression,
 	char ret_fault[static LK_EXPRESSION_FAULT_LEN]);
 
-/* Holds it for one more, who lets go of it by lk_expression_free() too. Any thread that has it may. */
-void lk_expression_hold(const struct lk_expression *expression);
-
-/* Lets go of it; the last who does frees it. Takes NULL. */
+/* Takes NULL. */
 void lk_expression_free(const struct lk_expression *expression);
 
 /* The text that it was compiled from. */

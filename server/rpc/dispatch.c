@@ -31,7 +31,6 @@ struct lk_dispatcher {
 	struct lk_background *background;
 	struct lk_scanner *scanner;
 	struct lk_refusals *refusals;
-	struct lk_expressions *expressions;
 	/* By name. */
 	struct lk_route *routes;
 	size_t n_routes;
@@ -246,7 +245,7 @@ static void handle(void *context, struct lk_exchange *exchange)
 	job->request = (struct lk_request){
 		.arena = &job->arena,
 		.store = dispatcher->store,
-		.expressions = dispatcher->expressions,
+		.expressions = job->expressions,
 		.txn = job->snapshot,
 		.now_us = clock_us(CLOCK_REALTIME),
 		.method = "",
@@ -279,6 +278,7 @@ static void close_exchange(void *context, struct lk_exchange *exchange)
 
 	(void)context;
 	if (job != NULL) {
+		lk_expressions_free(job->expressions);
 		lk_snapshot_free(job->snapshot);
 		lk_arena_done(&job->arena);
 		free(job);
@@ -301,6 +301,9 @@ static enum lk_err open_exchange(void *context, struct lk_exchange *exchange)
 	enum lk_err err = lk_arena_init(&job->arena, ARENA_FIRST, ARENA_CAP);
 	if (err == LK_OK) {
 		err = lk_snapshot_new(dispatcher->store, &job->snapshot);
+	}
+	if (err == LK_OK) {
+		err = lk_expressions_new(&job->expressions);
 	}
 	if (err != LK_OK) {
 		close_exchange(context, exchange);
@@ -330,9 +333,6 @@ enum lk_err lk_dispatcher_new(const struct lk_dispatcher_options *options, struc
 	enum lk_err err = make_routes(dispatcher);
 	if (err == LK_OK) {
 		err = lk_refusals_new(&dispatcher->refusals);
-	}
-	if (err == LK_OK) {
-		err = lk_expressions_new(&dispatcher->expressions);
 	}
 	if (err == LK_OK) {
 		err = lk_writer_start(options->store, options->write_queue, &dispatcher->writer);
@@ -368,7 +368,6 @@ void lk_dispatcher_free(struct lk_dispatcher *dispatcher)
 		return;
 	}
 	lk_dispatcher_stop(dispatcher);
-	lk_expressions_free(dispatcher->expressions);
 	lk_refusals_free(dispatcher->refusals);
 	free(dispatcher->routes);
 	free(dispatcher);

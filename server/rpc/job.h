@@ -29,6 +29,7 @@ struct lk_job {
 	/* Kept from request to request. */
 	struct lk_arena arena;
 	struct lk_txn *snapshot;
+	struct lk_expressions *expressions;
 
 	/* Of this request. */
 	struct lk_request_envelope envelope;

@@ -1,54 +1,39 @@
 #include "server/service/expressions.h"
 
-#include <pthread.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A text may stand in one stripe alone, in any of its places. */
-#define STRIPES 64
-#define PLACES  16
-
-/* Of most processors; a stripe is no other's neighbour in it. */
-#define LINE_LEN 64
-
+/* `expression` NULL: free. */
 struct place {
-	/* NULL: free. */
 	struct lk_expression *expression;
-	uint64_t hash;
-	/* The stripe's clock when it was last asked for. */
+	/* By whom it was got and not yet released. */
+	size_t holders;
+	/* The clock when it was last asked for. */
 	uint64_t used;
 };
 
-struct stripe {
-	_Alignas(LINE_LEN) pthread_mutex_t lock;
-	uint64_t clock;
-	struct place places[PLACES];
+/* Hashes stand together, for they are all that is looked at of most places. */
+struct table {
+	uint64_t hashes[LK_EXPRESSIONS_KEPT];
+	struct place places[LK_EXPRESSIONS_KEPT];
 };
 
 struct lk_expressions {
-	struct stripe stripes[STRIPES];
-	size_t n_locks;
-	/* Random, so that nobody can make texts that all stand in one stripe. */
-	uint8_t hash_key[crypto_shorthash_KEYBYTES];
+	/* NULL until the first expression is kept. */
+	struct table *table;
+	uint64_t clock;
+	/* Characters of all that are kept. */
+	size_t len;
 };
 
 enum lk_err lk_expressions_new(struct lk_expressions **ret_expressions)
 {
-	struct lk_expressions *expressions = aligned_alloc(LINE_LEN, sizeof *expressions);
+	struct lk_expressions *expressions = calloc(1, sizeof *expressions);
 
 	if (expressions == NULL) {
 		return LK_NO_MEMORY;
-	}
-	memset(expressions, 0, sizeof *expressions);
-	randombytes_buf(expressions->hash_key, sizeof expressions->hash_key);
-	while (expressions->n_locks < STRIPES) {
-		if (pthread_mutex_init(&expressions->stripes[expressions->n_locks].lock, NULL) != 0) {
-			lk_expressions_free(expressions);
-			return LK_NO_MEMORY;
-		}
-		expressions->n_locks++;
 	}
 	*ret_expressions = expressions;
 	return LK_OK;
@@ -59,23 +44,22 @@ void lk_expressions_free(struct lk_expressions *expressions)
 	if (expressions == NULL) {
 		return;
 	}
-	for (size_t i = 0; i < expressions->n_locks; i++) {
-		struct stripe *stripe = &expressions->stripes[i];
-		for (size_t j = 0; j < PLACES; j++) {
-			lk_expression_free(stripe->places[j].expression);
-		}
-		(void)pthread_mutex_destroy(&stripe->lock);
+	for (size_t i = 0; expressions->table != NULL && i < LK_EXPRESSIONS_KEPT; i++) {
+		lk_expression_free(expressions->table->places[i].expression);
 	}
+	free(expressions->table);
 	free(expressions);
 }
 
-static uint64_t hash_of(const struct lk_expressions *expressions, const char *text, size_t len)
+/* No secret goes into it: whoever makes texts of one hash makes them be compared, and no more. */
+static uint64_t hash_of(const char *text, size_t len)
 {
+	static const uint8_t key[crypto_shorthash_KEYBYTES];
 	uint8_t bytes[crypto_shorthash_BYTES];
 	uint64_t hash = 0;
 
 	_Static_assert(sizeof bytes == sizeof hash, "the hash is one number");
-	(void)crypto_shorthash(bytes, (const uint8_t *)text, len, expressions->hash_key);
+	(void)crypto_shorthash(bytes, (const uint8_t *)text, len, key);
 	memcpy(&hash, bytes, sizeof hash);
 	return hash;
 }
@@ -88,73 +72,94 @@ static bool is_text(const struct lk_expression *expression, const char *text, si
 	return own_len == len && memcmp(own, text, len) == 0;
 }
 
-/* The place of a text; else the one that a new text takes: a free one, or the one that was asked for longest ago. */
-static struct place *find_place(struct stripe *stripe, uint64_t hash, const char *text, size_t len, bool *ret_found)
+/* NULL: it is not kept. */
+static struct place *find(struct table *table, uint64_t hash, const char *text, size_t len)
 {
-	struct place *oldest = &stripe->places[0];
-
-	for (size_t i = 0; i < PLACES; i++) {
-		struct place *place = &stripe->places[i];
-		if (place->expression != NULL && place->hash == hash && is_text(place->expression, text, len)) {
-			*ret_found = true;
+	for (size_t i = 0; table != NULL && i < LK_EXPRESSIONS_KEPT; i++) {
+		struct place *place = &table->places[i];
+		if (table->hashes[i] == hash && place->expression != NULL && is_text(place->expression, text, len)) {
 			return place;
 		}
-		/* A free place was never used. */
-		oldest = place->used < oldest->used ? place : oldest;
 	}
-	*ret_found = false;
+	return NULL;
+}
+
+/* The place that was not used for longest, a free one first; NULL where all are held. */
+static struct place *find_oldest(struct table *table, bool taken)
+{
+	struct place *oldest = NULL;
+
+	for (size_t i = 0; i < LK_EXPRESSIONS_KEPT; i++) {
+		struct place *place = &table->places[i];
+		if (place->holders == 0 && (!taken || place->expression != NULL) &&
+			(oldest == NULL || place->used < oldest->used)) {
+			oldest = place;
+		}
+	}
 	return oldest;
 }
 
-/* The expression in the stripe, held once more; NULL: it is not there. */
-static const struct lk_expression *look_up(struct stripe *stripe, uint64_t hash, const char *text, size_t len)
+static void vacate(struct lk_expressions *expressions, struct place *place)
 {
-	const struct lk_expression *expression = NULL;
-	bool found = false;
+	size_t len = 0;
 
-	(void)pthread_mutex_lock(&stripe->lock);
-	struct place *place = find_place(stripe, hash, text, len, &found);
-	if (found) {
-		place->used = ++stripe->clock;
-		expression = place->expression;
-		lk_expression_hold(expression);
+	if (place->expression != NULL) {
+		(void)lk_expression_text(place->expression, &len);
+		expressions->len -= len;
+		lk_expression_free(place->expression);
 	}
-	(void)pthread_mutex_unlock(&stripe->lock);
-	return expression;
+	*place = (struct place){.expression = NULL};
 }
 
-/* Puts an expression into the stripe, where another thread has not done so meanwhile. */
-static void keep(struct stripe *stripe, uint64_t hash, struct lk_expression *expression)
+/* A free place for a text of `len`; NULL where those that are held leave none. */
+static struct place *make_room(struct lk_expressions *expressions, size_t len)
 {
-	struct lk_expression *replaced = NULL;
-	size_t len = 0;
-	const char *text = lk_expression_text(expression, &len);
-	bool found = false;
+	struct place *place = NULL;
 
-	(void)pthread_mutex_lock(&stripe->lock);
-	struct place *place = find_place(stripe, hash, text, len, &found);
-	if (!found) {
-		replaced = place->expression;
-		*place = (struct place){.expression = expression, .hash = hash, .used = ++stripe->clock};
-		lk_expression_hold(expression);
+	if (expressions->table == NULL) {
+		expressions->table = calloc(1, sizeof *expressions->table);
 	}
-	(void)pthread_mutex_unlock(&stripe->lock);
-	lk_expression_free(replaced);
+	if (expressions->table == NULL) {
+		return NULL;
+	}
+	while (expressions->len + len > LK_EXPRESSIONS_LEN) {
+		place = find_oldest(expressions->table, true);
+		if (place == NULL) {
+			return NULL;
+		}
+		vacate(expressions, place);
+	}
+	place = find_oldest(expressions->table, false);
+	if (place != NULL) {
+		vacate(expressions, place);
+	}
+	return place;
+}
+
+static void keep(struct lk_expressions *expressions, uint64_t hash, struct lk_expression *expression, size_t len)
+{
+	struct place *place = make_room(expressions, len);
+
+	if (place != NULL) {
+		*place = (struct place){.expression = expression, .holders = 1, .used = ++expressions->clock};
+		expressions->table->hashes[place - expressions->table->places] = hash;
+		expressions->len += len;
+	}
 }
 
 enum lk_err lk_expressions_get(struct lk_expressions *expressions, const char *text, size_t len,
 	const struct lk_expression **ret_expression, char ret_fault[static LK_EXPRESSION_FAULT_LEN])
 {
 	struct lk_expression *compiled = NULL;
-	struct stripe *stripe = NULL;
 	uint64_t hash = 0;
 
 	if (expressions != NULL) {
-		hash = hash_of(expressions, text, len);
-		stripe = &expressions->stripes[hash % STRIPES];
-		const struct lk_expression *known = look_up(stripe, hash, text, len);
-		if (known != NULL) {
-			*ret_expression = known;
+		hash = hash_of(text, len);
+		struct place *place = find(expressions->table, hash, text, len);
+		if (place != NULL) {
+			place->holders++;
+			place->used = ++expressions->clock;
+			*ret_expression = place->expression;
 			return LK_OK;
 		}
 	}
@@ -162,8 +167,8 @@ enum lk_err lk_expressions_get(struct lk_expressions *expressions, const char *t
 	if (err != LK_OK) {
 		return err;
 	}
-	if (stripe != NULL) {
-		keep(stripe, hash, compiled);
+	if (expressions != NULL) {
+		keep(expressions, hash, compiled, len);
 	}
 	*ret_expression = compiled;
 	return LK_OK;
@@ -171,7 +176,17 @@ enum lk_err lk_expressions_get(struct lk_expressions *expressions, const char *t
 
 void lk_expressions_release(struct lk_expressions *expressions, const struct lk_expression *expression)
 {
-	/* It knows by itself who else holds it. */
-	(void)expressions;
+	struct table *table = expressions == NULL ? NULL : expressions->table;
+
+	if (expression == NULL) {
+		return;
+	}
+	for (size_t i = 0; table != NULL && i < LK_EXPRESSIONS_KEPT; i++) {
+		if (table->places[i].expression == expression) {
+			table->places[i].holders--;
+			return;
+		}
+	}
+	/* It found no place. */
 	lk_expression_free(expression);
 }

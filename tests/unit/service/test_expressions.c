@@ -1,10 +1,8 @@
 #include "server/service/expressions.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,9 +13,8 @@
 
 #include "tests/lib/check.h"
 
-/* As many as are kept, and several times that. */
-#define KEPT 1024
-#define MANY 8000
+/* Several times as many as are kept. */
+#define MANY 500
 
 static char fault[LK_EXPRESSION_FAULT_LEN];
 
@@ -140,14 +137,15 @@ static void test_expressions_are_bounded(void **state)
 	for (unsigned i = 0; i < MANY; i++) {
 		held[i] = get_numbered(*state, i);
 	}
-	/* From the newest back: each stripe's newest are all there before one that is not puts them out. */
-	for (unsigned i = MANY; i-- > 0;) {
+	/* Those that came first have the places, and nobody takes them away. */
+	for (unsigned i = 0; i < MANY; i++) {
 		const struct lk_expression *again = get_numbered(*state, i);
+		assert_int_equal(again == held[i], i < LK_EXPRESSIONS_KEPT);
 		n_kept += again == held[i];
 		lk_expressions_release(*state, again);
 	}
-	assert_int_equal(n_kept, KEPT);
-	/* Those that lost their places are as good as ever to who holds them. */
+	assert_int_equal(n_kept, LK_EXPRESSIONS_KEPT);
+	/* Those that found no place are as good to who holds them. */
 	for (unsigned i = 0; i < MANY; i++) {
 		char text[32];
 		(void)snprintf(text, sizeof text, "a:%u AND b", i);
@@ -155,6 +153,45 @@ static void test_expressions_are_bounded(void **state)
 		lk_expressions_release(*state, held[i]);
 	}
 	free((void *)held);
+}
+
+/* As long as may be, and each another. */
+static const struct lk_expression *get_long(struct lk_expressions *expressions, unsigned number)
+{
+	char text[LK_EXPRESSION_MAX + 1];
+	int len = snprintf(text, sizeof text, "(a%u ", number);
+
+	memset(text + len, ' ', sizeof text - 1 - (size_t)len);
+	text[sizeof text - 2] = ')';
+	text[sizeof text - 1] = '\0';
+	return get(expressions, text);
+}
+
+static void test_expressions_are_bounded_in_length(void **state)
+{
+	const struct lk_expression *held[LK_EXPRESSIONS_LEN / LK_EXPRESSION_MAX + 1];
+	const size_t n = LK_EXPRESSIONS_LEN / LK_EXPRESSION_MAX;
+
+	const struct lk_expression *brief = get(*state, "brief");
+	for (unsigned i = 0; i <= n; i++) {
+		held[i] = get_long(*state, i);
+	}
+	for (unsigned i = 0; i <= n; i++) {
+		const struct lk_expression *again = get_long(*state, i);
+		assert_int_equal(again == held[i], i < n);
+		lk_expressions_release(*state, again);
+		lk_expressions_release(*state, held[i]);
+	}
+	/* Now that nobody holds them, those asked for longest ago make room, as many as it takes; who is held stays. */
+	const struct lk_expression *last = get_long(*state, n);
+	const struct lk_expression *again = get_long(*state, n);
+	assert_ptr_equal(again, last);
+	lk_expressions_release(*state, again);
+	lk_expressions_release(*state, last);
+	again = get(*state, "brief");
+	assert_ptr_equal(again, brief);
+	lk_expressions_release(*state, again);
+	lk_expressions_release(*state, brief);
 }
 
 static void test_expressions_keep_what_is_asked_for(void **state)
@@ -170,80 +207,21 @@ static void test_expressions_keep_what_is_asked_for(void **state)
 	lk_expressions_release(*state, hot);
 }
 
-/* One that was asked for once, and is held, is another's no more once its place is taken, and is good still. */
-static void test_expressions_that_lost_their_place_stay_good(void **state)
+/* Asked for once, and not for so many others: its place is another's, unless it is held. */
+static void test_expressions_that_are_held_keep_their_places(void **state)
 {
-	const struct lk_expression *cold = get(*state, "cold");
+	const struct lk_expression *held = get(*state, "held");
 
+	lk_expressions_release(*state, get(*state, "cold"));
 	for (unsigned i = 0; i < MANY; i++) {
 		lk_expressions_release(*state, get_numbered(*state, i));
 	}
-	const struct lk_expression *again = get(*state, "cold");
-	assert_ptr_not_equal(again, cold);
-	lk_expressions_free(*state);
-	*state = NULL;
-	assert_true(is_text(cold, "cold"));
-	assert_true(lk_expression_evaluate(cold, holds, (void *)(uintptr_t) "cold"));
-	lk_expression_free(cold);
-	lk_expression_free(again);
-}
-
-#define THREADS 8
-#define EACH    20000
-
-struct asker {
-	struct lk_expressions *expressions;
-	/* Of how many texts. */
-	unsigned texts;
-	unsigned state;
-	atomic_uint *wrong;
-};
-
-static void *ask(void *argument)
-{
-	struct asker *asker = argument;
-
-	for (int i = 0; i < EACH; i++) {
-		char text[48];
-		char held[16];
-		asker->state = asker->state * 1664525U + 1013904223U;
-		unsigned number = (asker->state >> 8) % asker->texts;
-		(void)snprintf(text, sizeof text, "x AND y OR (p:%u)", number);
-		(void)snprintf(held, sizeof held, "p:%u", number);
-		const struct lk_expression *expression = get(asker->expressions, text);
-		bool right = is_text(expression, text) && lk_expression_evaluate(expression, holds, held) &&
-			     !lk_expression_evaluate(expression, holds, (void *)(uintptr_t) "x");
-		if (!right) {
-			(void)atomic_fetch_add(asker->wrong, 1);
-		}
-		lk_expressions_release(asker->expressions, expression);
-	}
-	return NULL;
-}
-
-static void ask_on_threads(struct lk_expressions *expressions, unsigned texts)
-{
-	pthread_t threads[THREADS];
-	struct asker askers[THREADS];
-	atomic_uint wrong = 0;
-
-	for (unsigned i = 0; i < THREADS; i++) {
-		askers[i] = (struct asker){expressions, texts, i, &wrong};
-		CHECK(pthread_create(&threads[i], NULL, ask, &askers[i]) == 0);
-	}
-	for (unsigned i = 0; i < THREADS; i++) {
-		CHECK(pthread_join(threads[i], NULL) == 0);
-	}
-	assert_int_equal(atomic_load(&wrong), 0);
-}
-
-static void test_expressions_are_every_threads(void **state)
-{
-	/* One that all want at once, some that all fit, and so many that each puts another out. */
-	ask_on_threads(*state, 1);
-	ask_on_threads(*state, 100);
-	ask_on_threads(*state, MANY);
-	ask_on_threads(NULL, 100);
+	const struct lk_expression *again = get(*state, "held");
+	assert_ptr_equal(again, held);
+	assert_true(is_text(held, "held"));
+	assert_true(lk_expression_evaluate(held, holds, (void *)(uintptr_t) "held"));
+	lk_expressions_release(*state, again);
+	lk_expressions_release(*state, held);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -255,9 +233,9 @@ int main(void)
 		TEST(test_expressions_of_no_cache_are_compiled_each_time),
 		TEST(test_expressions_keep_no_fault),
 		TEST(test_expressions_are_bounded),
+		TEST(test_expressions_are_bounded_in_length),
 		TEST(test_expressions_keep_what_is_asked_for),
-		TEST(test_expressions_that_lost_their_place_stay_good),
-		TEST(test_expressions_are_every_threads),
+		TEST(test_expressions_that_are_held_keep_their_places),
 	};
 
 	return cmocka_run_group_tests_name("service expressions", tests, NULL, NULL);
