@@ -61,6 +61,35 @@ static bool find_root_key(struct lk_request *request, struct lk_span credential,
 	return lk_verdict_decide(&facts, request->now_us) == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_VALID;
 }
 
+/* `kind` and `id` in one text, in the arena; no printf, for every request comes through here. NULL where that is exhausted. */
+static const char *name_of(struct lk_arena *arena, const char *kind, const char *id)
+{
+	size_t kind_len = strlen(kind);
+	size_t id_len = strlen(id);
+	char *name = lk_arena_alloc(arena, kind_len + id_len + 1);
+
+	if (name != NULL) {
+		memcpy(name, kind, kind_len);
+		memcpy(name + kind_len, id, id_len + 1);
+	}
+	return name;
+}
+
+/* "uid:1000", as above. */
+static const char *name_of_uid(struct lk_arena *arena, uid_t uid)
+{
+	char digits[24];
+	char *at = digits + sizeof digits - 1;
+	unsigned long rest = uid;
+
+	*at = '\0';
+	do {
+		*--at = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	return name_of(arena, "uid:", at);
+}
+
 static enum lk_err identify_root_key(struct lk_request *request, struct lk_span credential)
 {
 	uint8_t digest[LK_DIGEST_LEN];
@@ -75,7 +104,7 @@ static enum lk_err identify_root_key(struct lk_request *request, struct lk_span 
 		&request->arena->allocator, identity_len, packed);
 	Latchkey__Store__GrantRecord *grant = latchkey__store__grant_record__unpack(
 		&request->arena->allocator, verdict.head.grant_len, verdict.grant);
-	const char *name = identity == NULL ? NULL : lk_arena_printf(request->arena, "key:%s", identity->id);
+	const char *name = identity == NULL ? NULL : name_of(request->arena, "key:", identity->id);
 	if (grant == NULL || name == NULL) {
 		return lk_request_fail(request, request->arena->exhausted ? LK_NO_MEMORY : LK_CORRUPT,
 			"the root key's record cannot be read");
@@ -122,22 +151,6 @@ static enum lk_err identify_jwt(struct lk_request *request, struct lk_span crede
 	return LK_OK;
 }
 
-/* "uid:1000", in the arena; without printf, since every request over ipc comes through here. NULL where that is exhausted. */
-static const char *name_of(struct lk_arena *arena, uid_t uid)
-{
-	char digits[24];
-	char *at = digits + sizeof digits;
-	unsigned long rest = uid;
-
-	do {
-		*--at = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest > 0);
-	at -= strlen("uid:");
-	memcpy(at, "uid:", strlen("uid:"));
-	return lk_arena_text(arena, at, (size_t)(digits + sizeof digits - at));
-}
-
 enum lk_err lk_caller_identify(
 	struct lk_request *request, const struct lk_peer *peer, struct lk_span credential, struct lk_issuers *issuers)
 {
@@ -149,7 +162,7 @@ enum lk_err lk_caller_identify(
 	if (!peer->uid_known || (peer->uid != 0 && peer->uid != geteuid())) {
 		return LK_OK;
 	}
-	const char *name = name_of(request->arena, peer->uid);
+	const char *name = name_of_uid(request->arena, peer->uid);
 	if (name == NULL) {
 		return LK_NO_MEMORY;
 	}
