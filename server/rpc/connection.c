@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/rpc/connection_internal.h"
 #include "server/rpc/deadline.h"
@@ -17,16 +18,17 @@
 /* The same of all connections: past it, none that has any waiting is read from. */
 #define QUEUED_ALL_MAX ((size_t)256 << 20)
 
+void lk_connection_hold(struct lk_connection *connection)
+{
+	(void)atomic_fetch_add(&connection->references, 1);
+}
+
 /* The last one to let go leaves it to the housekeeper. */
 void lk_connection_release(struct lk_connection *connection)
 {
 	struct lk_connections *all = connection->all;
-	bool last = false;
 
-	(void)pthread_mutex_lock(&connection->lock);
-	last = --connection->references == 0;
-	(void)pthread_mutex_unlock(&connection->lock);
-	if (!last) {
+	if (atomic_fetch_sub(&connection->references, 1) > 1) {
 		return;
 	}
 	(void)pthread_mutex_lock(&all->lock);
@@ -53,158 +55,140 @@ static void unlist(struct lk_connection *connection)
 	(void)pthread_mutex_unlock(&all->lock);
 }
 
+/* Before the stream is given something to do; false where it is closed. */
+static bool go_in(struct lk_connection *connection)
+{
+	uint_least32_t gate = atomic_load(&connection->gate);
+
+	do {
+		if (gate & LK_GATE_CLOSED) {
+			return false;
+		}
+	} while (!atomic_compare_exchange_weak(&connection->gate, &gate, gate + 1));
+	return true;
+}
+
+static void go_out(struct lk_connection *connection)
+{
+	if (atomic_fetch_sub(&connection->gate, 1) == LK_GATE_CLOSED + 1) {
+		nng_stream_close(connection->stream);
+	}
+}
+
+bool lk_connection_is_closed(const struct lk_connection *connection)
+{
+	return (atomic_load(&connection->gate) & LK_GATE_CLOSED) != 0;
+}
+
 void lk_connection_shut(struct lk_connection *connection, const char *reason)
 {
+	uint_least32_t gate = atomic_fetch_or(&connection->gate, LK_GATE_CLOSED);
 	uint64_t suppressed = 0;
-	bool paused = false;
-	bool closed = false;
 
-	(void)pthread_mutex_lock(&connection->lock);
-	closed = connection->closed;
-	connection->closed = true;
-	paused = connection->paused;
-	connection->paused = false;
-	(void)pthread_mutex_unlock(&connection->lock);
-	if (closed) {
+	if (gate & LK_GATE_CLOSED) {
 		return;
 	}
 	if (reason != NULL && lk_log_allow(&connection->all->closed_log, &suppressed)) {
 		LK_LOG(LK_LOG_WARN, "connection closed", LK_STR("reason", reason),
 			LK_STR("peer", connection->peer_text), LK_UINT("suppressed", suppressed));
 	}
-	nng_stream_close(connection->stream);
+	if (gate == 0) {
+		nng_stream_close(connection->stream);
+	}
 	unlist(connection);
 	/* The list's reference; and where nobody receives, that of who would. */
 	lk_connection_release(connection);
-	if (paused) {
+	if (atomic_exchange(&connection->paused, false)) {
 		lk_connection_release(connection);
 	}
 }
 
-/*
- * Called with the lock: sends what waits, if that is to be done now. Under the lock, because what is given to a stream of nng's
- * that is closed already never comes back.
- */
-static void send_waiting(struct lk_connection *connection)
+/* By who sends. Where the connection is closed, nobody sends any more: who sends stays who does. */
+static void start_sending(struct lk_connection *connection, const nng_iov *pieces, unsigned n)
 {
-	nng_iov pieces[LK_OUTBOX_PIECES];
-	unsigned n = 0;
-
-	if (connection->sending || connection->corked || connection->closed) {
+	if (!go_in(connection)) {
 		return;
 	}
-	n = lk_outbox_pieces(&connection->outbox, pieces);
-	if (n == 0) {
-		return;
-	}
-	connection->sending = true;
-	connection->references++;
+	lk_connection_hold(connection);
 	(void)nng_aio_set_iov(connection->tx, n, pieces);
 	nng_aio_set_timeout(connection->tx, LK_TRANSPORT_SEND_MS);
 	nng_stream_send(connection->stream, connection->tx);
+	go_out(connection);
+}
+
+void lk_connection_send(struct lk_connection *connection)
+{
+	const nng_iov *pieces = NULL;
+	unsigned n = lk_outbox_claim(&connection->outbox, &pieces);
+
+	if (n > 0) {
+		start_sending(connection, pieces, n);
+	}
 }
 
 void lk_connection_queue(struct lk_connection *connection, struct lk_reply *reply)
 {
-	bool closed = false;
-
-	(void)pthread_mutex_lock(&connection->lock);
-	closed = connection->closed;
-	if (!closed) {
-		atomic_fetch_add(&connection->all->queued, lk_outbox_add(&connection->outbox, reply));
-		send_waiting(connection);
-	}
-	(void)pthread_mutex_unlock(&connection->lock);
-	if (closed) {
+	if (lk_connection_is_closed(connection)) {
 		lk_reply_free(reply);
+		return;
 	}
-}
-
-void lk_connection_cork(struct lk_connection *connection)
-{
-	(void)pthread_mutex_lock(&connection->lock);
-	connection->corked = true;
-	(void)pthread_mutex_unlock(&connection->lock);
-}
-
-void lk_connection_uncork(struct lk_connection *connection)
-{
-	(void)pthread_mutex_lock(&connection->lock);
-	connection->corked = false;
-	send_waiting(connection);
-	(void)pthread_mutex_unlock(&connection->lock);
+	lk_outbox_add(&connection->outbox, reply);
+	lk_connection_send(connection);
 }
 
 bool lk_connection_read(struct lk_connection *connection, const nng_iov *room)
 {
-	bool open = false;
-
-	(void)pthread_mutex_lock(&connection->lock);
-	open = !connection->closed;
-	if (open) {
-		(void)nng_aio_set_iov(connection->rx, 1, room);
-		nng_stream_recv(connection->stream, connection->rx);
+	if (!go_in(connection)) {
+		return false;
 	}
-	(void)pthread_mutex_unlock(&connection->lock);
-	return open;
-}
-
-/* Called with the lock. */
-static bool is_full(const struct lk_connection *connection)
-{
-	size_t waiting = connection->outbox.size;
-
-	return waiting > QUEUED_MAX || (waiting > 0 && atomic_load(&connection->all->queued) > QUEUED_ALL_MAX);
+	/* The receiver's own reference goes with the bytes, to whichever thread they come on, and perhaps before this returns. */
+	lk_connection_hold(connection);
+	(void)nng_aio_set_iov(connection->rx, 1, room);
+	nng_stream_recv(connection->stream, connection->rx);
+	go_out(connection);
+	lk_connection_release(connection);
+	return true;
 }
 
 bool lk_connection_is_full(struct lk_connection *connection)
 {
-	bool full = false;
+	size_t waiting = atomic_load(&connection->outbox.size);
 
-	(void)pthread_mutex_lock(&connection->lock);
-	full = is_full(connection);
-	(void)pthread_mutex_unlock(&connection->lock);
-	return full;
+	return !lk_outbox_has_room(&connection->outbox) || waiting > QUEUED_MAX ||
+	       (waiting > 0 && atomic_load(&connection->all->queued) > QUEUED_ALL_MAX);
 }
 
-bool lk_connection_is_closed(struct lk_connection *connection)
+/* Whether who paused may go on. It comes true at the latest when nothing waits, of which who sends then is told. */
+static bool has_caught_up(struct lk_connection *connection)
 {
-	bool closed = false;
+	size_t waiting = atomic_load(&connection->outbox.size);
 
-	(void)pthread_mutex_lock(&connection->lock);
-	closed = connection->closed;
-	(void)pthread_mutex_unlock(&connection->lock);
-	return closed;
+	return lk_outbox_tray_is_sent(&connection->outbox) && waiting <= QUEUED_LOW &&
+	       (waiting == 0 || atomic_load(&connection->all->queued) <= QUEUED_ALL_MAX);
 }
 
+/*
+ * Said first, and looked at afterwards, for who sends and who closes do it the other way round: they change what is looked at
+ * here, and look at `paused` afterwards. So none of them can miss both; and who takes it away is one.
+ */
 bool lk_connection_pause(struct lk_connection *connection)
 {
-	bool paused = false;
+	bool others = true;
 
-	(void)pthread_mutex_lock(&connection->lock);
-	/* Only while somebody sends, who then goes on with it. */
-	paused = is_full(connection) && connection->sending && !connection->closed;
-	connection->paused = paused;
-	(void)pthread_mutex_unlock(&connection->lock);
-	return paused;
-}
-
-/* Called with the lock: whether who was paused may go on. */
-static bool resume(struct lk_connection *connection)
-{
-	bool resumed = connection->paused && !connection->closed && !is_full(connection) &&
-		       connection->outbox.size <= QUEUED_LOW;
-
-	if (resumed) {
-		connection->paused = false;
+	/* The receiver's own reference is, from then on, whoever's takes `paused` away. */
+	lk_connection_hold(connection);
+	atomic_store(&connection->paused, true);
+	if (has_caught_up(connection) || lk_connection_is_closed(connection)) {
+		others = !atomic_exchange(&connection->paused, false);
 	}
-	return resumed;
+	lk_connection_release(connection);
+	return others;
 }
 
-/* Whoever waits for the last reply is told. */
-static void sent_some(struct lk_connections *all, size_t size)
+/* The last reply that waited is sent: whoever waits for that is told. */
+static void tell_flushed(struct lk_connections *all)
 {
-	if (atomic_fetch_sub(&all->queued, size) != size || !atomic_load(&all->exchanges->draining)) {
+	if (!atomic_load(&all->exchanges->draining)) {
 		return;
 	}
 	(void)pthread_mutex_lock(&all->lock);
@@ -216,25 +200,23 @@ static void on_sent(void *argument)
 {
 	struct lk_connection *connection = argument;
 	int result = nng_aio_result(connection->tx);
-	struct lk_reply *sent = NULL;
-	bool resumed = false;
-	size_t size = 0;
+	const nng_iov *pieces = NULL;
+	unsigned n = 0;
 
 	if (result != 0) {
 		lk_connection_shut(connection, result == NNG_ETIMEDOUT ? "the peer does not read its replies" : NULL);
+		lk_connection_release(connection);
+		return;
 	}
-	(void)pthread_mutex_lock(&connection->lock);
-	connection->sending = false;
-	if (result == 0) {
-		sent = lk_outbox_sent(&connection->outbox, nng_aio_count(connection->tx), &size);
-		send_waiting(connection);
-		resumed = resume(connection);
+	if (lk_outbox_sent(&connection->outbox, nng_aio_count(connection->tx))) {
+		tell_flushed(connection->all);
 	}
-	(void)pthread_mutex_unlock(&connection->lock);
-	sent_some(connection->all, size);
-	lk_reply_free(sent);
-	/* Who was paused has kept its reference. */
-	if (resumed) {
+	n = lk_outbox_next(&connection->outbox, &pieces);
+	if (n > 0) {
+		/* From here on it may be called again, on another thread. */
+		start_sending(connection, pieces, n);
+	}
+	if (has_caught_up(connection) && atomic_exchange(&connection->paused, false)) {
 		lk_connection_take_apart(connection);
 	}
 	lk_connection_release(connection);
@@ -271,25 +253,28 @@ static void destroy(struct lk_connection *connection)
 	nng_aio_free(connection->rx);
 	nng_aio_free(connection->tx);
 	nng_stream_free(connection->stream);
-	atomic_fetch_sub(&connection->all->queued, connection->outbox.size);
-	lk_reply_free(connection->outbox.first);
+	lk_outbox_done(&connection->outbox);
 	if (connection->large != NULL) {
 		sodium_memzero(connection->large, connection->large_len);
 		free(connection->large);
 	}
-	sodium_memzero(connection->chunk, sizeof(connection->chunk));
-	(void)pthread_mutex_destroy(&connection->lock);
+	sodium_memzero(connection->chunk, connection->end);
 	free(connection);
 }
 
 /* Without a stream where it fails; that one is the caller's then. */
 static struct lk_connection *make(struct lk_connections *all, nng_stream *stream, bool ipc)
 {
-	struct lk_connection *connection = calloc(1, sizeof(*connection));
+	struct lk_connection *connection = malloc(sizeof(*connection));
 
 	if (connection == NULL) {
 		return NULL;
 	}
+	/* Its buffers take memory as they are used. */
+	memset(connection, 0, offsetof(struct lk_connection, outbox));
+	lk_outbox_init(&connection->outbox, &all->queued);
+	connection->next = NULL;
+	connection->previous = NULL;
 	if (nng_aio_alloc(&connection->rx, lk_connection_on_received, connection) != 0 ||
 		nng_aio_alloc(&connection->tx, on_sent, connection) != 0) {
 		nng_aio_free(connection->rx);
@@ -301,8 +286,7 @@ static struct lk_connection *make(struct lk_connections *all, nng_stream *stream
 	connection->ipc = ipc;
 	connection->greet_by_ms = lk_deadline_now_ms() + GREETING_MS;
 	/* The list's, and that of who receives. */
-	connection->references = 2;
-	(void)pthread_mutex_init(&connection->lock, NULL);
+	atomic_store(&connection->references, 2);
 	read_peer(connection);
 	return connection;
 }
@@ -415,9 +399,7 @@ static struct lk_connection *find(
 		connection = connection->next;
 	}
 	if (connection != NULL) {
-		(void)pthread_mutex_lock(&connection->lock);
-		connection->references++;
-		(void)pthread_mutex_unlock(&connection->lock);
+		lk_connection_hold(connection);
 	}
 	(void)pthread_mutex_unlock(&connections->lock);
 	return connection;

@@ -1,12 +1,14 @@
 /*
  * The connections of a transport: each receives requests, hands them over, and sends the replies. Private to the transport.
  *
- * A connection is held by who receives on it, by who sends, and by each of its exchanges; the last one to let go gives it to the
- * housekeeper's thread, which frees it: nothing of nng's is freed in a callback of its own.
+ * A connection is held by who receives on it, by who sends, and by each of its requests that are parked; the last one to let go
+ * gives it to the housekeeper's thread, which frees it: nothing of nng's is freed in a callback of its own.
  *
  * One operation receives at a time, and whatever came in is taken apart before the next one: so requests of one connection are
- * handed over one after another, and their replies sent together. A peer that leaves too much unread is not read from until it
- * has caught up.
+ * handed over one after another, and the replies of those that are answered at once are sent together (outbox.h). A peer that
+ * leaves too much unread is not read from until it has caught up.
+ *
+ * A request that is answered in the handler's own call takes no lock on its way, and allocates nothing.
  */
 #ifndef LK_SERVER_RPC_CONNECTION_H
 #define LK_SERVER_RPC_CONNECTION_H

@@ -29,9 +29,10 @@ struct lk_peer {
 
 struct lk_transport_ops {
 	/*
-	 * The answer will come later: frees the transport to receive on another exchange meanwhile. False where the bound on
-	 * such exchanges is reached: the handler then answers at once, with RESOURCE_EXHAUSTED. `urgent`: it must not wait for
-	 * others, and has places of its own beyond that bound.
+	 * The answer will come later: frees the transport to receive on another exchange meanwhile. Called in the handler's own
+	 * call; a buffer that was given before is gone then. Again, on any thread, it changes nothing and is true. False where
+	 * the bound on such exchanges is reached: the handler then answers at once, with RESOURCE_EXHAUSTED. `urgent`: it must
+	 * not wait for others, and has places of its own beyond that bound.
 	 */
 	bool (*park)(struct lk_exchange *exchange, bool urgent);
 	/* A buffer for a reply of exactly `len` bytes, or NULL. May be called again: the buffer before is gone then. */

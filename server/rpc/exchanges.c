@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/rpc/deadline.h"
 
@@ -59,7 +60,37 @@ static struct lk_turn *make(struct lk_exchanges *exchanges)
 		return NULL;
 	}
 	exchanges->turns[exchanges->count++] = turn;
+	turn->number = (uint32_t)exchanges->count;
 	return turn;
+}
+
+/* Puts `number` on top, where `*top` still is; else `*top` is what is there now. */
+static bool replace_top(struct lk_exchanges *exchanges, uint_fast64_t *top, uint32_t number)
+{
+	return atomic_compare_exchange_weak(&exchanges->free, top, ((*top >> 32) + 1) << 32 | number);
+}
+
+static struct lk_turn *pop(struct lk_exchanges *exchanges)
+{
+	uint_fast64_t top = atomic_load(&exchanges->free);
+	struct lk_turn *turn = NULL;
+
+	do {
+		if ((uint32_t)top == 0) {
+			return NULL;
+		}
+		turn = exchanges->turns[(uint32_t)top - 1];
+	} while (!replace_top(exchanges, &top, atomic_load(&turn->below)));
+	return turn;
+}
+
+static void push(struct lk_exchanges *exchanges, struct lk_turn *turn)
+{
+	uint_fast64_t top = atomic_load(&exchanges->free);
+
+	do {
+		atomic_store(&turn->below, (uint32_t)top);
+	} while (!replace_top(exchanges, &top, turn->number));
 }
 
 /* Whoever waits for the last accepted one is told. */
@@ -75,16 +106,13 @@ static void accepted_ended(struct lk_exchanges *exchanges)
 
 struct lk_turn *lk_exchanges_take(struct lk_exchanges *exchanges)
 {
-	struct lk_turn *turn = NULL;
+	struct lk_turn *turn = pop(exchanges);
 
-	(void)pthread_mutex_lock(&exchanges->lock);
-	turn = exchanges->free;
-	if (turn != NULL) {
-		exchanges->free = turn->next_free;
-	} else {
+	if (turn == NULL) {
+		(void)pthread_mutex_lock(&exchanges->lock);
 		turn = make(exchanges);
+		(void)pthread_mutex_unlock(&exchanges->lock);
 	}
-	(void)pthread_mutex_unlock(&exchanges->lock);
 	if (turn == NULL) {
 		return NULL;
 	}
@@ -98,7 +126,40 @@ struct lk_turn *lk_exchanges_take(struct lk_exchanges *exchanges)
 	return turn;
 }
 
-static void wipe_request(struct lk_turn *turn)
+void lk_exchanges_give_back(struct lk_turn *turn)
+{
+	struct lk_exchanges *exchanges = turn->pool;
+	bool accepted = turn->exchange.accepting;
+
+	if (turn->parked) {
+		atomic_fetch_sub(&exchanges->parked, 1);
+	}
+	turn->connection = NULL;
+	turn->parked = false;
+	push(exchanges, turn);
+	atomic_fetch_sub(&exchanges->under_way, 1);
+	if (accepted) {
+		accepted_ended(exchanges);
+	}
+}
+
+bool lk_turn_fill(struct lk_turn *turn, const uint8_t *message, size_t len, uint8_t **large)
+{
+	if (large != NULL) {
+		turn->message = *large;
+		*large = NULL;
+	} else {
+		turn->message = len <= sizeof(turn->room) ? turn->room : malloc(len);
+		if (turn->message == NULL) {
+			return false;
+		}
+		memcpy(turn->message, message, len);
+	}
+	turn->message_len = len;
+	return true;
+}
+
+void lk_turn_clear(struct lk_turn *turn)
 {
 	sodium_memzero(turn->message, turn->message_len);
 	if (turn->message != turn->room) {
@@ -110,39 +171,19 @@ static void wipe_request(struct lk_turn *turn)
 	turn->exchange.request_len = 0;
 }
 
-void lk_exchanges_give_back(struct lk_turn *turn)
-{
-	struct lk_exchanges *exchanges = turn->pool;
-	bool accepted = turn->exchange.accepting;
-	bool parked = turn->parked;
-
-	wipe_request(turn);
-	turn->connection = NULL;
-	turn->parked = false;
-	(void)pthread_mutex_lock(&exchanges->lock);
-	exchanges->parked -= parked;
-	turn->next_free = exchanges->free;
-	exchanges->free = turn;
-	(void)pthread_mutex_unlock(&exchanges->lock);
-	atomic_fetch_sub(&exchanges->under_way, 1);
-	if (accepted) {
-		accepted_ended(exchanges);
-	}
-}
-
 bool lk_exchanges_park(struct lk_turn *turn, bool urgent)
 {
 	struct lk_exchanges *exchanges = turn->pool;
 	size_t left = exchanges->reserved + (urgent ? 0 : exchanges->urgent);
+	size_t parked = atomic_load(&exchanges->parked);
 
-	if (turn->parked) {
-		return true;
-	}
-	(void)pthread_mutex_lock(&exchanges->lock);
-	turn->parked = exchanges->parked + left < exchanges->max;
-	exchanges->parked += turn->parked;
-	(void)pthread_mutex_unlock(&exchanges->lock);
-	return turn->parked;
+	do {
+		if (parked + left >= exchanges->max) {
+			return false;
+		}
+	} while (!atomic_compare_exchange_weak(&exchanges->parked, &parked, parked + 1));
+	turn->parked = true;
+	return true;
 }
 
 bool lk_exchanges_drain(struct lk_exchanges *exchanges, const struct timespec *until)

@@ -38,62 +38,20 @@ static void refuse(struct lk_connection *connection, const uint8_t *backtrace, s
 	lk_connection_queue(connection, reply);
 }
 
-/* Counts one more request, and holds the connection for it; false where there are too many. */
-static bool begin_request(struct lk_connection *connection)
-{
-	bool begun = false;
-
-	(void)pthread_mutex_lock(&connection->lock);
-	begun = connection->in_flight < connection->all->limits.in_flight_max;
-	if (begun) {
-		connection->in_flight++;
-		connection->references++;
-	}
-	(void)pthread_mutex_unlock(&connection->lock);
-	return begun;
-}
-
-static void end_request(struct lk_connection *connection)
-{
-	(void)pthread_mutex_lock(&connection->lock);
-	connection->in_flight--;
-	(void)pthread_mutex_unlock(&connection->lock);
-	lk_connection_release(connection);
-}
-
-/* Gives the exchange its own copy of the message; or the message itself, which is then taken from `*large`. */
-static bool fill(struct lk_turn *turn, const uint8_t *message, size_t len, uint8_t **large)
-{
-	if (large != NULL) {
-		turn->message = *large;
-		*large = NULL;
-	} else {
-		turn->message = len <= sizeof(turn->room) ? turn->room : malloc(len);
-		if (turn->message == NULL) {
-			return false;
-		}
-		memcpy(turn->message, message, len);
-	}
-	turn->message_len = len;
-	return true;
-}
-
 static void hand_over(
 	struct lk_connection *connection, const uint8_t *message, size_t len, size_t backtrace_len, uint8_t **large)
 {
 	struct lk_exchanges *exchanges = connection->all->exchanges;
-	struct lk_turn *turn = NULL;
 
-	if (!begin_request(connection)) {
+	if (atomic_load(&connection->in_flight) >= connection->all->limits.in_flight_max) {
 		refuse(connection, message, backtrace_len, "too many requests of this connection are under way");
 		return;
 	}
-	turn = lk_exchanges_take(exchanges);
-	if (turn == NULL || !fill(turn, message, len, large)) {
-		if (turn != NULL) {
-			lk_exchanges_give_back(turn);
-		}
-		end_request(connection);
+	if (connection->turn == NULL) {
+		connection->turn = lk_exchanges_take(exchanges);
+	}
+	struct lk_turn *turn = connection->turn;
+	if (turn == NULL || !lk_turn_fill(turn, message, len, large)) {
 		refuse(connection, message, backtrace_len, "too many requests are under way");
 		return;
 	}
@@ -104,7 +62,7 @@ static void hand_over(
 	turn->exchange.peer = connection->peer;
 	turn->exchange.request = turn->message + backtrace_len;
 	turn->exchange.request_len = len - backtrace_len;
-	/* It may be answered, and serve another request, before this returns: nothing may follow. */
+	/* When this returns, the request is answered; or it is parked, and the exchange perhaps serves another one already. */
 	exchanges->handler.handle(exchanges->handler.context, &turn->exchange);
 }
 
@@ -223,16 +181,29 @@ void lk_connection_receive(struct lk_connection *connection)
 	}
 }
 
+/*
+ * What came in is taken apart: the replies go out, and the exchange goes back. In this order, for a drain waits until no exchange
+ * is taken, and then until nothing waits to be sent; and whoever has the replies finds the exchange given back.
+ */
+static void settle(struct lk_connection *connection)
+{
+	lk_outbox_hand_over(&connection->outbox);
+	if (connection->turn != NULL) {
+		lk_exchanges_give_back(connection->turn);
+		connection->turn = NULL;
+	}
+	lk_connection_send(connection);
+}
+
 void lk_connection_take_apart(struct lk_connection *connection)
 {
 	enum step step = STEP_ON;
 
 	do {
-		lk_connection_cork(connection);
 		do {
 			step = take_next(connection);
 		} while (step == STEP_ON);
-		lk_connection_uncork(connection);
+		settle(connection);
 		/* Once paused, it is somebody else's. */
 		if (step == STEP_PAUSE && lk_connection_pause(connection)) {
 			return;
@@ -270,9 +241,48 @@ static struct lk_turn *turn_of(struct lk_exchange *exchange)
 	return (struct lk_turn *)(void *)exchange;
 }
 
+/* Takes back what lk_transport_ops.reply_alloc gave. */
+static void drop_reply(struct lk_turn *turn)
+{
+	lk_reply_free(turn->reply);
+	turn->reply = NULL;
+	if (turn->placed != NULL) {
+		sodium_memzero(turn->placed, turn->placed_len);
+		turn->placed = NULL;
+	}
+}
+
+/* The exchange and the request are the connection's no longer, but the request holds it until it is answered. */
 static bool park(struct lk_exchange *exchange, bool urgent)
 {
-	return lk_exchanges_park(turn_of(exchange), urgent);
+	struct lk_turn *turn = turn_of(exchange);
+	struct lk_connection *connection = turn->connection;
+
+	if (turn->parked) {
+		return true;
+	}
+	if (!lk_exchanges_park(turn, urgent)) {
+		return false;
+	}
+	drop_reply(turn);
+	(void)atomic_fetch_add(&connection->in_flight, 1);
+	lk_connection_hold(connection);
+	connection->turn = NULL;
+	return true;
+}
+
+/* Into the tray, as long as the request is the receiver's own. */
+static uint8_t *place(struct lk_turn *turn, size_t len)
+{
+	struct lk_connection *connection = turn->connection;
+	size_t before = lk_sp_head_len(connection->ipc) + turn->backtrace_len;
+
+	if (turn->parked || before + len > LK_TRAY_REPLY_MAX) {
+		return NULL;
+	}
+	turn->placed = lk_outbox_place(&connection->outbox);
+	turn->placed_len = before + len;
+	return turn->placed + before;
 }
 
 static uint8_t *reply_alloc(struct lk_exchange *exchange, size_t len)
@@ -280,29 +290,68 @@ static uint8_t *reply_alloc(struct lk_exchange *exchange, size_t len)
 	struct lk_turn *turn = turn_of(exchange);
 	uint8_t *out = NULL;
 
-	lk_reply_free(turn->reply);
-	turn->reply = NULL;
+	drop_reply(turn);
 	/* More than that no client of ours would take. */
-	if (len <= LK_TRANSPORT_MESSAGE_MAX) {
+	if (len > LK_TRANSPORT_MESSAGE_MAX) {
+		return NULL;
+	}
+	out = place(turn, len);
+	if (out == NULL) {
 		turn->reply = lk_reply_new(len, &out);
 	}
 	return out;
 }
 
-static void reply_send(struct lk_exchange *exchange)
+/* Answers a request in the handler's own call: what it answers is sent when all that came in is taken apart. */
+static void answer_at_once(struct lk_turn *turn)
 {
-	struct lk_turn *turn = turn_of(exchange);
 	struct lk_connection *connection = turn->connection;
+	size_t head_len = lk_sp_head_len(connection->ipc);
 
-	if (turn->reply != NULL) {
+	if (turn->placed != NULL) {
+		lk_sp_write_head(connection->ipc, turn->placed_len - head_len, turn->placed);
+		memcpy(turn->placed + head_len, turn->backtrace, turn->backtrace_len);
+		lk_outbox_put(&connection->outbox, turn->placed_len);
+	} else if (turn->reply != NULL) {
 		lk_reply_address(turn->reply, connection->ipc, turn->backtrace, turn->backtrace_len);
-		lk_connection_queue(connection, turn->reply);
-		turn->reply = NULL;
+		lk_outbox_add(&connection->outbox, turn->reply);
 	} else {
 		lk_connection_shut(connection, "a request has no reply");
 	}
+	turn->placed = NULL;
+	turn->reply = NULL;
+	lk_turn_clear(turn);
+}
+
+/* Answers one that was parked, on any thread. */
+static void answer_parked(struct lk_turn *turn)
+{
+	struct lk_connection *connection = turn->connection;
+	struct lk_reply *reply = turn->reply;
+
+	/* First of all, so that whoever has the reply may ask again. */
+	(void)atomic_fetch_sub(&connection->in_flight, 1);
+	if (reply != NULL) {
+		lk_reply_address(reply, connection->ipc, turn->backtrace, turn->backtrace_len);
+		turn->reply = NULL;
+		lk_connection_queue(connection, reply);
+	} else {
+		lk_connection_shut(connection, "a request has no reply");
+	}
+	lk_turn_clear(turn);
 	lk_exchanges_give_back(turn);
-	end_request(connection);
+	lk_connection_release(connection);
+}
+
+static void reply_send(struct lk_exchange *exchange)
+{
+	struct lk_turn *turn = turn_of(exchange);
+
+	if (turn->parked) {
+		answer_parked(turn);
+	} else {
+		answer_at_once(turn);
+	}
 }
 
 static void peer_text(struct lk_exchange *exchange, char ret_text[static LK_PEER_TEXT_LEN])

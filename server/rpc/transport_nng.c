@@ -125,8 +125,8 @@ void lk_transport_stats(struct lk_transport *transport, struct lk_transport_stat
 	(void)pthread_mutex_unlock(&transport->connections.lock);
 	(void)pthread_mutex_lock(&transport->exchanges.lock);
 	ret->exchanges = transport->exchanges.count;
-	ret->parked = transport->exchanges.parked;
 	(void)pthread_mutex_unlock(&transport->exchanges.lock);
+	ret->parked = atomic_load(&transport->exchanges.parked);
 	ret->queued_len = atomic_load(&transport->connections.queued);
 }
 
