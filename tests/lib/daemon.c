@@ -17,8 +17,20 @@
 
 extern char **environ;
 
+/* Keeps the tcp URL that a line of the log names, if it names one. */
+static void keep_tcp(struct daemon *daemon, const char *line)
+{
+	const char *url = strstr(line, "tcp://");
+	size_t len = url == NULL ? 0 : strspn(url, "tcp:/.0123456789");
+
+	if (len > 0 && len < sizeof daemon->tcp) {
+		memcpy(daemon->tcp, url, len);
+		daemon->tcp[len] = '\0';
+	}
+}
+
 /* Reads the daemon's log from a pipe, up to the line that says that it serves; then lets go of the pipe. */
-static void await_ready(int log_pipe)
+static void await_ready(struct daemon *daemon, int log_pipe)
 {
 	char line[8192] = "";
 	FILE *stream = fdopen(log_pipe, "r");
@@ -26,6 +38,7 @@ static void await_ready(int log_pipe)
 
 	CHECK(stream != NULL);
 	while (!ready && fgets(line, sizeof line, stream) != NULL) {
+		keep_tcp(daemon, line);
 		ready = strstr(line, " msg=ready ") != NULL;
 	}
 	CHECK_MSG(ready, line);
@@ -75,7 +88,7 @@ void daemon_restart(struct daemon *daemon, const char *const *arguments)
 	CHECK(posix_spawn(&daemon->pid, daemon->program, &actions, NULL, all, environ) == 0);
 	posix_spawn_file_actions_destroy(&actions);
 	close(log);
-	await_ready(ready);
+	await_ready(daemon, ready);
 }
 
 void daemon_start(struct daemon *daemon)

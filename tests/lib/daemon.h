@@ -20,6 +20,8 @@ struct daemon {
 	char log[80];
 	/* "ipc://.../latchkey.sock" */
 	char url[112];
+	/* Where it listens over tcp, as it said when it started; "" where it does not. */
+	char tcp[64];
 	/* 0: not running. */
 	pid_t pid;
 };
