@@ -22,8 +22,8 @@ struct lk_connection;
 struct lk_exchanges;
 struct lk_reply;
 
-/* A request as long as this is kept without allocating. */
-#define LK_REQUEST_ROOM 2048
+/* A request as long as this is kept without allocating: any Verify with the longest token, expression and root key. */
+#define LK_REQUEST_ROOM ((size_t)10 << 10)
 
 /* One exchange, with what the transport knows of it. */
 struct lk_turn {

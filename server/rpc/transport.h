@@ -57,7 +57,7 @@ struct lk_transport_stats {
 	/* Open; and, with those, closed and not yet freed. */
 	size_t connections;
 	size_t connections_alive;
-	/* Requests received and not yet answered, and those of them that are parked. */
+	/* Exchanges that serve requests which were received and not yet answered, and those of them that are parked. */
 	size_t under_way;
 	size_t parked;
 	/* Exchanges that were made so far. */

@@ -91,6 +91,7 @@ static void make_verify(struct request *request, const char *token, const char *
 	question.token = TEXT(token);
 	question.tenant = TEXT("acme");
 	question.permission_expression = TEXT(expression);
+	question.client_ip = TEXT("2001:db8::4711");
 	make_request(request, &latchkey_v1_key_verify_method, &question, credential);
 }
 
@@ -140,6 +141,9 @@ static void keep_token(char out[static 128], const Latchkey__V1__CreateKeyRespon
 static void make_keys(struct world *world)
 {
 	static const char *const permissions[] = {"documents:read", "documents:write:*"};
+	static const char *const roles[] = {"editor"};
+	static const char *const cidrs[] = {"10.0.0.0/8", "2001:db8::/32"};
+	char *held[] = {TEXT("reports:*")};
 	Latchkey__V1__RateLimit second = LATCHKEY__V1__RATE_LIMIT__INIT;
 	Latchkey__V1__RateLimit day = LATCHKEY__V1__RATE_LIMIT__INIT;
 	Latchkey__V1__RateLimit *limits[] = {&second, &day};
@@ -154,11 +158,16 @@ static void make_keys(struct world *world)
 		.ttl_us = US_PER_DAY,
 		.permissions = permissions,
 		.n_permissions = 2,
+		.roles = roles,
+		.n_roles = 1,
+		.allowed_cidrs = cidrs,
+		.n_allowed_cidrs = 2,
 		.rate_limits = limits,
 		.n_rate_limits = 2,
 		.credits = &credits,
 	};
 	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
+	Latchkey__V1__CreateRoleRequest role = LATCHKEY__V1__CREATE_ROLE_REQUEST__INIT;
 	struct caller caller = {0};
 
 	policy.token_prefix = TEXT("sk-");
@@ -172,6 +181,11 @@ static void make_keys(struct world *world)
 	caller_open(&caller, world->daemon.url, NULL);
 	CHECK(say_create_tenant(&caller, "acme") != NULL);
 	CHECK(say_create_keyspace(&caller, "acme", "prod", &policy) != NULL);
+	role.tenant = TEXT("acme");
+	role.role = TEXT("editor");
+	role.permissions = held;
+	role.n_permissions = 1;
+	CHECK(caller_ask(&caller, &latchkey_v1_role_create_method, &role) != NULL);
 	keep_token(world->plain, say_create(&caller, &plain));
 	keep_token(world->ruled, say_create(&caller, &ruled));
 	keep_token(world->root, say_create_root_key(&caller, "root", (const char *const[]){"keys.verify", NULL},
@@ -334,7 +348,7 @@ static void assert_nothing_counted(struct world *world, const struct way *way, s
 	}
 }
 
-#define EXPRESSION "documents:read AND (documents:write:drafts OR admin)"
+#define EXPRESSION "documents:read AND (admin OR documents:write:drafts) AND reports:yearly"
 
 static void test_quiet_verdict_takes_no_memory_no_lock_and_prints_nothing(void **state)
 {
