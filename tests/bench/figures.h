@@ -1,0 +1,73 @@
+/*
+ * What every driver of tools/bench measures and prints alike: one JSON object of
+ *
+ *	rate		answers a second
+ *	p50_us p99_us p999_us max_us	latencies, with three decimals (histogram.h)
+ *	client_us	processor time that this process, the client, took for an answer; of what runs in-process, the whole
+ *	answered	how many answers there were
+ *
+ * and whatever else a driver has to say. The server's processor time is for the shell to find: see drive() in paired.sh.
+ */
+#ifndef LK_TESTS_BENCH_FIGURES_H
+#define LK_TESTS_BENCH_FIGURES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/bench/histogram.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Tokens, one after another; see lk_tokens_read(). */
+struct lk_tokens {
+	char **at;
+	size_t count;
+	char *text;
+};
+
+/* Where a run stands: filled by lk_figures_start() and _stop(). */
+struct lk_figures {
+	int64_t started_ns;
+	int64_t started_cpu_ns;
+	int64_t wall_ns;
+	int64_t cpu_ns;
+};
+
+void lk_figures_start(struct lk_figures *figures);
+void lk_figures_stop(struct lk_figures *figures);
+
+/*
+ * Prints the object on standard output, with `more`, "" or members like ", \"bytes\": 3", at its end. Ends the program where
+ * nothing was answered: then there is nothing to say.
+ */
+void lk_figures_print(const struct lk_figures *figures, const struct lk_histogram *histogram, const char *more);
+
+/* A whole number of an option, from `least` on; ends the program, naming it, where `text` is none. */
+uint64_t lk_option_number(const char *name, const char *text, uint64_t least);
+
+/* Reads a file with a token a line; ends the program where it cannot or there is none. Free with lk_tokens_done(). */
+void lk_tokens_read(struct lk_tokens *ret_tokens, const char *path);
+void lk_tokens_done(struct lk_tokens *tokens);
+
+/* xorshift64: which token comes next need not be secret. `state`: any number but 0, a different one for each caller. */
+static inline uint64_t lk_random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* A beginning for lk_random_next(), of caller `number`. */
+static inline uint64_t lk_random_seed(uint64_t number)
+{
+	return UINT64_C(0x9e3779b97f4a7c15) * (number + 1);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
