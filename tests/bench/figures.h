@@ -66,6 +66,25 @@ static inline uint64_t lk_random_seed(uint64_t number)
 	return UINT64_C(0x9e3779b97f4a7c15) * (number + 1);
 }
 
+/*
+ * The next token of a caller that has begun at `*cursor`, and the cursor after it. In the order of the file, so that the
+ * processor has the text at hand and no driver's time is spent on waiting for it. The file is to have them in no order, so that
+ * what a server looks up, its slots too, lies anywhere.
+ */
+static inline const char *lk_tokens_next(const struct lk_tokens *tokens, size_t *cursor)
+{
+	const char *token = tokens->at[*cursor];
+
+	*cursor = *cursor + 1 == tokens->count ? 0 : *cursor + 1;
+	return token;
+}
+
+/* Where caller `number` of `callers` begins: as far apart as can be. */
+static inline size_t lk_tokens_begin(const struct lk_tokens *tokens, size_t number, size_t callers)
+{
+	return number * (tokens->count / callers) % tokens->count;
+}
+
 #ifdef __cplusplus
 }
 #endif

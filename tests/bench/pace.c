@@ -67,16 +67,28 @@ static void wait_until(int64_t at_ns)
 	}
 }
 
+/* From the start and not from the arrival before, so that no rounding adds up. */
+static int64_t planned_at(const struct lk_pace *pace, uint64_t number)
+{
+	return pace->start_ns + (int64_t)((double)number * pace->interval_ns);
+}
+
 int64_t lk_pace_next(struct lk_pace *pace)
 {
 	if (pace->interval_ns <= 0) {
 		return lk_pace_clock_ns();
 	}
-	uint64_t number = atomic_fetch_add_explicit(&pace->taken, 1, memory_order_relaxed);
-	/* From the start and not from the arrival before, so that no rounding adds up. */
-	int64_t planned_ns = pace->start_ns + (int64_t)((double)number * pace->interval_ns);
+	int64_t planned_ns = planned_at(pace, atomic_fetch_add_explicit(&pace->taken, 1, memory_order_relaxed));
 	wait_until(planned_ns);
 	return planned_ns;
+}
+
+int64_t lk_pace_peek(const struct lk_pace *pace)
+{
+	if (pace->interval_ns <= 0) {
+		return INT64_MIN;
+	}
+	return planned_at(pace, atomic_load_explicit(&pace->taken, memory_order_relaxed));
 }
 
 struct lk_idle *lk_idle_new(size_t room)

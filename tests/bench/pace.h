@@ -6,9 +6,13 @@
  * arrivals planned, and a latency counts from the planned arrival: what had to wait because all callers were waiting is counted
  * with its wait.
  *
- * A caller that blocks: for (;;) { from = lk_pace_next(pace); ask; lk_histogram_add(own, lk_pace_clock_ns() - from, 1); } Callers
- * that are answered in callbacks, in an open loop: the callback puts its caller into an lk_idle; one thread takes one out, waits
- * for the next arrival, starts it, and so on.
+ * A run has all arrivals that are planned before its end, however late they begin: to leave out those that a slow server has made
+ * late would be to omit them again. It ends when they were answered, so with a rate that the server cannot hold it takes longer.
+ *
+ * A caller that blocks:
+ *	for (;;) { from = lk_pace_next(pace); ask; lk_histogram_add(own, lk_pace_clock_ns() - from, 1); }
+ * Callers that are answered in callbacks, in an open loop: the callback puts its caller into an lk_idle; one thread takes one
+ * out, waits for the next arrival, starts it, and so on. Callers on one thread that waits for all of them: connections.h.
  */
 #ifndef LK_TESTS_BENCH_PACE_H
 #define LK_TESTS_BENCH_PACE_H
@@ -39,6 +43,10 @@ void lk_pace_free(struct lk_pace *pace);
  * were busy. In a closed loop that is now. No two calls take the same arrival.
  */
 int64_t lk_pace_next(struct lk_pace *pace);
+
+/* When the next arrival is planned, without taking it; INT64_MIN in a closed loop. For one thread that waits for more than
+ * this. */
+int64_t lk_pace_peek(const struct lk_pace *pace);
 
 /* Callers that wait for an arrival: `room` of them at most. */
 struct lk_idle *lk_idle_new(size_t room);

@@ -16,6 +16,7 @@ static void test_pace_closed_loop_begins_now(void **state)
 	int64_t second = lk_pace_next(pace);
 
 	(void)state;
+	assert_int_equal(lk_pace_peek(pace), INT64_MIN);
 	assert_true(before <= first && first <= second && second <= lk_pace_clock_ns());
 	lk_pace_free(pace);
 }
@@ -42,6 +43,7 @@ static void test_pace_never_begins_before_its_plan(void **state)
 
 	(void)state;
 	for (int64_t i = 0; i < 4; i++) {
+		assert_int_equal(lk_pace_peek(pace), start + i * 1000000);
 		assert_int_equal(lk_pace_next(pace), start + i * 1000000);
 		assert_true(lk_pace_clock_ns() >= start + i * 1000000);
 	}
