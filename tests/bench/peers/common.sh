@@ -1,0 +1,49 @@
+# What the peers' servers share. Sourced by their files, which tools/bench sources: $dir, $bin, $seconds, $peers, say and
+# until_there are its own. Every server is a process of ours in $dir; what the distribution's packages have started is left
+# alone.
+# shellcheck shell=bash disable=SC2154 # the variables are tools/bench's
+
+# keep COMMAND: it is run when tools/bench ends, however that is. dropped COMMAND: it was run.
+keep() {
+	peers+=("$1")
+}
+
+dropped() {
+	local one rest=()
+	for one in "${peers[@]}"; do
+		[ "$one" = "$1" ] || rest+=("$one")
+	done
+	peers=("${rest[@]}")
+}
+
+# end_server PID: ends one that keep() was told to kill.
+end_server() {
+	kill "$1"
+	wait "$1" 2>/dev/null || true
+	dropped "kill $1"
+}
+
+# ticks_of PID: processor time that a server, its children and those that it has waited for have had, in ticks of the clock.
+ticks_of() {
+	local children child files=("/proc/$1/stat")
+	children=$(cat "/proc/$1"/task/*/children)
+	for child in $children; do
+		files+=("/proc/$child/stat")
+	done
+	# What stands before the name's ")" may hold blanks. A child that has ended meanwhile counts with its parent the next
+	# time.
+	{ cat "${files[@]}" 2>/dev/null || true; } |
+		sed 's/.*) //' | awk '{ ticks += $12 + $13 } NR == 1 { ticks += $14 + $15 } END { print ticks }'
+}
+
+# served WHAT PID COMMAND...: runs a driver; prints its figures, named, with the processor time that the server took for an
+# answer.
+served() {
+	local what=$1 pid=$2 before after run
+	shift 2
+	before=$(ticks_of "$pid")
+	run=$("$@")
+	after=$(ticks_of "$pid")
+	jq -c --arg what "$what" --argjson ticks $((after - before)) --argjson hz "$(getconf CLK_TCK)" \
+		'{what: $what} + . + {server_us: ($ticks / $hz * 1e6 / .answered)}' <<<"$run"
+}
