@@ -1,0 +1,47 @@
+# PostgreSQL's SELECT: see select.c. Sourced by tools/bench.
+# shellcheck shell=bash disable=SC2154 # the variables are tools/bench's
+
+# shellcheck source=tests/bench/peers/common.sh
+. tests/bench/peers/common.sh
+
+# start_postgres TOKENS: a server with a row for each token; prints what loading them has cost, {"keys", "seconds",
+# "memory_bytes"}, the memory being that of the table and its index, all of which is in its buffers.
+start_postgres() {
+	local loaded
+	postgres_dir=$dir/postgres-select
+	keep "tests/bench/peers/postgres stop $postgres_dir"
+	tests/bench/peers/postgres start "$postgres_dir"
+	postgres_pid=$(tests/bench/peers/postgres pid "$postgres_dir")
+	loaded=$("$bin"/bench_select load "$postgres_dir" "$1")
+	jq -c --argjson bytes "$(tests/bench/peers/postgres size "$postgres_dir" verdict)" \
+		'. + {memory_bytes: $bytes}' <<<"$loaded"
+	postgres_idle=$(children_of_postgres)
+}
+
+children_of_postgres() {
+	cat "/proc/$postgres_pid"/task/*/children | wc -w
+}
+
+# A connection's process ends a little after its client: what it has used is its parent's then, and so never counted by halves.
+settle_postgres() {
+	while [ "$(children_of_postgres)" -gt "$postgres_idle" ]; do
+		read -rt 0.05 <> <(:) || true
+	done
+}
+
+# drive_select TOKENS CALLERS SECONDS RATE: see drive_postgres.
+drive_select() {
+	"$bin"/bench_select drive "$postgres_dir" "$@"
+	settle_postgres
+}
+
+# drive_postgres TOKENS CALLERS [RATE]: prints the figures.
+drive_postgres() {
+	served postgres "$postgres_pid" drive_select "$1" "$2" "$seconds" "${3:-0}"
+}
+
+stop_postgres() {
+	tests/bench/peers/postgres stop "$postgres_dir"
+	dropped "tests/bench/peers/postgres stop $postgres_dir"
+	rm -rf "$postgres_dir"
+}
