@@ -23,6 +23,15 @@ end_server() {
 	dropped "kill $1"
 }
 
+# bounded DRIVER...: runs a driver; fails where it has no end. An open loop may take longer than $seconds, until all is answered.
+bounded() {
+	local most=$((3 * seconds + 30))
+	timeout --foreground "$most" "$@" || {
+		say "${1##*/} has failed, or was not answered within $most s"
+		return 1
+	}
+}
+
 # ticks_of PID: processor time that a server, its children and those that it has waited for have had, in ticks of the clock.
 ticks_of() {
 	local children child files=("/proc/$1/stat")

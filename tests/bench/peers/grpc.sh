@@ -16,7 +16,7 @@ start_grpc() {
 # drive_grpc REQUEST_BYTES CALLERS [CHANNELS] [RATE] [THREADS]: prints the figures.
 drive_grpc() {
 	served grpc "$grpc_pid" \
-		"$bin"/bench_grpc drive "unix:$dir/grpc.sock" "$1" "$2" "$seconds" "${4:-0}" "${3:-1}" "${5:-1}"
+		bounded "$bin"/bench_grpc drive "unix:$dir/grpc.sock" "$1" "$2" "$seconds" "${4:-0}" "${3:-1}" "${5:-1}"
 }
 
 stop_grpc() {

@@ -31,7 +31,7 @@ settle_postgres() {
 
 # drive_select TOKENS CALLERS SECONDS RATE: see drive_postgres.
 drive_select() {
-	"$bin"/bench_select drive "$postgres_dir" "$@"
+	bounded "$bin"/bench_select drive "$postgres_dir" "$@"
 	settle_postgres
 }
 

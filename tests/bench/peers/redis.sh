@@ -20,7 +20,7 @@ start_redis() {
 
 # drive_redis TOKENS CALLERS [PIPELINE] [RATE]: prints the figures.
 drive_redis() {
-	served redis "$redis_pid" "$bin"/bench_redis drive "$dir/redis.sock" "$1" "$2" "$seconds" "${4:-0}" "${3:-1}"
+	served redis "$redis_pid" bounded "$bin"/bench_redis drive "$dir/redis.sock" "$1" "$2" "$seconds" "${4:-0}" "${3:-1}"
 }
 
 stop_redis() {
