@@ -5,7 +5,7 @@
 . tests/bench/peers/common.sh
 
 # start_postgres TOKENS: a server with a row for each token; prints what loading them has cost, {"keys", "seconds",
-# "memory_bytes"}, the memory being that of the table and its index, all of which is in its buffers.
+# "memory_bytes"}, the memory being that of the table and its index, which are read into its buffers.
 start_postgres() {
 	local loaded
 	postgres_dir=$dir/postgres-select
@@ -15,16 +15,23 @@ start_postgres() {
 	loaded=$("$bin"/bench_select load "$postgres_dir" "$1")
 	jq -c --argjson bytes "$(tests/bench/peers/postgres size "$postgres_dir" verdict)" \
 		'. + {memory_bytes: $bytes}' <<<"$loaded"
-	postgres_idle=$(children_of_postgres)
 }
 
-children_of_postgres() {
-	cat "/proc/$postgres_pid"/task/*/children | wc -w
+# Whether a connection's process is still there; each has its user's name in its title.
+serves_postgres() {
+	local child children
+	children=$(cat "/proc/$postgres_pid"/task/*/children)
+	for child in $children; do
+		if grep -qas '^postgres: bench ' "/proc/$child/cmdline"; then
+			return 0
+		fi
+	done
+	return 1
 }
 
 # A connection's process ends a little after its client: what it has used is its parent's then, and so never counted by halves.
 settle_postgres() {
-	while [ "$(children_of_postgres)" -gt "$postgres_idle" ]; do
+	while serves_postgres; do
 		read -rt 0.05 <> <(:) || true
 	done
 }
