@@ -44,15 +44,3 @@ ticks_of() {
 	{ cat "${files[@]}" 2>/dev/null || true; } |
 		sed 's/.*) //' | awk '{ ticks += $12 + $13 } NR == 1 { ticks += $14 + $15 } END { print ticks }'
 }
-
-# served WHAT PID COMMAND...: runs a driver; prints its figures, named, with the processor time that the server took for an
-# answer.
-served() {
-	local what=$1 pid=$2 before after run
-	shift 2
-	before=$(ticks_of "$pid")
-	run=$("$@")
-	after=$(ticks_of "$pid")
-	jq -c --arg what "$what" --argjson ticks $((after - before)) --argjson hz "$(getconf CLK_TCK)" \
-		'{what: $what} + . + {server_us: ($ticks / $hz * 1e6 / .answered)}' <<<"$run"
-}

@@ -1,4 +1,4 @@
-# The unary echo by gRPC C++: see grpc.cc. Sourced by tools/bench.
+# The unary echo by gRPC C++; its driver is bench_grpc too, see grpc.cc. Sourced by tools/bench.
 # shellcheck shell=bash disable=SC2154 # the variables are tools/bench's
 
 # shellcheck source=tests/bench/peers/common.sh
@@ -11,12 +11,6 @@ start_grpc() {
 	grpc_pid=$!
 	keep "kill $grpc_pid"
 	until_there "$dir/grpc.out" "$grpc_pid" || { cat "$dir/grpc.log" >&2; return 1; }
-}
-
-# drive_grpc REQUEST_BYTES CALLERS [CHANNELS] [RATE] [THREADS]: prints the figures.
-drive_grpc() {
-	served grpc "$grpc_pid" \
-		bounded "$bin"/bench_grpc drive "unix:$dir/grpc.sock" "$1" "$2" "$seconds" "${4:-0}" "${3:-1}" "${5:-1}"
 }
 
 stop_grpc() {

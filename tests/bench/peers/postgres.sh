@@ -1,4 +1,4 @@
-# PostgreSQL's SELECT: see select.c. Sourced by tools/bench.
+# A PostgreSQL of our own; its driver is bench_select, see select.c. Sourced by tools/bench.
 # shellcheck shell=bash disable=SC2154 # the variables are tools/bench's
 
 # shellcheck source=tests/bench/peers/common.sh
@@ -34,17 +34,6 @@ settle_postgres() {
 	while serves_postgres; do
 		read -rt 0.05 <> <(:) || true
 	done
-}
-
-# drive_select TOKENS CALLERS SECONDS RATE: see drive_postgres.
-drive_select() {
-	bounded "$bin"/bench_select drive "$postgres_dir" "$@"
-	settle_postgres
-}
-
-# drive_postgres TOKENS CALLERS [RATE]: prints the figures.
-drive_postgres() {
-	served postgres "$postgres_pid" drive_select "$1" "$2" "$seconds" "${3:-0}"
 }
 
 stop_postgres() {

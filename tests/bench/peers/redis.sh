@@ -1,4 +1,4 @@
-# Redis: see redis.c. Sourced by tools/bench.
+# A Redis of our own; its driver is bench_redis, see redis.c. Sourced by tools/bench.
 # shellcheck shell=bash disable=SC2154 # the variables are tools/bench's
 
 # shellcheck source=tests/bench/peers/common.sh
@@ -16,11 +16,6 @@ start_redis() {
 	keep "kill $redis_pid"
 	until_there "$dir/redis.sock" "$redis_pid" || { cat "$dir/redis.log" >&2; return 1; }
 	"$bin"/bench_redis load "$dir/redis.sock" "$1"
-}
-
-# drive_redis TOKENS CALLERS [PIPELINE] [RATE]: prints the figures.
-drive_redis() {
-	served redis "$redis_pid" bounded "$bin"/bench_redis drive "$dir/redis.sock" "$1" "$2" "$seconds" "${4:-0}" "${3:-1}"
 }
 
 stop_redis() {
