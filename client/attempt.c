@@ -45,25 +45,15 @@ static void flight_end(struct lk_flight *flight, enum lk_err err)
 
 static void flight_end_cancelled(struct lk_flight *flight)
 {
-	lk_result_say(flight->call, "the channel was closed before an answer came");
+	lk_result_say(flight->call, "the %s was closed before an answer came",
+		flight->channel->closing ? "channel" : "verifier");
 	flight_end(flight, LK_CANCELLED);
 }
 
 static void flight_end_late(struct lk_flight *flight)
 {
-	struct lk_call *call = flight->call;
-	const char *urls = flight->channel->urls;
-	const char *doubt = lk_effect_changes(flight->effect) ? "; the change may have been made" : "";
-
-	if (call->attempts == 0) {
-		lk_result_say(
-			call, "no connection to %s within %u ms: is the daemon running?", urls, flight->timeout_ms);
-		flight_end(flight, LK_UNAVAILABLE);
-		return;
-	}
-	lk_result_say(call, "no answer from %s within %u ms (attempts: %u)%s", urls, flight->timeout_ms, call->attempts,
-		doubt);
-	flight_end(flight, LK_DEADLINE_EXCEEDED);
+	flight_end(flight, lk_result_late(flight->call, flight->channel->urls, flight->timeout_ms, false,
+				   lk_effect_changes(flight->effect)));
 }
 
 static struct lk_link *link_pick(struct lk_channel *channel)
@@ -153,8 +143,10 @@ static void flight_rest(struct lk_flight *flight, bool answered, nng_time now)
 	uint32_t delay = lk_retry_delay_ms(++flight->n_failures, answered ? flight->call->retry_after_ms : 0);
 
 	flight->link = NULL;
-	if (flight->channel->closing) {
+	if (flight->channel->closing || flight->cancelled) {
 		flight_end_cancelled(flight);
+	} else if (flight->lent) {
+		flight_end(flight, LK_UNAVAILABLE);
 	} else if (delay < left_ms(flight, now)) {
 		flight_wait(flight, LK_FLIGHT_RESTING, now + delay);
 	} else if (answered) {
@@ -190,10 +182,14 @@ void lk_flight_link_lost(struct lk_channel *channel, const struct lk_link *link)
 	}
 }
 
-void lk_flight_cancel_all(struct lk_channel *channel)
+void lk_flight_cancel_all(struct lk_channel *channel, const void *owner)
 {
 	for (size_t i = 0; i < channel->n_flights; i++) {
 		struct lk_flight *flight = channel->flights[i];
+		if (flight->state == LK_FLIGHT_GROUNDED || (owner && flight->owner != owner)) {
+			continue;
+		}
+		flight->cancelled = true;
 		if (flight->state == LK_FLIGHT_QUEUED) {
 			TAILQ_REMOVE(&channel->waiting, flight, entry);
 		}
@@ -214,7 +210,11 @@ static void sent_due(struct lk_flight *flight, nng_time now)
 {
 	/* Of a change, the attempt had all the time that there was: this ends it. */
 	flight->timed_out = true;
-	flight_submit_or_end(flight, now);
+	if (flight->lent) {
+		flight_end_late(flight);
+	} else {
+		flight_submit_or_end(flight, now);
+	}
 }
 
 /* What happens to a flight that is due; the states that are not here are never due. */
@@ -261,25 +261,22 @@ static enum lk_err payload_copy(struct lk_flight *flight, struct lk_span payload
 }
 
 /* What the answer says: LK_UNAVAILABLE is the one that may be tried again. */
-static enum lk_err answer_read(
-	struct lk_flight *flight, const uint8_t *answer, size_t len, ProtobufCMessage **ret_response)
+static enum lk_err answer_read(struct lk_flight *flight, enum lk_err err, const struct lk_response_envelope *envelope,
+	ProtobufCMessage **ret_response)
 {
-	struct lk_response_envelope envelope;
-	enum lk_err err = lk_envelope_scan_response(answer, len, &envelope);
-
 	if (!err) {
-		err = lk_result_take(flight->call, &envelope);
+		err = lk_result_take(flight->call, envelope);
 	}
 	if (!err) {
-		err = lk_err_from_wire(envelope.code);
+		err = lk_err_from_wire(envelope->code);
 	}
 	if (!err && flight->raw) {
-		err = payload_copy(flight, envelope.payload);
+		err = payload_copy(flight, envelope->payload);
 	} else if (!err) {
-		err = lk_result_unpack(flight->response, envelope.payload, ret_response);
+		err = lk_result_unpack(flight->response, envelope->payload, ret_response);
 	}
 	if (err == LK_PROTOCOL) {
-		lk_result_say(flight->call, "the answer from %s is none of Latchkey's", flight->channel->urls);
+		lk_result_alien(flight->call, flight->channel->urls);
 	}
 	return err;
 }
@@ -310,12 +307,19 @@ void lk_flight_answer(
 	struct lk_channel *channel, const struct lk_link *link, uint32_t id, const uint8_t *answer, size_t len)
 {
 	struct lk_flight *flight = flight_find(channel, link, id);
+	struct lk_response_envelope envelope = {0};
 	ProtobufCMessage *response = NULL;
 
 	if (!flight) {
 		return;
 	}
-	enum lk_err err = answer_read(flight, answer, len, &response);
+	enum lk_err err = lk_envelope_scan_response(answer, len, &envelope);
+	if (flight->lent) {
+		flight->lent(err, err ? NULL : &envelope, flight->call, flight->context);
+		lk_flight_give_back(flight);
+		return;
+	}
+	err = answer_read(flight, err, &envelope, &response);
 	if (err != LK_UNAVAILABLE) {
 		flight->done(err, response, flight->call, flight->context);
 		lk_flight_give_back(flight);

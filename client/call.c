@@ -43,6 +43,23 @@ void lk_result_say(struct lk_call *call, const char *format, ...)
 	call->message = len < 0 ? NULL : message;
 }
 
+enum lk_err lk_result_late(
+	struct lk_call *call, const char *urls, uint32_t timeout_ms, bool is_connected, bool may_be_done)
+{
+	if (call->attempts == 0 && !is_connected) {
+		lk_result_say(call, "no connection to %s within %u ms: is the daemon running?", urls, timeout_ms);
+		return LK_UNAVAILABLE;
+	}
+	lk_result_say(call, "no answer from %s within %u ms (attempts: %u)%s", urls, timeout_ms, call->attempts,
+		may_be_done ? "; the change may have been made" : "");
+	return LK_DEADLINE_EXCEEDED;
+}
+
+void lk_result_alien(struct lk_call *call, const char *urls)
+{
+	lk_result_say(call, "the answer from %s is none of Latchkey's", urls);
+}
+
 static char *copy_text(struct lk_span text)
 {
 	char *copy = malloc(text.len + 1);

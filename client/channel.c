@@ -7,6 +7,7 @@
 
 #include "client/flight.h"
 #include "client/nng_error.h"
+#include "client/start.h"
 
 /* What nng's streams can dial, but for its HTTP, which is better left alone. */
 static const char *const schemes[] = {"ipc://", "tcp://", "tls+tcp://"};
@@ -159,7 +160,7 @@ void lk_channel_close(struct lk_channel *channel)
 	}
 	lk_channel_lock(channel);
 	channel->closing = true;
-	lk_flight_cancel_all(channel);
+	lk_flight_cancel_all(channel, NULL);
 	for (size_t i = 0; i < channel->n_links; i++) {
 		lk_link_close(&channel->links[i]);
 	}
@@ -171,4 +172,31 @@ void lk_channel_close(struct lk_channel *channel)
 	}
 	lk_channel_unlock(channel);
 	channel_free(channel);
+}
+
+void lk_channel_cancel(struct lk_channel *channel, const void *owner)
+{
+	lk_channel_lock(channel);
+	lk_flight_cancel_all(channel, owner);
+	lk_channel_unlock(channel);
+}
+
+bool lk_channel_has_sent(struct lk_channel *channel, const struct lk_call *call)
+{
+	pthread_mutex_lock(&channel->lock);
+	bool has_sent = call->attempts > 0;
+	pthread_mutex_unlock(&channel->lock);
+	return has_sent;
+}
+
+bool lk_channel_is_up(struct lk_channel *channel)
+{
+	bool is_up = false;
+
+	pthread_mutex_lock(&channel->lock);
+	for (size_t i = 0; i < channel->n_links; i++) {
+		is_up = is_up || channel->links[i].state == LK_LINK_UP;
+	}
+	pthread_mutex_unlock(&channel->lock);
+	return is_up;
 }

@@ -66,11 +66,13 @@ void lk_flight_give_back(struct lk_flight *flight)
 	lk_buffer_clear(&flight->payload);
 	flight->call = NULL;
 	flight->raw = NULL;
+	flight->lent = NULL;
 	flight->envelope = (struct lk_request_envelope){0};
 	flight->n_failures = 0;
 	flight->timed_out = false;
 	pthread_mutex_lock(&channel->lock);
 	flight->state = LK_FLIGHT_GROUNDED;
+	flight->cancelled = false;
 	TAILQ_INSERT_HEAD(&channel->free, flight, entry);
 	if (--channel->n_under_way == 0) {
 		pthread_cond_broadcast(&channel->idle);
@@ -96,7 +98,11 @@ void lk_channel_unlock(struct lk_channel *channel)
 	while ((flight = TAILQ_FIRST(&channel->ended))) {
 		TAILQ_REMOVE(&channel->ended, flight, entry);
 		pthread_mutex_unlock(&channel->lock);
-		flight->done(flight->err, NULL, flight->call, flight->context);
+		if (flight->lent) {
+			flight->lent(flight->err, NULL, flight->call, flight->context);
+		} else {
+			flight->done(flight->err, NULL, flight->call, flight->context);
+		}
 		/* Not earlier: closing waits for it, and promises that the callbacks are over. */
 		lk_flight_give_back(flight);
 		pthread_mutex_lock(&channel->lock);

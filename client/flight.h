@@ -36,6 +36,14 @@ enum lk_flight_state {
 	LK_FLIGHT_ENDED,
 };
 
+/*
+ * What is told when the one attempt of a lent call ends. `answer` is good until it returns, with whatever code; NULL unless `err`
+ * is LK_OK. LK_UNAVAILABLE: the connection was lost, or, where `call->attempts` is 0, there was none. LK_DEADLINE_EXCEEDED: no
+ * answer came. LK_PROTOCOL: one that is none. LK_CANCELLED, LK_NO_MEMORY.
+ */
+typedef void (*lk_lent_fn)(
+	enum lk_err err, const struct lk_response_envelope *answer, struct lk_call *call, void *context);
+
 struct lk_flight {
 	struct lk_channel *channel;
 	/* In `free`, `waiting` or `ended` of the channel. */
@@ -57,7 +65,10 @@ struct lk_flight {
 	uint8_t **raw;
 	size_t *raw_len;
 	lk_done_fn done;
+	/* Set: there is one attempt alone, and this is told of it instead. */
+	lk_lent_fn lent;
 	void *context;
+	const void *owner;
 	/* Texts borrowed from the call and the channel; the payload lies in `payload`. */
 	struct lk_request_envelope envelope;
 	uint8_t request_id[LK_REQUEST_ID_LEN];
@@ -67,6 +78,8 @@ struct lk_flight {
 	unsigned n_failures;
 	/* An attempt got no answer in its time. */
 	bool timed_out;
+	/* Its owner wants no further attempt. Under the lock, unlike the rest. */
+	bool cancelled;
 };
 
 TAILQ_HEAD(lk_flight_list, lk_flight);
@@ -118,8 +131,8 @@ void lk_flight_free(struct lk_flight *flight);
  */
 LK_MUST_CHECK enum lk_err lk_flight_launch(struct lk_flight *flight);
 
-/* With the lock held: ends every call that is not being answered at this moment. */
-void lk_flight_cancel_all(struct lk_channel *channel);
+/* With the lock held: ends every call, or the owner's where one is given, that is not being answered at this moment. */
+void lk_flight_cancel_all(struct lk_channel *channel, const void *owner);
 
 /* The callback of the channel's timer. */
 void lk_flight_timer_arrived(void *channel);

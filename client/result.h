@@ -5,6 +5,8 @@
 #define LK_CLIENT_RESULT_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include <latchkey/call.h>
 
@@ -12,6 +14,16 @@
 
 /* Sets the call's message in place of what was there. Without memory there is none. */
 __attribute__((format(printf, 2, 3))) void lk_result_say(struct lk_call *call, const char *format, ...);
+
+/*
+ * What a call that ran out of its time ends with, in words too: LK_UNAVAILABLE where no attempt was made and there is no connection,
+ * else LK_DEADLINE_EXCEEDED.
+ */
+LK_MUST_CHECK enum lk_err lk_result_late(
+	struct lk_call *call, const char *urls, uint32_t timeout_ms, bool is_connected, bool may_be_done);
+
+/* Says that the answer was none: LK_PROTOCOL. */
+void lk_result_alien(struct lk_call *call, const char *urls);
 
 /*
  * Copies what a Response says beside its payload. `call->attempts` stays. LK_OK, whatever the response's code is; LK_PROTOCOL

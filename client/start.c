@@ -8,26 +8,12 @@
 
 #include "client/flight.h"
 #include "client/result.h"
+#include "client/start.h"
 #include "client/uuid7.h"
 
 #define TIMEOUT_DEFAULT_MS 5000
 /* What nng can count. */
 #define TIMEOUT_MAX_MS ((uint32_t)INT32_MAX)
-
-/* What a call asks for, before a flight carries it. Either `message` or `bytes`. */
-struct order {
-	const char *method;
-	enum lk_effect effect;
-	size_t request_max;
-	const ProtobufCMessage *message;
-	const uint8_t *bytes;
-	size_t bytes_len;
-	const ProtobufCMessageDescriptor *response;
-	uint8_t **raw;
-	size_t *raw_len;
-	lk_done_fn done;
-	void *context;
-};
 
 /* A thread that waits for its call. */
 struct waiter {
@@ -43,7 +29,7 @@ static struct lk_span span_of(const char *text)
 	return (struct lk_span){(const uint8_t *)text, text ? strlen(text) : 0};
 }
 
-static void envelope_fill(struct lk_flight *flight, const struct order *order, struct lk_call *call)
+static void envelope_fill(struct lk_flight *flight, const struct lk_order *order, struct lk_call *call)
 {
 	struct lk_request_envelope *envelope = &flight->envelope;
 
@@ -69,7 +55,7 @@ static void envelope_fill(struct lk_flight *flight, const struct order *order, s
 }
 
 /* The limits that the server would refuse it for, which is a connection closed where the whole message is too large. */
-static enum lk_err limits_check(const struct lk_flight *flight, const struct order *order, struct lk_call *call)
+static enum lk_err limits_check(const struct lk_flight *flight, const struct lk_order *order, struct lk_call *call)
 {
 	const struct lk_request_envelope *envelope = &flight->envelope;
 	const struct {
@@ -92,10 +78,16 @@ static enum lk_err limits_check(const struct lk_flight *flight, const struct ord
 	return LK_OK;
 }
 
-static enum lk_err payload_fill(struct lk_flight *flight, const struct order *order)
+static enum lk_err payload_fill(struct lk_flight *flight, const struct lk_order *order)
 {
 	size_t len = flight->envelope.payload.len;
 
+	if (order->payload) {
+		struct lk_buffer empty = flight->payload;
+		flight->payload = *order->payload;
+		*order->payload = empty;
+		return LK_OK;
+	}
 	if (!lk_buffer_reserve(&flight->payload, len)) {
 		return LK_NO_MEMORY;
 	}
@@ -108,32 +100,50 @@ static enum lk_err payload_fill(struct lk_flight *flight, const struct order *or
 	return LK_OK;
 }
 
-/* Lays the call into a flight. */
-static enum lk_err load(struct lk_flight *flight, const struct order *order, struct lk_call *call)
+static size_t payload_len(const struct lk_order *order)
+{
+	if (order->payload) {
+		return order->payload->len;
+	}
+	return order->message ? protobuf_c_message_get_packed_size(order->message) : order->bytes_len;
+}
+
+uint32_t lk_order_timeout_ms(const struct lk_call *call)
 {
 	uint32_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : TIMEOUT_DEFAULT_MS;
 
+	return timeout_ms < TIMEOUT_MAX_MS ? timeout_ms : TIMEOUT_MAX_MS;
+}
+
+/* Lays the call into a flight. */
+static enum lk_err load(struct lk_flight *flight, const struct lk_order *order, struct lk_call *call)
+{
 	flight->call = call;
 	flight->effect = order->effect;
 	flight->response = order->response;
 	flight->raw = order->raw;
 	flight->raw_len = order->raw_len;
 	flight->done = order->done;
+	flight->lent = order->lent;
 	flight->context = order->context;
-	flight->timeout_ms = timeout_ms < TIMEOUT_MAX_MS ? timeout_ms : TIMEOUT_MAX_MS;
-	flight->deadline = nng_clock() + flight->timeout_ms;
+	flight->owner = order->owner;
+	flight->timed_out = order->timed_out;
+	flight->timeout_ms = lk_order_timeout_ms(call);
+	flight->deadline = order->deadline > 0 ? order->deadline : nng_clock() + flight->timeout_ms;
 	envelope_fill(flight, order, call);
-	size_t len = order->message ? protobuf_c_message_get_packed_size(order->message) : order->bytes_len;
-	flight->envelope.payload.len = len;
+	flight->envelope.payload.len = payload_len(order);
 	enum lk_err err = limits_check(flight, order, call);
 	return err ? err : payload_fill(flight, order);
 }
 
-static enum lk_err start(struct lk_channel *channel, const struct order *order, struct lk_call *call)
+enum lk_err lk_order_start(struct lk_channel *channel, const struct lk_order *order, struct lk_call *call)
 {
 	struct lk_flight *flight = NULL;
 
-	lk_call_done(call);
+	/* Of a lent call the results are its owner's, who may look at them any time. */
+	if (!order->lent) {
+		lk_call_done(call);
+	}
 	enum lk_err err = lk_flight_take(channel, &flight);
 	if (err) {
 		return err;
@@ -163,14 +173,14 @@ static void wake(enum lk_err err, ProtobufCMessage *response, struct lk_call *ca
 }
 
 static enum lk_err start_and_wait(
-	struct lk_channel *channel, struct order *order, struct lk_call *call, ProtobufCMessage **ret_response)
+	struct lk_channel *channel, struct lk_order *order, struct lk_call *call, ProtobufCMessage **ret_response)
 {
 	struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER, .told = PTHREAD_COND_INITIALIZER};
 	struct lk_call own = LK_CALL_INIT;
 
 	order->done = wake;
 	order->context = &waiter;
-	enum lk_err err = start(channel, order, call ? call : &own);
+	enum lk_err err = lk_order_start(channel, order, call ? call : &own);
 	if (!err) {
 		pthread_mutex_lock(&waiter.lock);
 		while (!waiter.done) {
@@ -188,13 +198,12 @@ static enum lk_err start_and_wait(
 	return err;
 }
 
-static struct order order_of(const struct lk_method *method, const ProtobufCMessage *request)
+struct lk_order lk_order_of(const struct lk_method *method)
 {
-	return (struct order){
+	return (struct lk_order){
 		.method = method->name,
 		.effect = method->effect,
 		.request_max = method->large_request ? LK_LARGE_REQUEST_MAX : LK_REQUEST_MAX,
-		.message = request,
 		.response = method->response,
 	};
 }
@@ -202,8 +211,9 @@ static struct order order_of(const struct lk_method *method, const ProtobufCMess
 enum lk_err lk_channel_call(struct lk_channel *channel, const struct lk_method *method, const ProtobufCMessage *request,
 	ProtobufCMessage **ret_response, struct lk_call *call)
 {
-	struct order order = order_of(method, request);
+	struct lk_order order = lk_order_of(method);
 
+	order.message = request;
 	return start_and_wait(channel, &order, call, ret_response);
 }
 
@@ -211,7 +221,7 @@ enum lk_err lk_channel_call_raw(struct lk_channel *channel, const char *method, 
 	const uint8_t *request, size_t request_len, uint8_t **ret_response, size_t *ret_response_len,
 	struct lk_call *call)
 {
-	struct order order = {
+	struct lk_order order = {
 		.method = method,
 		.effect = effect,
 		/* Its size class is the server's to know. */
@@ -228,9 +238,10 @@ enum lk_err lk_channel_call_raw(struct lk_channel *channel, const char *method, 
 enum lk_err lk_channel_start(struct lk_channel *channel, const struct lk_method *method,
 	const ProtobufCMessage *request, struct lk_call *call, lk_done_fn done, void *context)
 {
-	struct order order = order_of(method, request);
+	struct lk_order order = lk_order_of(method);
 
+	order.message = request;
 	order.done = done;
 	order.context = context;
-	return start(channel, &order, call);
+	return lk_order_start(channel, &order, call);
 }
