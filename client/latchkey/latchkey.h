@@ -28,5 +28,6 @@
 #include <latchkey/v1/reflection.client.h>
 #include <latchkey/v1/role.client.h>
 #include <latchkey/v1/tenant.client.h>
+#include <latchkey/verifier.h>
 
 #endif
