@@ -14,8 +14,6 @@
 #define BATCH_DEFAULT   256
 #define BATCHES_DEFAULT 2
 #define QUEUE_DEFAULT   65536
-/* While fewer than this many are being told what came of their calls, whoever asks does not wait for them. */
-#define TELLING_FEW 4
 
 /* A thread that waits for its call. A semaphore: one wake, and no lock to take after it. */
 struct waiter {
@@ -207,7 +205,7 @@ static enum lk_err admit(struct lk_verifier *verifier, const Latchkey__V1__Verif
 		return send_single(verifier, request, call, single_done);
 	}
 	if (verifier->n_queued == 0 && verifier->n_under_way < verifier->batches_max &&
-		verifier->n_telling < TELLING_FEW) {
+		(verifier->n_telling == 0 || verifier->share <= 1)) {
 		return send_lone(verifier, request, call);
 	}
 	return enqueue(verifier, request, size, call);

@@ -94,8 +94,12 @@ struct lk_verifier {
 	size_t n_calls;
 	/* Messages under way, of the batches_max that may be. */
 	size_t n_under_way;
-	/* Answers that are being handed out: who is told may ask again, and so the queue is let gather. */
+	/*
+	 * Answers that are being handed out. Who is told may ask again, and so the queue is let gather meanwhile: until it holds
+	 * `share`, which is everybody, spread evenly over the messages that may be under way.
+	 */
 	size_t n_telling;
+	size_t share;
 	struct lk_ask_list free, queue, ended;
 	size_t n_queued;
 	/* All that were ever made. */

@@ -130,7 +130,6 @@ static enum lk_err outcome_read(struct lk_ask *ask, struct lk_span outcome, cons
 
 	if (!err) {
 		err = lk_result_take(ask->call, &envelope);
-		ask->call->revision = answer->revision;
 	}
 	if (!err) {
 		err = lk_err_from_wire(envelope.code);
@@ -142,6 +141,8 @@ static enum lk_err outcome_read(struct lk_ask *ask, struct lk_span outcome, cons
 		lk_result_alien(ask->call, ask->verifier->channel->urls);
 	}
 	if (!err) {
+		/* Of an error nothing is said of the state, by Verify neither. */
+		ask->call->revision = answer->revision;
 		*ret_response = (Latchkey__V1__VerifyKeyResponse *)response;
 	}
 	return err;
@@ -234,6 +235,13 @@ static void reading_end(struct reading *reading)
 	}
 }
 
+static size_t share_of(const struct lk_verifier *verifier)
+{
+	size_t share = (verifier->n_calls + verifier->batches_max - 1) / verifier->batches_max;
+
+	return share < verifier->batch_max ? share : verifier->batch_max;
+}
+
 static void batch_done(enum lk_err err, const struct lk_response_envelope *answer, struct lk_call *call, void *context)
 {
 	struct lk_batch *batch = context;
@@ -262,6 +270,7 @@ static void batch_done(enum lk_err err, const struct lk_response_envelope *answe
 		return;
 	}
 	verifier->n_telling += reading.n_held;
+	verifier->share = share_of(verifier);
 	lk_verifier_flush(verifier, is_prefix);
 	pthread_mutex_unlock(&verifier->lock);
 	if (reading.fate == FATE_READ) {
@@ -363,7 +372,7 @@ static void batch_fail(struct lk_batch *batch, enum lk_err err)
 static bool may_leave(const struct lk_verifier *verifier, bool at_once)
 {
 	return verifier->n_queued > 0 && verifier->n_under_way < verifier->batches_max && !verifier->unary_only &&
-	       (at_once || verifier->n_queued >= verifier->n_telling / 2);
+	       (at_once || verifier->n_telling == 0 || verifier->n_queued >= verifier->share);
 }
 
 void lk_verifier_flush(struct lk_verifier *verifier, bool at_once)

@@ -34,13 +34,14 @@ flags() {
 	pkg-config --define-variable=prefix="$prefix" "$@" latchkey
 }
 
-cp "$here/create.c" "$here/verify.c" "$dir"
+cp "$here/create.c" "$here/verify.c" "$here/verifier.c" "$dir"
 cd "$dir"
 warnings='-std=c17 -Wall -Wextra -Werror'
 # shellcheck disable=SC2046,SC2086
 {
 	$cc $warnings create.c -o create $(flags --cflags --libs) || fail 'create.c does not compile'
 	$cc $warnings verify.c -o verify $(flags --cflags --libs) || fail 'verify.c does not compile'
+	$cc $warnings verifier.c -o verifier $(flags --cflags --libs) || fail 'verifier.c does not compile'
 	$cc $warnings verify.c -o verify-static $(flags --cflags --libs --static | sed 's/-llatchkey/-l:liblatchkey.a/') ||
 		fail 'verify.c does not link with the static library'
 }
@@ -63,3 +64,4 @@ for program in ./verify ./verify-static; do
 	[ "$($program "$url" <token)" = VALID ] || fail "$program does not say VALID"
 done
 [ "$(tr 'A-Za-z' 'B-ZAb-za' <token | ./verify "$url")" = 'not valid' ] || fail 'a token that is none is not refused'
+[ "$( (cat token; echo sk-none; cat token) | ./verifier "$url")" = '2 of 3' ] || fail 'the verifier does not say 2 of 3'
