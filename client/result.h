@@ -16,8 +16,8 @@
 __attribute__((format(printf, 2, 3))) void lk_result_say(struct lk_call *call, const char *format, ...);
 
 /*
- * What a call that ran out of its time ends with, in words too: LK_UNAVAILABLE where no attempt was made and there is no connection,
- * else LK_DEADLINE_EXCEEDED.
+ * What a call that ran out of its time ends with, in words too: LK_UNAVAILABLE where no attempt was made and there is no
+ * connection, else LK_DEADLINE_EXCEEDED.
  */
 LK_MUST_CHECK enum lk_err lk_result_late(
 	struct lk_call *call, const char *urls, uint32_t timeout_ms, bool is_connected, bool may_be_done);

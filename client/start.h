@@ -49,8 +49,8 @@ LK_MUST_CHECK enum lk_err lk_order_start(
 uint32_t lk_order_timeout_ms(const struct lk_call *call);
 
 /*
- * Ends the owner's calls with LK_CANCELLED. One that is being answered at this moment ends by itself, and one that is launched only
- * afterwards is not found: who launches looks again.
+ * Ends the owner's calls with LK_CANCELLED. One that is being answered at this moment ends by itself, and one that is launched
+ * only afterwards is not found: who launches looks again.
  */
 void lk_channel_cancel(struct lk_channel *channel, const void *owner);
 

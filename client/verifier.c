@@ -31,30 +31,16 @@ static void verifier_free(struct lk_verifier *verifier)
 		lk_buffer_done(&verifier->asks[i]->packed);
 		free(verifier->asks[i]);
 	}
-	for (size_t i = 0; verifier->batches && i < verifier->batches_max; i++) {
-		lk_buffer_done(&verifier->batches[i].payload);
-		free(verifier->batches[i].asks);
+	for (struct lk_batch *batch = verifier->batches, *next = NULL; batch; batch = next) {
+		next = batch->next;
+		lk_buffer_done(&batch->payload);
+		free(batch->asks);
+		free(batch);
 	}
-	free(verifier->batches);
 	free(verifier->asks);
 	pthread_cond_destroy(&verifier->idle);
 	pthread_mutex_destroy(&verifier->lock);
 	free(verifier);
-}
-
-static enum lk_err batches_make(struct lk_verifier *verifier)
-{
-	verifier->batches = calloc(verifier->batches_max, sizeof(*verifier->batches));
-	for (size_t i = 0; verifier->batches && i < verifier->batches_max; i++) {
-		struct lk_batch *batch = &verifier->batches[i];
-		batch->verifier = verifier;
-		batch->asks = calloc(verifier->batch_max, sizeof(struct lk_ask *));
-		if (!batch->asks) {
-			return LK_NO_MEMORY;
-		}
-		TAILQ_INSERT_TAIL(&verifier->idle_batches, batch, entry);
-	}
-	return verifier->batches ? LK_OK : LK_NO_MEMORY;
 }
 
 enum lk_err lk_verifier_open(const struct lk_verifier_options *options, struct lk_verifier **ret_verifier)
@@ -76,10 +62,8 @@ enum lk_err lk_verifier_open(const struct lk_verifier_options *options, struct l
 	TAILQ_INIT(&verifier->queue);
 	TAILQ_INIT(&verifier->ended);
 	TAILQ_INIT(&verifier->idle_batches);
-	enum lk_err err = batches_make(verifier);
-	if (!err) {
-		err = lk_err_from_nng(nng_aio_alloc(&verifier->timer, lk_verifier_timer_arrived, verifier));
-	}
+	verifier->moved_at = nng_clock();
+	enum lk_err err = lk_err_from_nng(nng_aio_alloc(&verifier->timer, lk_verifier_timer_arrived, verifier));
 	if (err) {
 		verifier_free(verifier);
 		return err;
@@ -100,7 +84,7 @@ void lk_verifier_close(struct lk_verifier *verifier)
 		if (ask->state == LK_ASK_QUEUED || ask->state == LK_ASK_SENT || ask->state == LK_ASK_RESTING) {
 			lk_ask_hold(ask);
 			/* Says why, as nobody is queued any more. */
-			lk_ask_queue(ask, false);
+			lk_ask_queue(ask, false, 0);
 		}
 	}
 	lk_verifier_unlock(verifier);
@@ -138,7 +122,7 @@ static void lone_done(enum lk_err err, ProtobufCMessage *response, struct lk_cal
 	struct lk_verifier *verifier = context;
 
 	pthread_mutex_lock(&verifier->lock);
-	verifier->n_under_way--;
+	lk_verifier_returned(verifier);
 	lk_verifier_unlock(verifier);
 	single_done(err, response, call, verifier);
 }
@@ -186,10 +170,11 @@ static enum lk_err enqueue(struct lk_verifier *verifier, const Latchkey__V1__Ver
 		lk_ask_give_back(ask);
 		return err;
 	}
+	nng_time now = nng_clock();
 	ask->call = call;
 	ask->timeout_ms = lk_order_timeout_ms(call);
-	ask->deadline = nng_clock() + ask->timeout_ms;
-	lk_ask_queue(ask, false);
+	ask->deadline = now + ask->timeout_ms;
+	lk_ask_queue(ask, false, now);
 	return LK_OK;
 }
 
@@ -204,7 +189,7 @@ static enum lk_err admit(struct lk_verifier *verifier, const Latchkey__V1__Verif
 	if (alone || verifier->unary_only) {
 		return send_single(verifier, request, call, single_done);
 	}
-	if (verifier->n_queued == 0 && verifier->n_under_way < verifier->batches_max &&
+	if (verifier->n_queued == 0 && lk_verifier_has_place(verifier) &&
 		(verifier->n_telling == 0 || verifier->share <= 1)) {
 		return send_lone(verifier, request, call);
 	}

@@ -86,7 +86,7 @@ static void ask_end_cancelled(struct lk_ask *ask)
 	lk_ask_end(ask, LK_CANCELLED);
 }
 
-void lk_ask_queue(struct lk_ask *ask, bool in_front)
+void lk_ask_queue(struct lk_ask *ask, bool in_front, nng_time now)
 {
 	struct lk_verifier *verifier = ask->verifier;
 
@@ -95,13 +95,16 @@ void lk_ask_queue(struct lk_ask *ask, bool in_front)
 		return;
 	}
 	ask->state = LK_ASK_QUEUED;
-	ask->due = ask->deadline;
+	/* Too early, where it is sent meanwhile: then it is not due. */
+	ask->due = ask->deadline < now + LK_STALL_MS ? ask->deadline : now + LK_STALL_MS;
 	if (in_front) {
 		TAILQ_INSERT_HEAD(&verifier->queue, ask, entry);
 	} else {
 		TAILQ_INSERT_TAIL(&verifier->queue, ask, entry);
 	}
-	verifier->n_queued++;
+	if (verifier->n_queued++ == 0) {
+		verifier->moved_at = now;
+	}
 	lk_verifier_timer_want(verifier, ask->due);
 }
 
@@ -142,7 +145,7 @@ void lk_ask_again(struct lk_ask *ask, bool was_sent, nng_time now)
 	if (left_ms(ask, now) == 0) {
 		lk_ask_end_late(ask);
 	} else {
-		lk_ask_queue(ask, false);
+		lk_ask_queue(ask, false, now);
 	}
 }
 
@@ -172,7 +175,12 @@ void lk_verifier_timer_want(struct lk_verifier *verifier, nng_time due)
 
 static void queued_due(struct lk_ask *ask, nng_time now)
 {
-	(void)now;
+	uint32_t left = left_ms(ask, now);
+
+	if (left > 0) {
+		ask->due = now + (left < LK_STALL_MS ? left : LK_STALL_MS);
+		return;
+	}
 	lk_ask_hold(ask);
 	lk_ask_end_late(ask);
 }
@@ -194,9 +202,8 @@ static void sent_due(struct lk_ask *ask, nng_time now)
 
 static void resting_due(struct lk_ask *ask, nng_time now)
 {
-	(void)now;
 	lk_ask_hold(ask);
-	lk_ask_queue(ask, false);
+	lk_ask_queue(ask, false, now);
 }
 
 /* What happens to an ask that is due; the states that are not here are never due. */
@@ -228,5 +235,6 @@ void lk_verifier_timer_arrived(void *argument)
 	if (is_one_due) {
 		lk_verifier_timer_want(verifier, first);
 	}
+	lk_verifier_check_stall(verifier, now);
 	lk_verifier_unlock(verifier);
 }

@@ -1,12 +1,13 @@
 /*
  * The inside of a verifier: asks, and the batches that they leave in.
  *
- * An ask carries one caller's question while it cannot be sent at once: it waits in the queue, is sent with a batch, perhaps rests
- * and is sent again, and ends. It keeps what a flight of the channel keeps of a call (client/flight.h), so that its caller is told
- * what a call of its own would have been told. A call that can be sent at once, or must go alone, has no ask: it is an ordinary call.
+ * An ask carries one caller's question while it cannot be sent at once: it waits in the queue, is sent with a batch, perhaps
+ * rests and is sent again, and ends. It keeps what a flight of the channel keeps of a call (client/flight.h), so that its caller
+ * is told what a call of its own would have been told. A call that can be sent at once, or must go alone, has no ask: it is an
+ * ordinary call.
  *
- * One lock, the verifier's, guards asks, lists and batches; it is taken before the channel's, never the other way round. An ask that
- * is LK_ASK_HELD belongs to the thread that took it out. No callback of the user's runs with the lock held.
+ * One lock, the verifier's, guards asks, lists and batches; it is taken before the channel's, never the other way round. An ask
+ * that is LK_ASK_HELD belongs to the thread that took it out. No callback of the user's runs with the lock held.
  */
 #ifndef LK_CLIENT_VERIFIER_ASK_H
 #define LK_CLIENT_VERIFIER_ASK_H
@@ -67,7 +68,10 @@ TAILQ_HEAD(lk_ask_list, lk_ask);
 /* One VerifyBatch, from its making to its answer. */
 struct lk_batch {
 	struct lk_verifier *verifier;
+	/* In `idle_batches`. */
 	TAILQ_ENTRY(lk_batch) entry;
+	/* All that were ever made. */
+	struct lk_batch *next;
 	/* The message's own; its timeout is that of the ask with the most time left. */
 	struct lk_call call;
 	nng_time deadline;
@@ -79,6 +83,9 @@ struct lk_batch {
 };
 
 TAILQ_HEAD(lk_batch_list, lk_batch);
+
+/* Without any answer for so long, what is under way is no reason for others to wait. */
+#define LK_STALL_MS 1000
 
 struct lk_verifier {
 	struct lk_channel *channel;
@@ -92,8 +99,11 @@ struct lk_verifier {
 	bool unary_only;
 	/* Calls whose callbacks have not returned. */
 	size_t n_calls;
-	/* Messages under way, of the batches_max that may be. */
+	/* Messages under way; beside the batches_max that may be, those that are given up waiting for. */
 	size_t n_under_way;
+	size_t n_stalled;
+	/* When a message came back last, or somebody began to wait for that, by nng_clock(). */
+	nng_time moved_at;
 	/*
 	 * Answers that are being handed out. Who is told may ask again, and so the queue is let gather meanwhile: until it holds
 	 * `share`, which is everybody, spread evenly over the messages that may be under way.
@@ -147,7 +157,7 @@ LK_MUST_CHECK enum lk_err lk_outcome_count(struct lk_span response, size_t *ret_
 LK_MUST_CHECK enum lk_err lk_ask_take(struct lk_verifier *verifier, struct lk_ask **ret_ask);
 /* Wipes it and gives it back. */
 void lk_ask_give_back(struct lk_ask *ask);
-void lk_ask_queue(struct lk_ask *ask, bool in_front);
+void lk_ask_queue(struct lk_ask *ask, bool in_front, nng_time now);
 /* Takes it out of where it is: it is the caller's then, and LK_ASK_HELD. */
 void lk_ask_hold(struct lk_ask *ask);
 /* Ends it: its callback is called by whoever unlocks next with lk_verifier_unlock(), or by the timer. */
@@ -168,8 +178,8 @@ void lk_ask_tell(struct lk_ask *ask, enum lk_err err, Latchkey__V1__VerifyKeyRes
 /* verifier_batch.c: what leaves. */
 
 /*
- * With the lock held: sends what may leave now; while answers are being handed out, more is let gather unless `at_once`. Lets go of
- * the lock meanwhile, and has it again on return.
+ * With the lock held: sends what may leave now; while answers are being handed out, more is let gather unless `at_once`. Lets go
+ * of the lock meanwhile, and has it again on return.
  */
 void lk_verifier_flush(struct lk_verifier *verifier, bool at_once);
 
@@ -178,6 +188,18 @@ void lk_verifier_unlock(struct lk_verifier *verifier);
 
 /* Asks the server by Verify itself for what a held ask asks. With the lock held. */
 void lk_ask_go_alone(struct lk_ask *ask);
+
+/* Whether one more message may be under way. With the lock held. */
+bool lk_verifier_has_place(const struct lk_verifier *verifier);
+
+/* A message is back, answered or not. With the lock held. */
+void lk_verifier_returned(struct lk_verifier *verifier);
+
+/*
+ * Where nothing has come back for long, and somebody waits: gives up waiting for what is under way, so that others may be sent past
+ * it, perhaps to another daemon. With the lock held.
+ */
+void lk_verifier_check_stall(struct lk_verifier *verifier, nng_time now);
 
 /* Ends the call that `n_calls` counts. With the lock held. */
 void lk_verifier_call_ended(struct lk_verifier *verifier);

@@ -1,10 +1,12 @@
-#include <sodium.h>
+#include <stdlib.h>
 
 #include "client/result.h"
 #include "client/retry.h"
 #include "client/start.h"
 #include "client/verifier_ask.h"
 
+/* So many times batches_max messages may be under way, where all but the newest are given up waiting for. */
+#define STALLS_MAX 32
 /* The most bytes of a message's items: what is left of its 1 MiB is more than an envelope can need. */
 #define PAYLOAD_MAX (LK_LARGE_REQUEST_MAX - ((size_t)64 << 10))
 
@@ -49,17 +51,58 @@ void lk_verifier_call_ended(struct lk_verifier *verifier)
 	}
 }
 
-static void batch_put_back(struct lk_batch *batch)
+bool lk_verifier_has_place(const struct lk_verifier *verifier)
 {
-	struct lk_verifier *verifier = batch->verifier;
+	return verifier->n_under_way < verifier->batches_max + verifier->n_stalled;
+}
 
-	lk_buffer_clear(&batch->payload);
-	lk_call_done(&batch->call);
-	TAILQ_INSERT_HEAD(&verifier->idle_batches, batch, entry);
+void lk_verifier_returned(struct lk_verifier *verifier)
+{
+	verifier->moved_at = nng_clock();
 	verifier->n_under_way--;
+	verifier->n_stalled -= verifier->n_stalled > 0 ? 1 : 0;
 	if (verifier->n_calls == 0 && verifier->n_under_way == 0) {
 		pthread_cond_broadcast(&verifier->idle);
 	}
+}
+
+void lk_verifier_check_stall(struct lk_verifier *verifier, nng_time now)
+{
+	if (verifier->n_queued > 0 && !lk_verifier_has_place(verifier) && now >= verifier->moved_at + LK_STALL_MS &&
+		verifier->n_under_way / STALLS_MAX < verifier->batches_max) {
+		verifier->n_stalled = verifier->n_under_way;
+		verifier->moved_at = now;
+	}
+}
+
+/* An idle one, or a new one; NULL without memory. */
+static struct lk_batch *batch_take(struct lk_verifier *verifier)
+{
+	struct lk_batch *batch = TAILQ_FIRST(&verifier->idle_batches);
+
+	if (batch) {
+		TAILQ_REMOVE(&verifier->idle_batches, batch, entry);
+		return batch;
+	}
+	batch = calloc(1, sizeof(*batch));
+	struct lk_ask **asks = calloc(verifier->batch_max, sizeof(struct lk_ask *));
+	if (!batch || !asks) {
+		free(batch);
+		free(asks);
+		return NULL;
+	}
+	batch->verifier = verifier;
+	batch->asks = asks;
+	batch->next = verifier->batches;
+	verifier->batches = batch;
+	return batch;
+}
+
+static void batch_put_back(struct lk_batch *batch)
+{
+	lk_buffer_clear(&batch->payload);
+	lk_call_done(&batch->call);
+	TAILQ_INSERT_HEAD(&batch->verifier->idle_batches, batch, entry);
 }
 
 static enum fate fate_of_answer(const struct lk_response_envelope *answer, size_t n_asks, size_t *ret_n_outcomes)
@@ -101,6 +144,7 @@ static enum fate fate_without_answer(enum lk_err err, bool was_sent)
 static void batch_unload(struct lk_batch *batch, struct reading *reading)
 {
 	size_t n_answered = reading->fate == FATE_READ ? reading->n_outcomes : batch->n_asks;
+	nng_time now = nng_clock();
 
 	for (size_t i = 0; i < n_answered; i++) {
 		struct lk_ask *ask = batch->asks[i];
@@ -116,7 +160,7 @@ static void batch_unload(struct lk_batch *batch, struct reading *reading)
 		if (ask) {
 			lk_ask_hold(ask);
 			ask->attempts += reading->was_sent ? 1 : 0;
-			lk_ask_queue(ask, true);
+			lk_ask_queue(ask, true, now);
 		}
 	}
 }
@@ -265,6 +309,7 @@ static void batch_done(enum lk_err err, const struct lk_response_envelope *answe
 	batch_unload(batch, &reading);
 	bool is_prefix = reading.fate == FATE_READ && reading.n_outcomes < batch->n_asks;
 	batch_put_back(batch);
+	lk_verifier_returned(verifier);
 	if (reading.n_held == 0) {
 		lk_verifier_unlock(verifier);
 		return;
@@ -299,10 +344,10 @@ static void batch_add(struct lk_batch *batch, struct lk_ask *ask, nng_time now)
 	}
 }
 
-/* Loads an idle batch with what waits. NULL where nobody's time is left, or no memory. */
-static struct lk_batch *batch_load(struct lk_verifier *verifier)
+/* Loads a batch with what waits. */
+static void batch_load(struct lk_batch *batch)
 {
-	struct lk_batch *batch = TAILQ_FIRST(&verifier->idle_batches);
+	struct lk_verifier *verifier = batch->verifier;
 	nng_time now = nng_clock();
 	struct lk_ask *ask = NULL;
 	size_t room = 0;
@@ -322,17 +367,29 @@ static struct lk_batch *batch_load(struct lk_verifier *verifier)
 			lk_ask_end_late(ask);
 		}
 	}
-	if (batch->n_asks > 0 && lk_batch_pack(batch)) {
-		TAILQ_REMOVE(&verifier->idle_batches, batch, entry);
-		verifier->n_under_way++;
-		return batch;
-	}
+}
+
+/* Ends those that a batch without an answer carries. */
+static void batch_end(struct lk_batch *batch, enum lk_err err)
+{
 	for (size_t i = 0; i < batch->n_asks; i++) {
-		ask = batch->asks[i];
-		lk_ask_hold(ask);
-		lk_ask_end(ask, LK_NO_MEMORY);
+		struct lk_ask *ask = batch->asks[i];
+		if (ask) {
+			lk_ask_hold(ask);
+			lk_ask_end(ask, err);
+		}
 	}
-	return NULL;
+	batch_put_back(batch);
+}
+
+static void queue_end(struct lk_verifier *verifier, enum lk_err err)
+{
+	struct lk_ask *ask = NULL;
+
+	while ((ask = TAILQ_FIRST(&verifier->queue))) {
+		lk_ask_hold(ask);
+		lk_ask_end(ask, err);
+	}
 }
 
 /* Without the lock. */
@@ -356,39 +413,34 @@ static enum lk_err batch_send(struct lk_batch *batch)
 	return err;
 }
 
-/* Of a batch that could not be sent. */
-static void batch_fail(struct lk_batch *batch, enum lk_err err)
-{
-	for (size_t i = 0; i < batch->n_asks; i++) {
-		struct lk_ask *ask = batch->asks[i];
-		if (ask) {
-			lk_ask_hold(ask);
-			lk_ask_end(ask, err);
-		}
-	}
-	batch_put_back(batch);
-}
-
 static bool may_leave(const struct lk_verifier *verifier, bool at_once)
 {
-	return verifier->n_queued > 0 && verifier->n_under_way < verifier->batches_max && !verifier->unary_only &&
+	return verifier->n_queued > 0 && lk_verifier_has_place(verifier) && !verifier->unary_only &&
 	       (at_once || verifier->n_telling == 0 || verifier->n_queued >= verifier->share);
 }
 
 void lk_verifier_flush(struct lk_verifier *verifier, bool at_once)
 {
 	while (may_leave(verifier, at_once)) {
-		struct lk_batch *batch = batch_load(verifier);
+		struct lk_batch *batch = batch_take(verifier);
 		if (!batch) {
+			queue_end(verifier, LK_NO_MEMORY);
+			return;
+		}
+		batch_load(batch);
+		if (batch->n_asks == 0 || !lk_batch_pack(batch)) {
+			batch_end(batch, LK_NO_MEMORY);
 			continue;
 		}
+		verifier->n_under_way++;
 		/* So that nobody frees the verifier before this thread has let go of it. */
 		verifier->n_calls++;
 		pthread_mutex_unlock(&verifier->lock);
 		enum lk_err err = batch_send(batch);
 		pthread_mutex_lock(&verifier->lock);
 		if (err) {
-			batch_fail(batch, err);
+			batch_end(batch, err);
+			lk_verifier_returned(verifier);
 		}
 		lk_verifier_call_ended(verifier);
 		at_once = false;
