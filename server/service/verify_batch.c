@@ -125,25 +125,38 @@ static bool explain(struct batch *batch, const struct lk_question *question, con
 	return lk_outcomes_add_response(&batch->outcomes, &response) || refuse_too_long(batch);
 }
 
-/* Judges where there is room for the answer, so that nothing is taken that cannot be told; makes room once. */
+/* Judges once. Where the snapshot was renewed, what was looked up on the old one is forgotten. */
+static enum lk_err judge_now(
+	struct batch *batch, struct lk_question *question, const struct lk_lookup *lookup, struct lk_answer *answer)
+{
+	question->now_us = batch->now_us;
+	enum lk_err err = lk_judge_looked_up(&batch->court, question, batch->looked_up ? lookup : NULL, answer);
+	if (answer->renewed) {
+		batch->now_us = answer->now_us;
+		batch->looked_up = false;
+		batch->is_slow = true;
+	}
+	return err;
+}
+
+/* Judges where there is room for the answer, so that nothing is taken that cannot be told; makes more as it is needed. */
 static enum lk_err judge_within(
 	struct batch *batch, struct lk_question *question, const struct lk_lookup *lookup, struct lk_answer *answer)
 {
 	if (question->explain) {
 		question->identity_max = 0;
-		return lk_judge_looked_up(&batch->court, question, lookup, answer);
+		return judge_now(batch, question, lookup, answer);
 	}
 	for (;;) {
 		enum lk_err err = LK_RESOURCE_EXHAUSTED;
 		question->identity_max = lk_outcomes_identity_max(&batch->outcomes);
 		if (question->identity_max > 0) {
-			err = lk_judge_looked_up(&batch->court, question, lookup, answer);
+			err = judge_now(batch, question, lookup, answer);
 		}
 		if (err != LK_RESOURCE_EXHAUSTED || lk_txn_err(batch->court.txn) != LK_OK ||
 			!lk_outcomes_grow(&batch->outcomes)) {
 			return err;
 		}
-		lookup = answer->renewed ? NULL : lookup;
 	}
 }
 
@@ -154,16 +167,9 @@ static bool judge(struct batch *batch, const Latchkey__V1__VerifyBatchItem *item
 	struct lk_question *question = &asked->question;
 	struct lk_answer answer;
 
-	answer.renewed = false;
 	question->token = token_of(item);
 	question->token_len = item->token.len;
-	question->now_us = batch->now_us;
 	enum lk_err err = judge_within(batch, question, lookup, &answer);
-	if (answer.renewed) {
-		batch->now_us = answer.now_us;
-		batch->looked_up = false;
-		batch->is_slow = true;
-	}
 	if (err == LK_RESOURCE_EXHAUSTED && lk_txn_err(batch->court.txn) == LK_OK) {
 		return refuse_too_long(batch);
 	}
@@ -246,7 +252,7 @@ static void answer_all(struct batch *batch)
 		if (in_group == 0) {
 			look_up(batch, i, n_items - i < GROUP ? n_items - i : GROUP);
 		}
-		if (!answer_item(batch, i, batch->looked_up ? &batch->lookups[in_group] : NULL)) {
+		if (!answer_item(batch, i, &batch->lookups[in_group])) {
 			return;
 		}
 	}
