@@ -93,6 +93,35 @@ enum lk_err lk_denials_open(int dir, bool make, const uint8_t store_id[static LK
 	return LK_OK;
 }
 
+enum lk_err lk_denials_attach(
+	int dir, uint64_t max_slots, struct lk_denials **ret_denials, char ret_message[static LK_STORE_MESSAGE_LEN])
+{
+	struct lk_denials *denials = calloc(1, sizeof *denials);
+
+	if (denials == NULL) {
+		(void)snprintf(ret_message, LK_STORE_MESSAGE_LEN, "%s: no memory", last_kind.file);
+		return LK_NO_MEMORY;
+	}
+	enum lk_err err = lk_lines_attach(&denials->last, &last_kind, dir, max_slots, ret_message);
+	if (err == LK_OK) {
+		err = lk_lines_attach(&denials->gates, &gates_kind, dir, LK_DENIAL_KEYSPACES, ret_message);
+	}
+	if (err != LK_OK) {
+		lk_denials_close(denials);
+		return err;
+	}
+	*ret_denials = denials;
+	return LK_OK;
+}
+
+enum lk_err lk_denials_check_owner(const struct lk_denials *denials, const uint8_t store_id[static LK_STORE_ID_LEN],
+	uint64_t last_slot, char ret_message[static LK_STORE_MESSAGE_LEN])
+{
+	enum lk_err err = lk_lines_check_owner(&denials->last, store_id, last_slot, ret_message);
+
+	return err == LK_OK ? lk_lines_check_owner(&denials->gates, store_id, 0, ret_message) : err;
+}
+
 void lk_denials_close(struct lk_denials *denials)
 {
 	if (denials == NULL) {

@@ -41,7 +41,15 @@ LK_MUST_CHECK enum lk_err lk_denials_open(int dir, bool make, const uint8_t stor
 	uint64_t last_slot, uint64_t max_slots, uint32_t last_keyspace, struct lk_denials **ret_denials,
 	char ret_message[static LK_STORE_MESSAGE_LEN]);
 
-/* Syncs and unmaps. Takes NULL. */
+/* The same for whoever verifies beside the daemon: see lk_lines_attach(). */
+LK_MUST_CHECK enum lk_err lk_denials_attach(
+	int dir, uint64_t max_slots, struct lk_denials **ret_denials, char ret_message[static LK_STORE_MESSAGE_LEN]);
+/* lk_lines_check_owner() of them. */
+LK_MUST_CHECK enum lk_err lk_denials_check_owner(const struct lk_denials *denials,
+	const uint8_t store_id[static LK_STORE_ID_LEN], uint64_t last_slot,
+	char ret_message[static LK_STORE_MESSAGE_LEN]);
+
+/* Syncs, unless they were attached, and unmaps. Takes NULL. */
 void lk_denials_close(struct lk_denials *denials);
 
 /* As lk_slots_reserve(): before a commit names the slot, or the keyspace. LK_FULL: also past LK_DENIAL_KEYSPACES. */

@@ -2,36 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/store/claim.h"
 #include "server/store/error.h"
 
 #define MAP_SIZE_DEFAULT ((size_t)64 << 30)
-#define PID_FILE         "latchkeyd.pid"
-#define TABLES_MOST      32
-/* How much of the data directory's path a message shows. */
-#define DIR_SHOWN ((size_t)LK_STORE_MESSAGE_LEN / 2)
-
-enum lk_err lk_opening_fail(struct lk_opening *opening, enum lk_err err, const char *format, ...)
-{
-	const char *dir = opening->options->dir;
-	size_t dir_len = strlen(dir);
-	/* Of a very long path its end, so that there is room for what is wrong. */
-	bool cut = dir_len > DIR_SHOWN;
-	va_list args;
-
-	size_t len = (size_t)snprintf(opening->message, LK_STORE_MESSAGE_LEN, "%s%s: ", cut ? "..." : "",
-		cut ? dir + dir_len - DIR_SHOWN : dir);
-	va_start(args, format);
-	(void)vsnprintf(opening->message + len, LK_STORE_MESSAGE_LEN - len, format, args);
-	va_end(args);
-	return err;
-}
+/* More than any daemon's, so that a store that grows never outgrows it: it costs addresses alone. */
+#define MAP_SIZE_ATTACHED ((size_t)1 << 40)
+#define PID_FILE          "latchkeyd.pid"
+#define TABLES_MOST       32
 
 /* A directory that was just made: its mode is ours, not the umask's, and its entry must outlive a power failure, like what
  * will be in it. False with errno. */
@@ -49,13 +33,24 @@ static bool settle_dir(int dir)
 	return settled;
 }
 
-static enum lk_err open_dir(struct lk_opening *opening)
+/* Within one process LMDB's locks keep nobody apart. */
+static enum lk_err claim_dir(struct lk_opening *opening, const struct stat *status)
+{
+	enum lk_err err = lk_claim_take(status->st_dev, status->st_ino, &opening->store->claim);
+
+	if (err == LK_HELD) {
+		return lk_opening_fail(opening, err, "this process has it open already: open it once, for all threads");
+	}
+	return err == LK_OK ? LK_OK : lk_opening_fail(opening, err, "%s", lk_err_text(err));
+}
+
+enum lk_err lk_opening_dir(struct lk_opening *opening)
 {
 	const char *dir = opening->options->dir;
 	struct stat status = {0};
-	bool made = mkdir(dir, 0750) == 0;
+	bool made = !opening->attaching && mkdir(dir, 0750) == 0;
 
-	if (!made && errno != EEXIST) {
+	if (!opening->attaching && !made && errno != EEXIST) {
 		return lk_opening_fail(
 			opening, lk_err_from_errno(errno), "cannot make the data directory: %s", strerror(errno));
 	}
@@ -74,7 +69,7 @@ static enum lk_err open_dir(struct lk_opening *opening)
 			"the mode %04o of the data directory lets others change it: chmod 0750",
 			(unsigned)(status.st_mode & 07777));
 	}
-	return LK_OK;
+	return claim_dir(opening, &status);
 }
 
 /* Over what stands there, so that a disk that is full has room for it; false with errno. */
@@ -93,11 +88,6 @@ static bool write_pid(int file)
 enum lk_err lk_opening_lock_dir(struct lk_opening *opening)
 {
 	char pid[32] = "";
-	enum lk_err err = open_dir(opening);
-
-	if (err != LK_OK) {
-		return err;
-	}
 	int file = openat(opening->store->dir, PID_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 
 	if (file < 0) {
@@ -124,7 +114,9 @@ enum lk_err lk_opening_lock_dir(struct lk_opening *opening)
 static enum lk_err open_env(struct lk_opening *opening)
 {
 	struct lk_store *store = opening->store;
-	size_t map_size = opening->options->map_size == 0 ? MAP_SIZE_DEFAULT : opening->options->map_size;
+	size_t otherwise = opening->attaching ? MAP_SIZE_ATTACHED : MAP_SIZE_DEFAULT;
+	size_t map_size = opening->options->map_size == 0 ? otherwise : opening->options->map_size;
+	unsigned flags = MDB_NOTLS | (opening->attaching ? MDB_RDONLY : 0);
 	int rc = mdb_env_create(&store->env);
 
 	if (rc == MDB_SUCCESS) {
@@ -137,7 +129,7 @@ static enum lk_err open_env(struct lk_opening *opening)
 		rc = mdb_env_set_maxdbs(store->env, TABLES_MOST);
 	}
 	if (rc == MDB_SUCCESS) {
-		rc = mdb_env_open(store->env, opening->options->dir, MDB_NOTLS, 0660);
+		rc = mdb_env_open(store->env, opening->options->dir, flags, 0660);
 	}
 	if (rc != MDB_SUCCESS) {
 		return lk_opening_fail(opening, lk_err_from_lmdb(rc), "data.mdb: %s", mdb_strerror(rc));
@@ -179,7 +171,8 @@ static enum lk_err tidy_env(struct lk_opening *opening)
 	int dead = 0;
 
 	/* LMDB gives both of its files one mode. */
-	if (fchmodat(store->dir, "data.mdb", 0640, 0) != 0 || fchmodat(store->dir, "lock.mdb", 0660, 0) != 0) {
+	if (!opening->attaching &&
+		(fchmodat(store->dir, "data.mdb", 0640, 0) != 0 || fchmodat(store->dir, "lock.mdb", 0660, 0) != 0)) {
 		return lk_opening_fail(opening, lk_err_from_errno(errno), "data.mdb: %s", strerror(errno));
 	}
 	(void)mdb_reader_check(store->env, &dead);
@@ -189,8 +182,16 @@ static enum lk_err tidy_env(struct lk_opening *opening)
 static enum lk_err open_table(struct lk_opening *opening, MDB_txn *txn, enum lk_table table)
 {
 	const struct lk_table_info *info = &lk_tables[table];
-	int rc = mdb_dbi_open(txn, info->name, info->flags | MDB_CREATE, &opening->store->tables[table]);
+	unsigned flags = info->flags | (opening->attaching ? 0 : MDB_CREATE);
+	int rc = mdb_dbi_open(txn, info->name, flags, &opening->store->tables[table]);
 
+	if (rc == MDB_NOTFOUND && table == LK_TABLE_META) {
+		return lk_opening_fail(opening, LK_NOT_FOUND, "there is no store in it: give latchkeyd's --data");
+	}
+	if (rc == MDB_NOTFOUND) {
+		return lk_opening_fail(
+			opening, LK_CORRUPT, "table %s is missing; latchkeyd makes it when it starts", info->name);
+	}
 	return rc == MDB_SUCCESS
 		       ? LK_OK
 		       : lk_opening_fail(opening, lk_err_from_lmdb(rc), "table %s: %s", info->name, mdb_strerror(rc));
@@ -200,7 +201,7 @@ static enum lk_err open_tables(struct lk_opening *opening, enum lk_table first, 
 {
 	MDB_txn *txn = NULL;
 	enum lk_err err = LK_OK;
-	int rc = mdb_txn_begin(opening->store->env, NULL, 0, &txn);
+	int rc = mdb_txn_begin(opening->store->env, NULL, opening->attaching ? MDB_RDONLY : 0, &txn);
 
 	for (enum lk_table table = first; rc == MDB_SUCCESS && err == LK_OK && table < end; table++) {
 		err = open_table(opening, txn, table);

@@ -21,6 +21,7 @@ struct key_file {
 
 /* Members of the daemon's group may digest a token, and so verify in-process; only the daemon may unseal. */
 static const struct key_file key_files[] = {
+	/* First: load_keys() may be told to load it alone. */
 	{"verify.key", 0640, 0037, offsetof(struct lk_keyring, verify_key)},
 	{"seal.key", 0600, 0077, offsetof(struct lk_keyring, seal_key)},
 };
@@ -136,15 +137,16 @@ static enum lk_err load_key(int dir, bool make, const struct key_file *kind, uin
 	return err;
 }
 
-enum lk_err lk_keyring_load(
-	int dir, bool make, struct lk_keyring **ret_keyring, char ret_message[static LK_STORE_MESSAGE_LEN])
+/* Loads the first `count` of key_files. */
+static enum lk_err load_keys(int dir, bool make, size_t count, struct lk_keyring **ret_keyring, char *ret_message)
 {
 	struct lk_keyring *keyring = sodium_malloc(sizeof *keyring);
 
 	if (keyring == NULL) {
 		return complain(ret_message, LK_NO_MEMORY, "the keyring", "no locked memory: raise RLIMIT_MEMLOCK");
 	}
-	for (size_t i = 0; i < sizeof key_files / sizeof key_files[0]; i++) {
+	sodium_memzero(keyring, sizeof *keyring);
+	for (size_t i = 0; i < count; i++) {
 		uint8_t *key = (uint8_t *)keyring + key_files[i].offset;
 		enum lk_err err = load_key(dir, make, &key_files[i], key, ret_message);
 		if (err != LK_OK) {
@@ -155,6 +157,18 @@ enum lk_err lk_keyring_load(
 	(void)sodium_mprotect_readonly(keyring);
 	*ret_keyring = keyring;
 	return LK_OK;
+}
+
+enum lk_err lk_keyring_load(
+	int dir, bool make, struct lk_keyring **ret_keyring, char ret_message[static LK_STORE_MESSAGE_LEN])
+{
+	return load_keys(dir, make, sizeof key_files / sizeof key_files[0], ret_keyring, ret_message);
+}
+
+enum lk_err lk_keyring_load_verify_key(
+	int dir, struct lk_keyring **ret_keyring, char ret_message[static LK_STORE_MESSAGE_LEN])
+{
+	return load_keys(dir, false, 1, ret_keyring, ret_message);
 }
 
 void lk_keyring_free(struct lk_keyring *keyring)

@@ -21,6 +21,10 @@
 LK_MUST_CHECK enum lk_err lk_keyring_load(
 	int dir, bool make, struct lk_keyring **ret_keyring, char ret_message[static LK_STORE_MESSAGE_LEN]);
 
+/* Loads verify.key alone, for whoever verifies beside the daemon; seal.key is all zero. As above in all else. */
+LK_MUST_CHECK enum lk_err lk_keyring_load_verify_key(
+	int dir, struct lk_keyring **ret_keyring, char ret_message[static LK_STORE_MESSAGE_LEN]);
+
 /* Wipes and frees. Takes NULL. */
 void lk_keyring_free(struct lk_keyring *keyring);
 

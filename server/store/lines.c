@@ -18,12 +18,16 @@ struct header {
 	_Atomic uint32_t state;
 	uint8_t store_id[LK_STORE_ID_LEN];
 	/* The inode of the PID namespace of the daemon: LMDB's reader table is good within one alone. */
-	uint64_t pid_namespace;
-	uint8_t reserved[24];
+	_Atomic uint64_t pid_namespace;
+	/* How many lines the daemon maps. */
+	_Atomic uint64_t max_lines;
+	uint8_t reserved[16];
 };
 
 enum header_state {
 	STATE_LIVE = 1,
+	/* Another store is taking, or has taken, this one's place: whoever attached to it lets go. */
+	STATE_REPLACED = 2,
 };
 
 _Static_assert(sizeof(struct header) == LK_LINES_HEADER_LEN, "what lines.h counts with");
@@ -41,7 +45,7 @@ static uint64_t pid_namespace(void)
 	return stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
 }
 
-static struct header *header_of(struct lk_lines *lines)
+static struct header *header_of(const struct lk_lines *lines)
 {
 	return (struct header *)(void *)lines->map;
 }
@@ -56,22 +60,24 @@ static void write_header(struct lk_lines *lines, const uint8_t *store_id)
 	memcpy(header->magic, lines->kind->magic, sizeof header->magic);
 }
 
-static enum lk_err check_header(struct lk_lines *lines, const uint8_t *store_id, char *message)
+static enum lk_err check_kind(const struct lk_lines_kind *kind, const struct header *header, char *message)
 {
-	const struct lk_lines_kind *kind = lines->kind;
-	const struct header *header = header_of(lines);
-
 	if (memcmp(header->magic, kind->magic, sizeof header->magic) != 0) {
 		return complain(kind, message, LK_CORRUPT, kind->wrong);
 	}
 	if (header->schema > kind->schema) {
 		return complain(
-			kind, message, LK_FAILED_PRECONDITION, "written by a newer latchkeyd: upgrade this one");
-	}
-	if (memcmp(header->store_id, store_id, LK_STORE_ID_LEN) != 0) {
-		return complain(kind, message, LK_FAILED_PRECONDITION, kind->foreign);
+			kind, message, LK_FAILED_PRECONDITION, "written by a newer latchkeyd: upgrade what opens it");
 	}
 	return LK_OK;
+}
+
+static enum lk_err check_owner(
+	const struct lk_lines_kind *kind, const struct header *header, const uint8_t *store_id, char *message)
+{
+	return memcmp(header->store_id, store_id, LK_STORE_ID_LEN) == 0
+		       ? LK_OK
+		       : complain(kind, message, LK_FAILED_PRECONDITION, kind->foreign);
 }
 
 static enum lk_err map_file(struct lk_lines *lines, char *message)
@@ -136,6 +142,14 @@ static enum lk_err open_file(struct lk_lines *lines, int dir, bool *make, char *
 	return LK_OK;
 }
 
+/* Whether lines are missing that cannot be made anew. */
+static bool is_cut(const struct lk_lines *lines, uint64_t last_line)
+{
+	const struct lk_lines_kind *kind = lines->kind;
+
+	return kind->cut != NULL && atomic_load(&lines->allocated) < LK_LINES_HEADER_LEN + last_line * kind->line_len;
+}
+
 static enum lk_err check_size(struct lk_lines *lines, bool make, uint64_t last_line, char *message)
 {
 	const struct lk_lines_kind *kind = lines->kind;
@@ -148,7 +162,7 @@ static enum lk_err check_size(struct lk_lines *lines, bool make, uint64_t last_l
 	if (last_line > lines->max_lines) {
 		return complain(kind, message, LK_FAILED_PRECONDITION, kind->too_few);
 	}
-	if (!make && kind->cut != NULL && (uint64_t)status.st_size < LK_LINES_HEADER_LEN + last_line * kind->line_len) {
+	if (!make && is_cut(lines, last_line)) {
 		return complain(kind, message, LK_CORRUPT, kind->cut);
 	}
 	int rc = fill_holes(lines, status.st_size);
@@ -178,12 +192,124 @@ enum lk_err lk_lines_open(struct lk_lines *lines, const struct lk_lines_kind *ki
 	if (make) {
 		write_header(lines, store_id);
 	}
-	err = check_header(lines, store_id, ret_message);
+	err = check_kind(kind, header_of(lines), ret_message);
 	if (err == LK_OK) {
-		header_of(lines)->pid_namespace = pid_namespace();
+		err = check_owner(kind, header_of(lines), store_id, ret_message);
+	}
+	if (err == LK_OK) {
+		atomic_store(&header_of(lines)->pid_namespace, pid_namespace());
+		atomic_store(&header_of(lines)->max_lines, max_lines);
 		atomic_store(&header_of(lines)->state, STATE_LIVE);
 	}
 	return err;
+}
+
+static enum lk_err open_attached(struct lk_lines *lines, int dir, char *message)
+{
+	const struct lk_lines_kind *kind = lines->kind;
+	struct stat status = {0};
+
+	lines->file = openat(dir, kind->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (lines->file < 0 && errno == ENOENT) {
+		return complain(kind, message, LK_CORRUPT,
+			kind->missing != NULL ? kind->missing : "missing; latchkeyd makes it when it starts");
+	}
+	if (lines->file < 0 || fstat(lines->file, &status) != 0) {
+		return complain(kind, message, lk_err_from_errno(errno), strerror(errno));
+	}
+	atomic_store(&lines->allocated, (uint64_t)status.st_size);
+	return LK_OK;
+}
+
+/* What whoever attaches looks at beside, now and on every verdict. */
+static enum lk_err check_live(const struct lk_lines *lines, const struct header *header, char *message)
+{
+	uint32_t state = atomic_load(&header->state);
+
+	if (state == STATE_REPLACED) {
+		return complain(lines->kind, message, LK_FAILED_PRECONDITION,
+			"another store is taking its place: try again when latchkeyd serves it");
+	}
+	if (state != STATE_LIVE) {
+		return complain(lines->kind, message, LK_CORRUPT, lines->kind->wrong);
+	}
+	if (lines->pid_namespace == 0 || atomic_load(&header->pid_namespace) != lines->pid_namespace) {
+		return complain(lines->kind, message, LK_FAILED_PRECONDITION,
+			"latchkeyd runs, or last ran, in another PID namespace, and neither would see whether the "
+			"other lives: run both in one (containers: --pid=host, or one shared by both)");
+	}
+	return LK_OK;
+}
+
+/* Before it is mapped: of a file that is cut short, what is mapped would be SIGBUS. */
+static enum lk_err check_attached(struct lk_lines *lines, char *message)
+{
+	struct header header = {0};
+	ssize_t len = pread(lines->file, &header, sizeof header, 0);
+
+	if (len < 0) {
+		return complain(lines->kind, message, lk_err_from_errno(errno), strerror(errno));
+	}
+	if (len < (ssize_t)sizeof header) {
+		return complain(lines->kind, message, LK_CORRUPT, lines->kind->wrong);
+	}
+	enum lk_err err = check_kind(lines->kind, &header, message);
+	if (err == LK_OK) {
+		err = check_live(lines, &header, message);
+	}
+	if (err == LK_OK && atomic_load(&header.max_lines) != 0) {
+		lines->max_lines = atomic_load(&header.max_lines);
+	}
+	return err;
+}
+
+enum lk_err lk_lines_attach(struct lk_lines *lines, const struct lk_lines_kind *kind, int dir, uint64_t max_lines,
+	char ret_message[static LK_STORE_MESSAGE_LEN])
+{
+	lines->kind = kind;
+	lines->max_lines = max_lines;
+	lines->attached = true;
+	lines->pid_namespace = pid_namespace();
+	enum lk_err err = open_attached(lines, dir, ret_message);
+	if (err == LK_OK) {
+		err = check_attached(lines, ret_message);
+	}
+	return err == LK_OK ? map_file(lines, ret_message) : err;
+}
+
+enum lk_err lk_lines_check_owner(const struct lk_lines *lines, const uint8_t store_id[static LK_STORE_ID_LEN],
+	uint64_t last_line, char ret_message[static LK_STORE_MESSAGE_LEN])
+{
+	enum lk_err err = check_owner(lines->kind, header_of(lines), store_id, ret_message);
+
+	/* It may have been shorter when it was attached than when the store named the line. */
+	if (err == LK_OK && is_cut(lines, last_line) &&
+		!lk_lines_have_grown(lines, LK_LINES_HEADER_LEN + last_line * lines->kind->line_len)) {
+		err = complain(lines->kind, ret_message, LK_CORRUPT, lines->kind->cut);
+	}
+	return err;
+}
+
+bool lk_lines_are_live(const struct lk_lines *lines)
+{
+	const struct header *header = header_of(lines);
+
+	return atomic_load_explicit(&header->state, memory_order_acquire) == STATE_LIVE &&
+	       atomic_load_explicit(&header->pid_namespace, memory_order_relaxed) == lines->pid_namespace &&
+	       atomic_load_explicit(&header->max_lines, memory_order_relaxed) <= lines->max_lines;
+}
+
+bool lk_lines_have_grown(const struct lk_lines *lines, uint64_t end)
+{
+	/* Only what the compiler is told is constant: how much there is of the file is everybody's to find out. */
+	_Atomic uint64_t *allocated = (_Atomic uint64_t *)(uintptr_t)&lines->allocated;
+	struct stat status = {0};
+
+	if (fstat(lines->file, &status) != 0) {
+		return false;
+	}
+	atomic_store(allocated, (uint64_t)status.st_size);
+	return end <= (uint64_t)status.st_size;
 }
 
 enum lk_err lk_lines_sync(const struct lk_lines *lines)
@@ -200,10 +326,12 @@ void lk_lines_close(struct lk_lines *lines)
 	if (lines->kind == NULL) {
 		return;
 	}
-	if (lines->map != NULL) {
+	if (lines->map != NULL && !lines->attached) {
 		/* The kernel has them all the same; only a power failure right now could tell the difference. */
 		enum lk_err ignored = lk_lines_sync(lines);
 		(void)ignored;
+	}
+	if (lines->map != NULL) {
 		munmap(lines->map, lines->mapped);
 	}
 	if (lines->file >= 0) {

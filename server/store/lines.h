@@ -48,8 +48,12 @@ struct lk_lines {
 	uint8_t *map;
 	size_t mapped;
 	uint64_t max_lines;
-	/* Bytes of the file that are on the disk. Moved by the writer, read by everyone. */
+	/* Bytes of the file that are on the disk. Moved by the writer, and by whoever attached and finds more; read by everyone. */
 	_Atomic uint64_t allocated;
+	/* The file is another process's, which makes it longer; this one only touches its lines. */
+	bool attached;
+	/* Of whoever attached: the PID namespace in which it runs. */
+	uint64_t pid_namespace;
 };
 
 /*
@@ -61,7 +65,25 @@ LK_MUST_CHECK enum lk_err lk_lines_open(struct lk_lines *lines, const struct lk_
 	const uint8_t store_id[static LK_STORE_ID_LEN], uint64_t last_line, uint64_t max_lines,
 	char ret_message[static LK_STORE_MESSAGE_LEN]);
 
-/* Syncs and unmaps. Takes lines that are all zero, or were never opened. */
+/*
+ * Opens a file that a daemon made, to touch its lines beside it: makes nothing, changes nothing of the file itself, and maps as
+ * many lines as the daemon does, `max_lines` where that does not say. Of which store it is, is for lk_lines_check_owner(). As
+ * lk_lines_open() in all else, and LK_PERMISSION_DENIED; LK_FAILED_PRECONDITION also where the store was replaced, and where the daemon runs in another PID namespace.
+ */
+LK_MUST_CHECK enum lk_err lk_lines_attach(struct lk_lines *lines, const struct lk_lines_kind *kind, int dir,
+	uint64_t max_lines, char ret_message[static LK_STORE_MESSAGE_LEN]);
+/* Whether what was attached is the store's, and long enough: what lk_lines_open() sees to by itself. */
+LK_MUST_CHECK enum lk_err lk_lines_check_owner(const struct lk_lines *lines,
+	const uint8_t store_id[static LK_STORE_ID_LEN], uint64_t last_line,
+	char ret_message[static LK_STORE_MESSAGE_LEN]);
+
+/*
+ * Whether an attached file still is what it was attached to: not replaced, and of a daemon in this PID namespace that has no more
+ * lines than were mapped. Reads one line of the cache. Any thread.
+ */
+bool lk_lines_are_live(const struct lk_lines *lines);
+
+/* Syncs, unless it was attached, and unmaps. Takes lines that are all zero, or were never opened. */
 void lk_lines_close(struct lk_lines *lines);
 
 /*
@@ -73,6 +95,9 @@ LK_MUST_CHECK enum lk_err lk_lines_reserve(struct lk_lines *lines, uint64_t last
 /* Writes the lines to the disk. Blocks. LK_IO. */
 LK_MUST_CHECK enum lk_err lk_lines_sync(const struct lk_lines *lines);
 
+/* Whether the daemon made an attached file longer meanwhile, up to `end`. Any thread. Asks the system. */
+bool lk_lines_have_grown(const struct lk_lines *lines, uint64_t end);
+
 /*
  * A line; NULL where it is not on the disk: a damaged record must not lead out of the file, or into its header. Any thread, never
  * blocks.
@@ -83,10 +108,10 @@ static inline void *lk_lines_at(const struct lk_lines *lines, uint64_t line)
 		return NULL;
 	}
 	uint64_t end = LK_LINES_HEADER_LEN + line * lines->kind->line_len;
+	bool is_there = end <= atomic_load_explicit(&lines->allocated, memory_order_relaxed) ||
+			(lines->attached && lk_lines_have_grown(lines, end));
 
-	return end <= atomic_load_explicit(&lines->allocated, memory_order_relaxed)
-		       ? lines->map + (end - lines->kind->line_len)
-		       : NULL;
+	return is_there ? lines->map + (end - lines->kind->line_len) : NULL;
 }
 
 #endif

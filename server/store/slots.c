@@ -44,6 +44,35 @@ enum lk_err lk_slots_open(int dir, bool make, const uint8_t store_id[static LK_S
 	return LK_OK;
 }
 
+enum lk_err lk_slots_attach(
+	int dir, uint64_t max_slots, struct lk_slots **ret_slots, char ret_message[static LK_STORE_MESSAGE_LEN])
+{
+	struct lk_slots *slots = calloc(1, sizeof *slots);
+
+	if (slots == NULL) {
+		(void)snprintf(ret_message, LK_STORE_MESSAGE_LEN, "%s: no memory", kind.file);
+		return LK_NO_MEMORY;
+	}
+	enum lk_err err = lk_lines_attach(&slots->lines, &kind, dir, max_slots, ret_message);
+	if (err != LK_OK) {
+		lk_slots_close(slots);
+		return err;
+	}
+	*ret_slots = slots;
+	return LK_OK;
+}
+
+enum lk_err lk_slots_check_owner(const struct lk_slots *slots, const uint8_t store_id[static LK_STORE_ID_LEN],
+	uint64_t last_slot, char ret_message[static LK_STORE_MESSAGE_LEN])
+{
+	return lk_lines_check_owner(&slots->lines, store_id, last_slot, ret_message);
+}
+
+bool lk_slots_are_live(const struct lk_slots *slots)
+{
+	return lk_lines_are_live(&slots->lines);
+}
+
 void lk_slots_close(struct lk_slots *slots)
 {
 	if (slots == NULL) {

@@ -57,7 +57,17 @@ LK_MUST_CHECK enum lk_err lk_slots_open(int dir, bool make, const uint8_t store_
 	uint64_t last_slot, uint64_t max_slots, struct lk_slots **ret_slots,
 	char ret_message[static LK_STORE_MESSAGE_LEN]);
 
-/* Syncs and unmaps. Takes NULL. */
+/* The same for whoever verifies beside the daemon: see lk_lines_attach(). */
+LK_MUST_CHECK enum lk_err lk_slots_attach(
+	int dir, uint64_t max_slots, struct lk_slots **ret_slots, char ret_message[static LK_STORE_MESSAGE_LEN]);
+/* lk_lines_check_owner() of them. */
+LK_MUST_CHECK enum lk_err lk_slots_check_owner(const struct lk_slots *slots,
+	const uint8_t store_id[static LK_STORE_ID_LEN], uint64_t last_slot,
+	char ret_message[static LK_STORE_MESSAGE_LEN]);
+/* lk_lines_are_live() of attached slots. */
+bool lk_slots_are_live(const struct lk_slots *slots);
+
+/* Syncs, unless they were attached, and unmaps. Takes NULL. */
 void lk_slots_close(struct lk_slots *slots);
 
 /*

@@ -15,58 +15,9 @@
 #include "server/store/opening.h"
 #include "server/store/slots.h"
 
-#define MAX_SLOTS_DEFAULT ((uint64_t)1 << 30)
-
-/* A message that another file of the store made, with the directory before it. */
-static enum lk_err pass_on(struct lk_opening *opening, enum lk_err err, const char *message)
-{
-	return err == LK_OK ? LK_OK : lk_opening_fail(opening, err, "%s", message);
-}
-
 static uint64_t max_slots_of(const struct lk_store_options *options)
 {
-	return options->max_slots == 0 ? MAX_SLOTS_DEFAULT : options->max_slots;
-}
-
-static enum lk_err read_record(struct lk_opening *opening)
-{
-	struct lk_key key = lk_key_meta("store");
-	struct lk_value value = {0};
-
-	if (!lk_txn_get(opening->txn, LK_TABLE_META, &key, &value)) {
-		return lk_txn_err(opening->txn);
-	}
-	opening->record = latchkey__store__store_record__unpack(NULL, value.len, value.data);
-	if (opening->record == NULL || opening->record->store_id.len != LK_STORE_ID_LEN ||
-		opening->record->verify_key_check.len != LK_DIGEST_LEN ||
-		opening->record->seal_key_check.len != LK_DIGEST_LEN) {
-		return lk_opening_fail(opening, LK_CORRUPT, "the store's own record does not read: restore a backup");
-	}
-	if (opening->record->schema > LK_STORE_SCHEMA) {
-		return lk_opening_fail(opening, LK_FAILED_PRECONDITION,
-			"the store has schema %u and this latchkeyd knows none above %d: upgrade latchkeyd",
-			opening->record->schema, LK_STORE_SCHEMA);
-	}
-	if (opening->record->schema < LK_STORE_SCHEMA) {
-		return lk_opening_fail(opening, LK_FAILED_PRECONDITION,
-			"the store has schema %u, which was never released, and this latchkeyd reads only %d: make a "
-			"new "
-			"store in another --data",
-			opening->record->schema, LK_STORE_SCHEMA);
-	}
-	return LK_OK;
-}
-
-static enum lk_err check_key(struct lk_opening *opening, const char *name, const uint8_t *key, const uint8_t *expected)
-{
-	uint8_t check[LK_DIGEST_LEN] = {0};
-
-	lk_key_check_value(key, check);
-	if (sodium_memcmp(check, expected, sizeof check) != 0) {
-		return lk_opening_fail(opening, LK_FAILED_PRECONDITION,
-			"%s is not the key that this store was made with: restore it from a backup", name);
-	}
-	return LK_OK;
+	return options->max_slots == 0 ? LK_MAX_SLOTS_DEFAULT : options->max_slots;
 }
 
 /* The files beside LMDB's. */
@@ -77,10 +28,10 @@ static enum lk_err open_lines(struct lk_opening *opening, bool make, const uint8
 	const struct lk_head *head = lk_txn_head(opening->txn);
 	uint64_t max_slots = max_slots_of(opening->options);
 
-	enum lk_err err = pass_on(opening,
+	enum lk_err err = lk_opening_pass_on(opening,
 		lk_slots_open(store->dir, make, store_id, head->last_slot, max_slots, &store->slots, message), message);
 	if (err == LK_OK) {
-		err = pass_on(opening,
+		err = lk_opening_pass_on(opening,
 			lk_denials_open(store->dir, make, store_id, head->last_slot, max_slots, head->last_keyspace,
 				&store->denials, message),
 			message);
@@ -93,13 +44,15 @@ static enum lk_err adopt_store(struct lk_opening *opening)
 	struct lk_store *store = opening->store;
 	char message[LK_STORE_MESSAGE_LEN] = "";
 
-	enum lk_err err = pass_on(opening, lk_keyring_load(store->dir, false, &store->keyring, message), message);
+	enum lk_err err = lk_opening_pass_on(
+		opening, lk_keyring_load(store->dir, false, &store->keyring, message), message);
 	if (err == LK_OK) {
-		err = check_key(
+		err = lk_opening_check_key(
 			opening, "verify.key", store->keyring->verify_key, opening->record->verify_key_check.data);
 	}
 	if (err == LK_OK) {
-		err = check_key(opening, "seal.key", store->keyring->seal_key, opening->record->seal_key_check.data);
+		err = lk_opening_check_key(
+			opening, "seal.key", store->keyring->seal_key, opening->record->seal_key_check.data);
 	}
 	if (err != LK_OK) {
 		return err;
@@ -133,7 +86,8 @@ static enum lk_err make_store(struct lk_opening *opening)
 	char message[LK_STORE_MESSAGE_LEN] = "";
 
 	randombytes_buf(store_id, sizeof store_id);
-	enum lk_err err = pass_on(opening, lk_keyring_load(store->dir, true, &store->keyring, message), message);
+	enum lk_err err = lk_opening_pass_on(
+		opening, lk_keyring_load(store->dir, true, &store->keyring, message), message);
 	if (err == LK_OK) {
 		err = open_lines(opening, true, store_id);
 	}
@@ -158,7 +112,7 @@ static enum lk_err look(struct lk_opening *opening)
 	if (err != LK_OK) {
 		return lk_opening_fail(opening, err, "data.mdb: %s", lk_err_text(err));
 	}
-	err = read_record(opening);
+	err = lk_opening_record(opening);
 	if (lk_txn_err(opening->txn) != LK_OK) {
 		err = lk_opening_fail(opening, lk_txn_err(opening->txn), "data.mdb: %s", lk_err_text(err));
 	}
@@ -186,7 +140,7 @@ static enum lk_err adopt_or_make(struct lk_opening *opening)
 enum lk_err lk_store_open(const struct lk_store_options *options, struct lk_store **ret_store,
 	char ret_message[static LK_STORE_MESSAGE_LEN])
 {
-	struct lk_opening opening = {.options = options, .message = ret_message};
+	struct lk_opening opening = {.options = options, .message = ret_message, .program = "latchkeyd"};
 
 	/* Harmless where it was done. */
 	if (sodium_init() < 0) {
@@ -199,7 +153,10 @@ enum lk_err lk_store_open(const struct lk_store_options *options, struct lk_stor
 	}
 	opening.store->dir = -1;
 	opening.store->pid_file = -1;
-	enum lk_err err = lk_opening_lock_dir(&opening);
+	enum lk_err err = lk_opening_dir(&opening);
+	if (err == LK_OK) {
+		err = lk_opening_lock_dir(&opening);
+	}
 	if (err == LK_OK) {
 		err = lk_opening_environment(&opening);
 	}
@@ -221,52 +178,6 @@ enum lk_err lk_store_open(const struct lk_store_options *options, struct lk_stor
 	}
 	*ret_store = opening.store;
 	return LK_OK;
-}
-
-void lk_store_close(struct lk_store *store)
-{
-	if (store == NULL) {
-		return;
-	}
-	lk_slots_close(store->slots);
-	lk_denials_close(store->denials);
-	if (store->env != NULL) {
-		mdb_env_close(store->env);
-	}
-	lk_keyring_free(store->keyring);
-	/* The lock goes last: whoever waits for it finds everything written. */
-	if (store->pid_file >= 0) {
-		close(store->pid_file);
-	}
-	if (store->dir >= 0) {
-		close(store->dir);
-	}
-	free(store);
-}
-
-const struct lk_keyring *lk_store_keyring(const struct lk_store *store)
-{
-	return store->keyring;
-}
-
-int64_t lk_store_folded(const struct lk_store *store)
-{
-	return atomic_load(&store->folded_us);
-}
-
-void lk_store_set_folded(struct lk_store *store, int64_t folded_us)
-{
-	atomic_store(&store->folded_us, folded_us);
-}
-
-struct lk_slots *lk_store_slots(struct lk_store *store)
-{
-	return store->slots;
-}
-
-struct lk_denials *lk_store_denials(struct lk_store *store)
-{
-	return store->denials;
 }
 
 enum lk_err lk_store_tend(struct lk_store *store, struct lk_store_state *ret_state)

@@ -69,7 +69,8 @@ void lk_snapshot_free(struct lk_txn *txn)
 	if (txn == NULL) {
 		return;
 	}
-	if (txn->mdb != NULL) {
+	/* In a forked child, aborting it would free the parent's reader slot: its memory is left to the process. */
+	if (txn->mdb != NULL && !lk_store_is_forked(txn->store)) {
 		mdb_txn_abort(txn->mdb);
 	}
 	free(txn);
