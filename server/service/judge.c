@@ -119,8 +119,13 @@ static bool find_key(const struct lk_court *court, const struct lk_question *que
 		answer->verdict = lookup->verdict;
 		found = true;
 	}
-	return found && lk_gate_get(court->txn, answer->verdict.head.keyspace, &answer->gate) &&
-	       answer->gate.closed == 0 && is_in_reach(court->txn, question, answer);
+	if (!found) {
+		return false;
+	}
+	/* The slot's line is in nobody's cache: it comes while the gates are asked. */
+	lk_slots_fetch(court->slots, answer->verdict.head.slot);
+	return lk_gate_get(court->txn, answer->verdict.head.keyspace, &answer->gate) && answer->gate.closed == 0 &&
+	       is_in_reach(court->txn, question, answer);
 }
 
 static Latchkey__V1__VerifyCode code_of_unknown(const struct lk_court *court, const struct lk_question *question)

@@ -108,6 +108,15 @@ void lk_slots_use(struct lk_slots *slots, uint64_t slot, int64_t now_us)
 	}
 }
 
+void lk_slots_fetch(const struct lk_slots *slots, uint64_t slot)
+{
+	const struct lk_slot *line = lk_slots_at(slots, slot);
+
+	if (line != NULL) {
+		__builtin_prefetch(line, 1);
+	}
+}
+
 struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot)
 {
 	const struct lk_slot *line = lk_slots_at(slots, slot);

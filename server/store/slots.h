@@ -85,6 +85,9 @@ void lk_slots_use(struct lk_slots *slots, uint64_t slot, int64_t now_us);
  */
 struct lk_slot *lk_slots_at(const struct lk_slots *slots, uint64_t slot);
 
+/* Fetches a slot's line into the cache, for who will touch it soon. Any thread, never blocks. */
+void lk_slots_fetch(const struct lk_slots *slots, uint64_t slot);
+
 /* Reads a slot; all zero where there is none. Any thread, never blocks. */
 struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot);
 struct lk_spending lk_slots_spending(const struct lk_slots *slots, uint64_t slot);

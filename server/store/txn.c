@@ -7,6 +7,17 @@
 #include "server/store/error.h"
 #include "server/store/store_internal.h"
 
+/* Keyspaces that a snapshot remembers the gates of: a power of two. */
+#define GATES 16
+
+/* Where a gate lay in the state that LMDB calls `of`: in a state, nothing moves. */
+struct gate_place {
+	struct lk_value value;
+	size_t of;
+	/* 0: of none. */
+	uint32_t keyspace;
+};
+
 struct lk_txn {
 	struct lk_store *store;
 	MDB_txn *mdb;
@@ -20,6 +31,8 @@ struct lk_txn {
 	struct lk_head head;
 	bool head_known;
 	size_t head_of;
+	/* By the last bits of the keyspace's number. Of snapshots alone. */
+	struct gate_place gates[GATES];
 };
 
 struct lk_walk {
@@ -201,6 +214,23 @@ bool lk_txn_get(struct lk_txn *txn, enum lk_table table, const struct lk_key *ke
 		lk_txn_fail(txn, lk_err_from_lmdb(rc));
 	}
 	return false;
+}
+
+bool lk_txn_get_gate(struct lk_txn *txn, uint32_t keyspace, struct lk_value *ret_value)
+{
+	struct gate_place *place = &txn->gates[keyspace % GATES];
+
+	if (!txn->writing && usable(txn) && place->keyspace == keyspace && keyspace != 0 &&
+		place->of == mdb_txn_id(txn->mdb)) {
+		*ret_value = place->value;
+		return true;
+	}
+	struct lk_key key = lk_key_u32(keyspace);
+	if (!lk_txn_get(txn, LK_TABLE_GATE, &key, ret_value)) {
+		return false;
+	}
+	*place = (struct gate_place){.value = *ret_value, .of = mdb_txn_id(txn->mdb), .keyspace = keyspace};
+	return true;
 }
 
 void *lk_txn_record(struct lk_txn *txn, enum lk_table table, const struct lk_key *key,

@@ -94,10 +94,9 @@ const uint8_t *lk_verdict_identity(const struct lk_verdict *verdict, size_t *ret
 
 bool lk_gate_get(struct lk_txn *txn, uint32_t keyspace, struct lk_gate *ret_gate)
 {
-	struct lk_key key = lk_key_u32(keyspace);
 	struct lk_value value = {0};
 
-	if (!lk_txn_get(txn, LK_TABLE_GATE, &key, &value) || value.len != sizeof *ret_gate) {
+	if (!lk_txn_get_gate(txn, keyspace, &value) || value.len != sizeof *ret_gate) {
 		lk_txn_fail(txn, LK_CORRUPT);
 		return false;
 	}

@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -492,6 +493,37 @@ static void test_verdict_identity_ends_with_its_record(void **state)
 	assert_int_equal(len, 0);
 }
 
+/* A snapshot remembers gates: those of the state that it is at, each its own, and of two that share a place neither wrongly. */
+static void test_gate_of_a_snapshot_is_the_one_of_its_state(void **state)
+{
+	struct world world = world_make(state);
+	uint32_t keyspaces[18] = {world.keyspace};
+	char name[32] = "";
+	struct lk_gate gate;
+
+	for (size_t i = 1; i < COUNT(keyspaces); i++) {
+		(void)snprintf(name, sizeof name, "space-%zu", i);
+		keyspaces[i] = lk_fixture_keyspace(world.fixture, world.tenant, name);
+	}
+	for (int round = 0; round < 2; round++) {
+		struct lk_txn *txn = lk_fixture_snapshot(world.fixture);
+		for (size_t i = 1; i < COUNT(keyspaces); i++) {
+			(void)snprintf(name, sizeof name, "space-%zu", i);
+			assert_true(lk_gate_get(txn, keyspaces[i], &gate));
+			assert_string_equal(gate.keyspace_id, name);
+		}
+		assert_true(lk_gate_get(txn, world.keyspace, &gate));
+		assert_int_equal(gate.active, 0);
+		assert_int_equal(gate.closed, 0);
+	}
+	(void)world_key(&world, "one");
+	assert_true(lk_gate_get(lk_fixture_snapshot(world.fixture), world.keyspace, &gate));
+	assert_int_equal(gate.active, 1);
+	world_close_keyspace(&world, "prod");
+	assert_true(lk_gate_get(lk_fixture_snapshot(world.fixture), world.keyspace, &gate));
+	assert_int_not_equal(gate.closed, 0);
+}
+
 static void test_gate_that_is_not_there_is_corrupt(void **state)
 {
 	struct world world = world_make(state);
@@ -542,6 +574,7 @@ int main(void)
 		TEST(test_verdict_records_that_do_not_add_up_are_corrupt),
 		TEST(test_verdict_lengths_that_lie_are_corrupt),
 		TEST(test_verdict_identity_ends_with_its_record),
+		TEST(test_gate_of_a_snapshot_is_the_one_of_its_state),
 		TEST(test_gate_that_is_not_there_is_corrupt),
 		TEST(test_gate_of_another_length_is_corrupt),
 	};
