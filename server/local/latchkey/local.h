@@ -39,7 +39,7 @@ struct lk_local_options {
 
 /*
  * Opens the data directory. Blocks on the disk. On failure `ret_message` says in one line what was wrong and what would be right.
- * LK_NOT_FOUND: no store there. LK_PERMISSION_DENIED: no rights. LK_FAILED_PRECONDITION: a store of another schema or another
+ * LK_INVALID_ARGUMENT: no directory named. LK_NOT_FOUND: no store there. LK_PERMISSION_DENIED: no rights. LK_FAILED_PRECONDITION: a store of another schema or another
  * verify.key, or a daemon in another PID namespace. LK_HELD: this process has the directory open. LK_CORRUPT, LK_IO,
  * LK_NO_MEMORY.
  */
