@@ -7,11 +7,16 @@
  *
  * Rights: read data.mdb and verify.key, write lock.mdb and the .mmap files, as members of the data directory's group may. Trust:
  * who has them can read every key's digest and identity, and falsify what was used; it can mint nothing. The caller counts as
- * the operator: it may ask about the keys of every tenant but "system".
+ * the operator: it may ask about the keys of every tenant but "system". It must run in the daemon's PID namespace, and needs more
+ * than 1 TiB of addresses (RLIMIT_AS).
  *
  * A struct lk_local is for the whole process; open a directory once. A struct lk_local_verifier belongs to one thread at a time;
- * there may be 4,000 in all processes together. Neither survives fork(): in the child they answer LK_FAILED_PRECONDITION. A process
- * that is stopped in the middle of a call holds old pages of the store until it goes on or ends.
+ * there may be 4,000 in all processes together. Neither survives fork(): in the child they answer LK_FAILED_PRECONDITION, and can
+ * be freed and opened anew without harm to the parent. A process that is stopped in the middle of a call holds old pages of the
+ * store until it goes on or ends.
+ *
+ * A store that is replaced under it is no longer answered from: at once, where the header of its slots was marked so; within a
+ * second, where data.mdb was moved or removed by hand. The daemon may be stopped, killed and started again meanwhile.
  */
 #ifndef LATCHKEY_LOCAL_H
 #define LATCHKEY_LOCAL_H
@@ -49,7 +54,10 @@ LK_MUST_CHECK enum lk_err lk_local_open(
 /* Closes; every verifier of it was freed before. Takes NULL. */
 void lk_local_close(struct lk_local *local);
 
-/* Makes a verifier, for one thread at a time. LK_NO_MEMORY. LK_RESOURCE_EXHAUSTED: too many in all processes. */
+/*
+ * Makes a verifier, for one thread at a time. LK_NO_MEMORY. LK_RESOURCE_EXHAUSTED: too many in all processes.
+ * LK_FAILED_PRECONDITION: as of lk_local_verify().
+ */
 LK_MUST_CHECK enum lk_err lk_local_verifier_new(struct lk_local *local, struct lk_local_verifier **ret_verifier);
 
 /* Wipes and frees. Takes NULL. */
@@ -57,7 +65,8 @@ void lk_local_verifier_free(struct lk_local_verifier *verifier);
 
 /*
  * Verifies, as KeyService/Verify does. `*ret_response` is the verifier's, good until its next call. Does not block, makes no system
- * call but, once a second, a look at whether the directory still is the store that was opened. `call` may be NULL; of its inputs
+ * call but, once a second, a look at whether the directory still is the store that was opened, and one at how long its slots are
+ * when that has changed. `call` may be NULL; of its inputs
  * only min_revision counts, of its results it gets all.
  * LK_FAILED_PRECONDITION: the store was moved or replaced, or this is a forked child: open it anew. LK_UNAVAILABLE: the key was
  * being changed all the while, or the min_revision is not reached. Else what the daemon would answer.
