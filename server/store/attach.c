@@ -182,12 +182,22 @@ static enum lk_err attach(struct lk_opening *opening)
 }
 
 /* Says what helps, behind what was said. */
-static void add_remedy(char *message)
+static void add_remedy(enum lk_err err, char *message)
 {
+	static const struct {
+		enum lk_err err;
+		const char *remedy;
+	} remedies[] = {
+		{LK_PERMISSION_DENIED, "; who verifies beside latchkeyd must be in the group of its data directory"},
+		{LK_NO_MEMORY, "; it takes more than 1 TiB of addresses: raise RLIMIT_AS (ulimit -v)"},
+	};
 	size_t len = strlen(message);
 
-	(void)snprintf(message + len, LK_STORE_MESSAGE_LEN - len,
-		"; who verifies beside latchkeyd must be in the group of its data directory");
+	for (size_t i = 0; i < sizeof remedies / sizeof remedies[0]; i++) {
+		if (remedies[i].err == err) {
+			(void)snprintf(message + len, LK_STORE_MESSAGE_LEN - len, "%s", remedies[i].remedy);
+		}
+	}
 }
 
 enum lk_err lk_store_attach(const struct lk_store_options *options, struct lk_store **ret_store,
@@ -215,9 +225,7 @@ enum lk_err lk_store_attach(const struct lk_store_options *options, struct lk_st
 	}
 	if (err != LK_OK) {
 		lk_store_close(opening.store);
-		if (err == LK_PERMISSION_DENIED) {
-			add_remedy(ret_message);
-		}
+		add_remedy(err, ret_message);
 		return err;
 	}
 	*ret_store = opening.store;

@@ -30,6 +30,7 @@
 #define REPLACED     UINT32_C(2)
 #define LIVE         UINT32_C(1)
 #define SPACE_OFFSET 32
+#define MOST_OFFSET  40
 
 static struct lk_store *attach(struct lk_fixture *fixture)
 {
@@ -415,6 +416,38 @@ static void test_attach_sees_at_once_that_the_store_is_marked_as_replaced(void *
 	lk_store_close(store);
 }
 
+/* A daemon that may make more keys than were mapped: their slots would be nowhere. */
+static void test_attach_sees_at_once_that_it_has_mapped_too_few_slots(void **state)
+{
+	struct lk_fixture *fixture = *state;
+
+	(void)make_key(fixture);
+	struct lk_store *store = attach(fixture);
+	uint64_t most = fixture->options.max_slots - 1;
+	files_write(fixture, "slots.mmap", MOST_OFFSET, &most, sizeof most);
+	assert_null(lk_store_fault(store));
+	most += 2;
+	files_write(fixture, "slots.mmap", MOST_OFFSET, &most, sizeof most);
+	assert_non_null(lk_store_fault(store));
+	lk_store_close(store);
+	store = attach(fixture);
+	assert_null(lk_store_fault(store));
+	lk_store_close(store);
+}
+
+/* As where RLIMIT_AS leaves too few of them. */
+static void test_attach_without_addresses_says_what_it_takes(void **state)
+{
+	struct lk_fixture *fixture = *state;
+	struct lk_store_options options = {.dir = fixture->dir, .map_size = (size_t)1 << 47};
+	struct lk_store *store = NULL;
+
+	(void)make_key(fixture);
+	assert_int_equal(lk_store_attach(&options, &store, fixture->message), LK_NO_MEMORY);
+	assert_non_null(strstr(fixture->message, "raise RLIMIT_AS"));
+	lk_store_close(attach(fixture));
+}
+
 static void test_attach_sees_when_it_looks_that_the_store_was_moved(void **state)
 {
 	struct lk_fixture *fixture = *state;
@@ -544,6 +577,8 @@ int main(void)
 		TEST(test_attach_to_a_directory_that_others_may_change_is_refused),
 		TEST(test_attach_needs_the_rights_of_the_group_and_no_more),
 		TEST(test_attach_sees_at_once_that_the_store_is_marked_as_replaced),
+		TEST(test_attach_sees_at_once_that_it_has_mapped_too_few_slots),
+		TEST(test_attach_without_addresses_says_what_it_takes),
 		TEST(test_attach_sees_when_it_looks_that_the_store_was_moved),
 		TEST(test_attach_sees_when_it_looks_that_data_were_put_in_its_place),
 		TEST(test_attach_takes_a_daemons_new_start_for_the_same_store),
