@@ -20,8 +20,8 @@
 #define DATA_FILE "data.mdb"
 
 /*
- * LMDB says of none of its files which one it could not open, makes the one that holds the readers where that is missing, and goes
- * without it on a disk that cannot be written to: then a reader is seen by nobody.
+ * LMDB says of none of its files which one it could not open, makes the one that holds the readers where that is missing, and
+ * goes without it on a disk that cannot be written to: then a reader is seen by nobody.
  */
 static const struct {
 	const char *name;

@@ -25,8 +25,8 @@ LK_MUST_CHECK enum lk_err lk_store_attach(const struct lk_store_options *options
 	char ret_message[static LK_STORE_MESSAGE_LEN]);
 
 /*
- * What is wrong with an attached store: NULL, or why it must be opened anew; static. Two cache lines that hardly ever change, and no
- * call of the system. Any thread.
+ * What is wrong with an attached store: NULL, or why it must be opened anew; static. Two cache lines that hardly ever change,
+ * and no call of the system. Any thread.
  */
 const char *lk_store_fault(const struct lk_store *store);
 

@@ -48,7 +48,10 @@ struct lk_lines {
 	uint8_t *map;
 	size_t mapped;
 	uint64_t max_lines;
-	/* Bytes of the file that are on the disk. Moved by the writer, and by whoever attached and finds more; read by everyone. */
+	/*
+	 * Bytes of the file that are on the disk. Moved by the writer, and by whoever attached and finds more; read by
+	 * everyone.
+	 */
 	_Atomic uint64_t allocated;
 	/* The file is another process's, which makes it longer; this one only touches its lines. */
 	bool attached;
@@ -68,7 +71,8 @@ LK_MUST_CHECK enum lk_err lk_lines_open(struct lk_lines *lines, const struct lk_
 /*
  * Opens a file that a daemon made, to touch its lines beside it: makes nothing, changes nothing of the file itself, and maps as
  * many lines as the daemon does, `max_lines` where that does not say. Of which store it is, is for lk_lines_check_owner(). As
- * lk_lines_open() in all else, and LK_PERMISSION_DENIED; LK_FAILED_PRECONDITION also where the store was replaced, and where the daemon runs in another PID namespace.
+ * lk_lines_open() in all else, and LK_PERMISSION_DENIED; LK_FAILED_PRECONDITION also where the store was replaced, and where
+ * the daemon runs in another PID namespace.
  */
 LK_MUST_CHECK enum lk_err lk_lines_attach(struct lk_lines *lines, const struct lk_lines_kind *kind, int dir,
 	uint64_t max_lines, char ret_message[static LK_STORE_MESSAGE_LEN]);

@@ -81,8 +81,8 @@ struct lk_head *lk_txn_head(struct lk_txn *txn);
 bool lk_txn_get(struct lk_txn *txn, enum lk_table table, const struct lk_key *key, struct lk_value *ret_value);
 
 /*
- * Looks up the gate of a keyspace (verdict_record.h) as lk_txn_get() would. Every verdict asks for one, and mostly for the same few: a
- * snapshot remembers where they lay in the state that it saw last.
+ * Looks up the gate of a keyspace (verdict_record.h) as lk_txn_get() would. Every verdict asks for one, and mostly for the same
+ * few: a snapshot remembers where they lay in the state that it saw last.
  */
 bool lk_txn_get_gate(struct lk_txn *txn, uint32_t keyspace, struct lk_value *ret_value);
 

@@ -44,9 +44,9 @@ struct lk_local_options {
 
 /*
  * Opens the data directory. Blocks on the disk. On failure `ret_message` says in one line what was wrong and what would be right.
- * LK_INVALID_ARGUMENT: no directory named. LK_NOT_FOUND: no store there. LK_PERMISSION_DENIED: no rights. LK_FAILED_PRECONDITION: a store of another schema or another
- * verify.key, or a daemon in another PID namespace. LK_HELD: this process has the directory open. LK_CORRUPT, LK_IO,
- * LK_NO_MEMORY.
+ * LK_INVALID_ARGUMENT: no directory named. LK_NOT_FOUND: no store there. LK_PERMISSION_DENIED: no rights. LK_FAILED_PRECONDITION:
+ * a store of another schema or another verify.key, one that is being replaced, or a daemon in another PID namespace. LK_HELD:
+ * this process has the directory open. LK_CORRUPT, LK_IO, LK_NO_MEMORY.
  */
 LK_MUST_CHECK enum lk_err lk_local_open(
 	const struct lk_local_options *options, struct lk_local **ret_local, char ret_message[LK_LOCAL_MESSAGE_LEN]);

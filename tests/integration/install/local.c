@@ -1,6 +1,6 @@
 /*
- * Whether the token on standard input is good, asked of the data directory that is given: in this process, beside its daemon. Uses
- * liblatchkey for the same, where a URL is given too.
+ * Whether the token on standard input is good, asked of the data directory that is given: in this process, beside its daemon.
+ * Uses liblatchkey for the same, where a URL is given too.
  */
 #include <latchkey/latchkey.h>
 #include <latchkey/local.h>
