@@ -1,7 +1,9 @@
 #include <latchkey/local.h>
 
+#include <lmdb.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -344,6 +346,64 @@ static void test_local_is_useless_to_a_forked_child(void **state)
 	assert_int_equal(local_verdict(local, LOCAL_TOKEN), VERDICT(VALID));
 }
 
+static int count_line(const char *line, void *context)
+{
+	(void)line;
+	(*(int *)context)++;
+	return 0;
+}
+
+/* How many places for readers are taken, as a process sees it that takes none: a line each, and one above them. */
+static int count_readers(const struct local *local)
+{
+	int status = 0;
+
+	pid_t child = fork();
+	if (child == 0) {
+		MDB_env *env = NULL;
+		int lines = 0;
+		bool listed = mdb_env_create(&env) == 0 && mdb_env_set_maxreaders(env, LK_STORE_READERS) == 0 &&
+			      mdb_env_open(env, local->store.dir, MDB_RDONLY | MDB_NOTLS, 0) == 0 &&
+			      mdb_reader_list(env, count_line, &lines) >= 0;
+		_exit(listed ? lines : 255);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 255);
+	return WEXITSTATUS(status);
+}
+
+/* Nobody but whoever comes next can let go of them, where no daemon runs. */
+static void test_local_lets_go_of_the_readers_of_the_dead(void **state)
+{
+	struct local *local = *state;
+	int status = 0;
+
+	int before = count_readers(local);
+	pid_t child = fork();
+	if (child == 0) {
+		struct lk_local_verifier *another = NULL;
+		local_open(local);
+		if (lk_local_verifier_new(local->local, &another) == LK_OK) {
+			(void)raise(SIGKILL);
+		}
+		_exit(1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(count_readers(local), before + 2);
+	/* This process has it open all the while, so that nobody finds it unused and begins anew. */
+	child = fork();
+	if (child == 0) {
+		local_open(local);
+		local_close(local);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(count_readers(local), before);
+	assert_int_equal(local_verdict(local, LOCAL_TOKEN), VERDICT(VALID));
+}
+
 /* Within a second: the loop ends when it is seen, and the test's time limit where it never is. */
 static void test_local_sees_that_the_store_was_moved(void **state)
 {
@@ -384,6 +444,7 @@ int main(void)
 		TEST(test_local_refuses_what_the_options_lead_nowhere),
 		TEST(test_local_runs_out_of_verifiers_and_takes_them_back),
 		TEST(test_local_is_useless_to_a_forked_child),
+		TEST(test_local_lets_go_of_the_readers_of_the_dead),
 		TEST(test_local_sees_that_the_store_was_moved),
 	};
 #undef TEST
