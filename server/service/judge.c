@@ -113,17 +113,19 @@ static bool find_key(const struct lk_court *court, const struct lk_question *que
 {
 	bool found = false;
 
-	if (lookup == NULL) {
-		found = look_up(court, question->token, question->token_len, &answer->verdict);
-	} else if (lookup->found) {
+	if (lookup != NULL) {
+		found = lookup->found;
 		answer->verdict = lookup->verdict;
-		found = true;
+	} else {
+		found = look_up(court, question->token, question->token_len, &answer->verdict);
 	}
 	if (!found) {
 		return false;
 	}
-	/* The slot's line is in nobody's cache: it comes while the gates are asked. */
-	lk_slots_fetch(court->slots, answer->verdict.head.slot);
+	if (lookup == NULL) {
+		/* The slot's line is in nobody's cache: it comes while the gates are asked. */
+		lk_slots_fetch(court->slots, answer->verdict.head.slot);
+	}
 	return lk_gate_get(court->txn, answer->verdict.head.keyspace, &answer->gate) && answer->gate.closed == 0 &&
 	       is_in_reach(court->txn, question, answer);
 }
@@ -254,12 +256,9 @@ static void note(const struct lk_court *court, const struct lk_answer *answer, c
 /* What judging the key, counting the use and packing the identity will touch. */
 static void prefetch(const struct lk_court *court, const struct lk_verdict *verdict)
 {
-	const struct lk_slot *slot = lk_slots_at(court->slots, verdict->head.slot);
 	const uint8_t *end = verdict->rules + verdict->head.rules_len;
 
-	if (slot != NULL) {
-		__builtin_prefetch(slot, 1);
-	}
+	lk_slots_fetch(court->slots, verdict->head.slot);
 	for (const uint8_t *at = verdict->identity; at < end && at < verdict->identity + PREFETCH_MAX; at += LINE) {
 		__builtin_prefetch(at);
 	}
