@@ -209,34 +209,42 @@ unsigned lk_outbox_next(struct lk_outbox *outbox, const nng_iov **ret_pieces)
 	return lk_outbox_claim(outbox, ret_pieces);
 }
 
-/* The piece at `at` is sent to its end; returns what it took. */
-static size_t end_piece(struct lk_outbox *outbox)
+/* Sent, and so counted no longer; true where nothing else is counted. */
+static bool discount(struct lk_outbox *outbox, size_t size)
+{
+	(void)atomic_fetch_sub(&outbox->size, size);
+	return atomic_fetch_sub(outbox->total, size) == size;
+}
+
+/* The piece at `at` is sent to its end. The tray's room is given back last, or what comes there next would count beside it. */
+static bool end_piece(struct lk_outbox *outbox)
 {
 	struct lk_reply *reply = outbox->first;
-	size_t size = 0;
+	bool last = false;
 
 	if (outbox->at == 0 && outbox->has_tray) {
-		uint_fast64_t sent = sent_of(atomic_load(&outbox->tray_marks));
-		uint8_t *end = (uint8_t *)outbox->pieces[0].iov_buf + outbox->pieces[0].iov_len;
-		size = (size_t)(end - outbox->tray) - sent;
-		sodium_memzero(outbox->tray + sent, size);
+		const nng_iov *piece = &outbox->pieces[0];
+		uint8_t *begin = outbox->tray + sent_of(atomic_load(&outbox->tray_marks));
+		size_t size = (size_t)((uint8_t *)piece->iov_buf + piece->iov_len - begin);
+		sodium_memzero(begin, size);
+		last = discount(outbox, size);
 		(void)atomic_fetch_add(&outbox->tray_marks, (uint_fast64_t)size << 32);
-		return size;
+		return last;
 	}
-	size = size_of(reply);
+	last = discount(outbox, size_of(reply));
 	outbox->first = reply->next;
 	reply->next = NULL;
 	lk_reply_free(reply);
-	return size;
+	return last;
 }
 
 bool lk_outbox_sent(struct lk_outbox *outbox, size_t len)
 {
-	size_t size = 0;
+	bool last = false;
 
 	while (outbox->at < outbox->n_pieces && len >= outbox->pieces[outbox->at].iov_len) {
 		len -= outbox->pieces[outbox->at].iov_len;
-		size += end_piece(outbox);
+		last = end_piece(outbox);
 		outbox->at++;
 	}
 	if (outbox->at < outbox->n_pieces) {
@@ -244,6 +252,5 @@ bool lk_outbox_sent(struct lk_outbox *outbox, size_t len)
 		piece->iov_buf = (uint8_t *)piece->iov_buf + len;
 		piece->iov_len -= len;
 	}
-	(void)atomic_fetch_sub(&outbox->size, size);
-	return size > 0 && atomic_fetch_sub(outbox->total, size) == size;
+	return last;
 }
