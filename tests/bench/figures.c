@@ -90,7 +90,8 @@ void lk_tokens_read(struct lk_tokens *ret_tokens, const char *path)
 		at[i] = next;
 		next += strlen(next) + 1;
 	}
-	*ret_tokens = (struct lk_tokens){.at = at, .count = count, .text = text};
+	size_t first = (size_t)(UINT64_C(0x9e3779b97f4a7c15) * (uint64_t)lk_pace_clock_ns() >> 24) % count;
+	*ret_tokens = (struct lk_tokens){.at = at, .count = count, .first = first, .text = text};
 }
 
 void lk_tokens_done(struct lk_tokens *tokens)

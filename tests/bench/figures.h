@@ -24,6 +24,8 @@ extern "C" {
 struct lk_tokens {
 	char **at;
 	size_t count;
+	/* Where this run begins, anywhere: else each run would ask about those that the last one has brought into the cache. */
+	size_t first;
 	char *text;
 };
 
@@ -82,7 +84,7 @@ static inline const char *lk_tokens_next(const struct lk_tokens *tokens, size_t 
 /* Where caller `number` of `callers` begins: as far apart as can be. */
 static inline size_t lk_tokens_begin(const struct lk_tokens *tokens, size_t number, size_t callers)
 {
-	return number * (tokens->count / callers) % tokens->count;
+	return (tokens->first + number * (tokens->count / callers)) % tokens->count;
 }
 
 #ifdef __cplusplus
