@@ -2,25 +2,23 @@
 # without; one store, one daemon, half of the keys each. Sourced by tools/bench.
 # shellcheck shell=bash disable=SC2154 # the variables are tools/bench's
 
-# shellcheck source=tests/bench/paired.sh
-. tests/bench/paired.sh
+# shellcheck source=tests/bench/runs.sh
+. tests/bench/runs.sh
 
 measure_gates() {
-	local i
-	start_daemon gates "$dir/ruled"
+	take_store "$keys" ruled
+	start_daemon "$store/data"
+	server_pid=([daemon]=$daemon)
+	subject gates "Verify, every gate" daemon "$bin/bench_drive" "$url" "$store/ruled" gates 1 32 "$seconds" RATE
+	subject plain "Verify, plain" daemon "$bin/bench_drive" "$url" "$store/tokens" verify 1 32 "$seconds" RATE
 	say "warming up"
-	drive verify "$url" "$daemon" >/dev/null
-	drive gates "$url" "$daemon" "$dir/ruled" >/dev/null
-	for ((i = 1; i <= pairs; i++)); do
-		say "gates: pair $i of $pairs"
-		drive gates "$url" "$daemon" "$dir/ruled" >>"$dir/gates.runs"
-		drive verify "$url" "$daemon" >>"$dir/gates.runs"
-	done
+	run_subject gates 0 >/dev/null
+	run_subject plain 0 >/dev/null
+	group "$dir/gates.runs" "$keys" gates 0 gates plain
 	stop_daemon
-	rm -rf "$dir/gates"
-	summarise "$dir/gates.runs" gates verify >"$dir/gates.json"
+	summarise "$dir/gates.runs" >"$dir/gates.json"
 }
 
 report_gates() {
-	report_pairs "$1" gates verify "Verify, every gate" "Verify, plain"
+	report_runs "$1"
 }

@@ -12,28 +12,31 @@ used_bytes() {
 
 measure_life() {
 	local i postgres=tests/bench/peers/postgres bytes
-	start_daemon life
+	take_store "$keys"
+	# It changes the store.
+	cp -r --sparse=never "$store/data" "$dir/life"
+	start_daemon "$dir/life"
 	bytes=$(used_bytes "$dir/life")
 	say "life: PostgreSQL makes its $keys keys"
 	$postgres start "$dir/postgres" "$keys"
 	peers+=("$postgres stop $dir/postgres")
 
 	say "life: pages, filters, counts"
-	$bin/bench_life "$url" pages >>"$dir/life.runs"
-	$bin/bench_life "$url" filters >>"$dir/life.runs"
-	$bin/bench_life "$url" counts >>"$dir/life.runs"
+	"$bin/bench_life" "$url" pages >>"$dir/life.runs"
+	"$bin/bench_life" "$url" filters >>"$dir/life.runs"
+	"$bin/bench_life" "$url" counts >>"$dir/life.runs"
 	for ((i = 1; i <= pairs; i++)); do
 		for clients in 32 1; do
 			say "life: Create with $clients clients, pair $i of $pairs"
-			$bin/bench_life "$url" create "$clients" "$seconds" | jq -c '.what = "latchkey"' >>"$dir/life.runs"
+			"$bin/bench_life" "$url" create "$clients" "$seconds" | jq -c '.what = "latchkey"' >>"$dir/life.runs"
 			$postgres run "$dir/postgres" "$clients" "$seconds" |
 				jq -c --argjson clients "$clients" '{what: "postgres", clients: $clients} + .' >>"$dir/life.runs"
 		done
 	done
 	say "life: BulkRevoke, Import"
 	# Names are service-N: a ninth of them all begin with any one digit.
-	$bin/bench_life "$url" bulk-revoke service-9 >>"$dir/life.runs"
-	$bin/bench_life "$url" import $((keys / 10)) >>"$dir/life.runs"
+	"$bin/bench_life" "$url" bulk-revoke service-9 >>"$dir/life.runs"
+	"$bin/bench_life" "$url" import $((keys / 10)) >>"$dir/life.runs"
 	stop_daemon
 	rm -rf "$dir/life"
 	jq -s --argjson bytes "$bytes" --argjson keys "$keys" --argjson peer_bytes "$($postgres size "$dir/postgres")" '
@@ -53,6 +56,7 @@ measure_life() {
 }
 
 report_life() {
+	heading "What happens to keys"
 	jq -r '
 		def median: sort | .[length / 2 | floor];
 		def figure: . * 1000 | round / 1000;
@@ -60,17 +64,17 @@ report_life() {
 		(["Create, durable", "latchkeyd/s", "p50 us", "p99 us", "PostgreSQL/s", "ratio"] | @tsv),
 		(.create[] | ["\(.clients) clients", (.latchkey | map(.rate) | median), (.latchkey | map(.p50_us) | median),
 			(.latchkey | map(.p99_us) | median), (.postgres | map(.rate) | median), (.ratio | spread)] | @tsv)
-		' "$1" | column -t -s "$(printf '\t')"
+		' "$1" | table
 	echo
 	jq -r '
 		(["List, pages of 1,000", "p50 us", "first pages", "last pages", "keys"] | @tsv),
 		(.pages[] | ["by \(.order_by)", .p50_us, .first_p50_us, .last_p50_us, .keys] | @tsv)
-		' "$1" | column -t -s "$(printf '\t')"
+		' "$1" | table
 	echo
 	jq -r '
 		(["filter", "page, p50 us", "keys in it", "count_total, p50 us", "total"] | @tsv),
 		([.filters, .counts] | transpose[] | [.[0].filter, .[0].p50_us, .[0].keys, .[1].p50_us, .[1].total] | @tsv)
-		' "$1" | column -t -s "$(printf '\t')"
+		' "$1" | table
 	jq -r '
 		"\nBulkRevoke: \(.bulk_revoke.keys) keys in \(.bulk_revoke.seconds) s, \(.bulk_revoke.rate) a second",
 		"Import: \(.import.keys) keys in \(.import.seconds) s, \(.import.rate) a second",

@@ -1,0 +1,84 @@
+# Runs of drivers, interleaved: what is put beside each other makes a group, and a group's subjects take turns, round by round. Sourced by
+# the parts of tools/bench.
+# shellcheck shell=bash disable=SC2154 # the variables are tools/bench's
+
+# shellcheck source=tests/bench/peers/common.sh
+. tests/bench/peers/common.sh
+
+declare -A subject_name=() subject_server=() subject_command=() server_pid=([-]=none) skipped=()
+
+# subject NAME LABEL SERVER COMMAND...: what can be measured. SERVER: a key of server_pid, or "-". The word RATE in the command is the rate
+# that group() was told.
+subject() {
+	local name=$1
+	subject_name[$name]=$2
+	subject_server[$name]=$3
+	shift 3
+	subject_command[$name]=$(printf '%s\n' "$@")
+}
+
+# run_subject NAME RATE: one run; prints its figures, with the server's processor time an answer. Fails where the driver does.
+run_subject() {
+	local pid=${server_pid[${subject_server[$1]}]} command=() word before after figures
+	while read -r word; do
+		[ "$word" != RATE ] || word=$2
+		command+=("$word")
+	done <<<"${subject_command[$1]}"
+	if [ "$pid" = none ]; then
+		"${command[@]}" 2>"$dir/log" | jq -c '. + {server_us: null}'
+		return
+	fi
+	before=$(ticks_of "$pid")
+	figures=$("${command[@]}" 2>"$dir/log") || return
+	[ "${subject_server[$1]}" != postgres ] || settle_postgres
+	after=$(ticks_of "$pid")
+	jq -c --argjson ticks $((after - before)) --argjson hz "$(getconf CLK_TCK)" \
+		'. + {server_us: ($ticks / $hz * 1e6 / .answered)}' <<<"$figures"
+}
+
+# group RUNS KEYS NAME RATE SUBJECT...: so many rounds ($pairs), each of which runs every subject once; to the file RUNS, a line each.
+# Subjects whose program was not built, or whose server is not there, are left out, with a word.
+group() {
+	local runs=$1 keys=$2 name=$3 rate=$4 round subject figures program there=()
+	shift 4
+	for subject; do
+		program=${subject_command[$subject]:-}
+		program=${program%%$'\n'*}
+		if [ -x "$program" ] && [ -n "${server_pid[${subject_server[$subject]}]:-}" ]; then
+			there+=("$subject")
+		elif [ -z "${skipped[$subject]:-}" ]; then
+			say "$subject is skipped: ${program:-its program} was not built, or its server is not there"
+			skipped[$subject]=1
+		fi
+	done
+	for ((round = 1; round <= pairs; round++)); do
+		say "$keys keys: $name, round $round of $pairs"
+		for subject in "${there[@]}"; do
+			figures=$(run_subject "$subject" "$rate") || { say "$subject failed: $(cat "$dir/log")"; exit 1; }
+			jq -c --argjson keys "$keys" --arg group "$name" --argjson round "$round" --arg what "$subject" \
+				--arg called "${subject_name[$subject]}" --argjson asked "$rate" \
+				'{keys: $keys, group: $group, round: $round, what: $what, name: $called, asked: $asked} + .' \
+				<<<"$figures" >>"$runs"
+		done
+	done
+}
+
+# half_of RUNS KEYS GROUP SUBJECT: half of what it answered a second, in the median: for an open loop.
+half_of() {
+	jq -s --argjson keys "$2" --arg group "$3" --arg what "$4" \
+		'map(select(.keys == $keys and .group == $group and .what == $what).rate) | sort | .[length / 2 | floor] / 2 | floor' "$1"
+}
+
+# summarise RUNS: the runs, with what they say.
+summarise() {
+	figure '{runs: ., subjects: subjects, ratios: ratios}' -s "$1"
+}
+
+# report_runs FIGURES: for people, a table for each store.
+report_runs() {
+	local keys
+	for keys in $(jq -r '[.subjects[].keys] | unique[]' "$1"); do
+		heading "$keys keys"
+		figure 'table($keys)' -r --argjson keys "$keys" "$1" | table
+	done
+}
