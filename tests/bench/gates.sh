@@ -14,6 +14,7 @@ measure_gates() {
 	say "warming up"
 	run_subject gates 0 >/dev/null
 	run_subject plain 0 >/dev/null
+	rounds=$pairs
 	group "$dir/gates.runs" "$keys" gates 0 gates plain
 	stop_daemon
 	summarise "$dir/gates.runs" >"$dir/gates.json"

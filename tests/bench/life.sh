@@ -18,13 +18,13 @@ measure_life() {
 	start_daemon "$dir/life"
 	bytes=$(used_bytes "$dir/life")
 	say "life: PostgreSQL makes its $keys keys"
-	$postgres start "$dir/postgres" "$keys"
 	peers+=("$postgres stop $dir/postgres")
+	$postgres start "$dir/postgres" "$keys"
 
 	say "life: pages, filters, counts"
-	"$bin/bench_life" "$url" pages >>"$dir/life.runs"
-	"$bin/bench_life" "$url" filters >>"$dir/life.runs"
-	"$bin/bench_life" "$url" counts >>"$dir/life.runs"
+	for i in pages filters counts; do
+		"$bin/bench_life" "$url" "$i" >>"$dir/life.runs"
+	done
 	for ((i = 1; i <= pairs; i++)); do
 		for clients in 32 1; do
 			say "life: Create with $clients clients, pair $i of $pairs"

@@ -18,6 +18,7 @@
 #include "tests/bench/figures.h"
 #include "tests/bench/histogram.h"
 #include "tests/bench/loop.h"
+#include "tests/bench/warm.h"
 #include "tests/lib/check.h"
 
 /* Texts of messages are not const in protobuf-c's types; nothing writes to them. */
@@ -88,6 +89,7 @@ int main(int argc, char **argv)
 	struct lk_local_options options = {.dir = argv[1]};
 	CHECK_MSG(lk_local_open(&options, &driver.local, message) == LK_OK, message);
 	open_askers(&driver, loop.callers);
+	lk_warm_maps();
 	lk_loop_run(&loop, &figures, latencies);
 	(void)snprintf(more, sizeof more, ", \"reply_bytes\": %zu", driver.askers[0].reply_len);
 	lk_figures_print(&figures, latencies, more);

@@ -1,6 +1,6 @@
 # Runs of drivers, interleaved: what is put beside each other makes a group, and a group's subjects take turns, round by round. Sourced by
 # the parts of tools/bench.
-# shellcheck shell=bash disable=SC2154 # the variables are tools/bench's
+# shellcheck shell=bash disable=SC2154,SC2016 # the variables are tools/bench's, and jq has some too
 
 # shellcheck source=tests/bench/peers/common.sh
 . tests/bench/peers/common.sh
@@ -36,7 +36,7 @@ run_subject() {
 		'. + {server_us: ($ticks / $hz * 1e6 / .answered)}' <<<"$figures"
 }
 
-# group RUNS KEYS NAME RATE SUBJECT...: so many rounds ($pairs), each of which runs every subject once; to the file RUNS, a line each.
+# group RUNS KEYS NAME RATE SUBJECT...: so many rounds ($rounds), each of which runs every subject once; to the file RUNS, a line each.
 # Subjects whose program was not built, or whose server is not there, are left out, with a word.
 group() {
 	local runs=$1 keys=$2 name=$3 rate=$4 round subject figures program there=()
@@ -51,8 +51,8 @@ group() {
 			skipped[$subject]=1
 		fi
 	done
-	for ((round = 1; round <= pairs; round++)); do
-		say "$keys keys: $name, round $round of $pairs"
+	for ((round = 1; round <= rounds; round++)); do
+		say "$keys keys: $name, round $round of $rounds"
 		for subject in "${there[@]}"; do
 			figures=$(run_subject "$subject" "$rate") || { say "$subject failed: $(cat "$dir/log")"; exit 1; }
 			jq -c --argjson keys "$keys" --arg group "$name" --argjson round "$round" --arg what "$subject" \

@@ -61,14 +61,14 @@ define_subjects() {
 		subject "batch-$n" "VerifyBatch of $n" daemon "$bin/bench_drive" "$url" "$tokens" "batch:$n" 1 2 "$seconds" RATE
 	done
 	for n in 1 8 64; do
-		subject "batching-$n" "batching client, $n callers" daemon "$bin/bench_verifier" "$url" "$tokens" async "$n" "$seconds" RATE
-		subject "unary-$n" "Verify by the library, $n callers" daemon "$bin/bench_verifier" "$url" "$tokens" unary "$n" "$seconds" RATE
-		subject "batching-threads-$n" "batching client, $n threads" daemon \
+		subject "batching-$n" "batching client, callers: $n" daemon "$bin/bench_verifier" "$url" "$tokens" async "$n" "$seconds" RATE
+		subject "unary-$n" "Verify by the library, callers: $n" daemon "$bin/bench_verifier" "$url" "$tokens" unary "$n" "$seconds" RATE
+		subject "batching-threads-$n" "batching client, threads: $n" daemon \
 			"$bin/bench_verifier" "$url" "$tokens" threads "$n" "$seconds" RATE
-		subject "wake-$n" "waking $n threads, no question" - "$bin/bench_verifier" "$url" "$tokens" wake "$n" "$seconds" RATE
+		subject "wake-$n" "waking threads: $n" - "$bin/bench_verifier" "$url" "$tokens" wake "$n" "$seconds" RATE
 	done
 	for n in 1 2; do
-		subject "local-$n" "in-process, $n threads" - "$bin/bench_local" "$store/data" "$tokens" "$n" "$seconds" RATE packed
+		subject "local-$n" "in-process, threads: $n" - "$bin/bench_local" "$store/data" "$tokens" "$n" "$seconds" RATE packed
 	done
 	subject local-message "in-process, 1 thread, unpacked" - "$bin/bench_local" "$store/data" "$tokens" 1 "$seconds" RATE message
 	subject floor "LMDB get + BLAKE2b, one snapshot" - "$bin/bench_floor" "$store/data" "$tokens" 1 "$seconds" RATE held
@@ -123,11 +123,13 @@ measure_ours() {
 	group "$1" "$2" local 0 local-1 floor local-2 floor-renewed
 }
 
-# warm_up: the tokens' pages, the store's and the slots'; tells how many bytes a request and a reply have.
+# warm_up KEYS: the daemon has the state of one that has run for long, in which about every key was asked for; tells how many bytes a
+# request and a reply have.
 warm_up() {
 	local figures
 	say "warming up"
 	cat "$store/data/data.mdb" "$store/data/slots.mmap" >/dev/null
+	"$bin/bench_drive" "$url" "$tokens" batch:1000 1 2 $(($1 / 400000 + 1)) 0 >/dev/null
 	figures=$("$bin/bench_drive" "$url" "$tokens" verify 1 32 1 0)
 	request_bytes=$(jq .request_bytes <<<"$figures")
 	reply_bytes=$(jq .reply_bytes <<<"$figures")
@@ -140,13 +142,16 @@ measure_at() {
 	port=$(free_ports)
 	start_daemon "$store/data" --listen "tcp://127.0.0.1:$port"
 	server_pid=([-]=none [daemon]=$daemon)
-	warm_up
+	warm_up "$2"
 	if [ "$2" -eq "$keys" ]; then
+		rounds=$pairs
 		start_peers
 		define_subjects
 		measure_all "$1" "$2"
 		stop_peers
 	else
+		# Fewer: there is less to compare.
+		rounds=$(((pairs + 1) / 2))
 		define_subjects
 		measure_ours "$1" "$2"
 	fi

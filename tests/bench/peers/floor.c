@@ -24,6 +24,7 @@
 
 #include "tests/bench/figures.h"
 #include "tests/bench/pace.h"
+#include "tests/bench/warm.h"
 #include "tests/lib/check.h"
 
 #define DIGEST_LEN   32
@@ -198,6 +199,7 @@ int main(int argc, char **argv)
 	CHECK(sodium_init() >= 0);
 	read_key(&floor, argv[1]);
 	open_store(&floor, argv[1]);
+	lk_warm_maps();
 	lk_tokens_read(&floor.tokens, argv[2]);
 	measure(&floor, length, rate);
 	lk_tokens_done(&floor.tokens);
