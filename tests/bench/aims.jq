@@ -1,5 +1,5 @@
-# The aims of speed, and what was measured of each. The input is tools/bench's result, with the parts `verify` and `start`. Stands behind
-# figures.jq: see figure() in tools/bench.
+# The aims of speed, and what was measured of each. The input is tools/bench's result, with the parts `verify` and `start`. Stands
+# behind figures.jq: see figure() in tools/bench.
 
 def runs: .verify.runs // [];
 def rates: .[0].rate / .[1].rate;

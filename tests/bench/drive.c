@@ -4,9 +4,10 @@
  *
  *	bench_drive URL TOKENS WHAT SOCKETS CONTEXTS SECONDS RATE [CREDENTIAL]
  *
- * WHAT: verify; gates, of keys that bench_load gave rules, with all of them asked for and charged; batch:N, VerifyBatch of N tokens;
- * echo, the requests of verify to a server that knows nothing of them. CONTEXTS: of each socket. RATE: requests a second, an open
- * loop; 0: a closed one, each context asks again when it was answered. CREDENTIAL: a file with a root key, for tcp.
+ * WHAT: verify; gates, of keys that bench_load gave rules, with all of them asked for and charged; batch:N, VerifyBatch of N
+ * tokens; echo, the requests of verify to a server that knows nothing of them. CONTEXTS: of each socket. RATE: requests a
+ * second, an open loop; 0: a closed one, each context asks again when it was answered. CREDENTIAL: a file with a root key,
+ * for tcp.
  *
  * Prints what figures.h says, of verdicts, with request_bytes and reply_bytes. The latency of a verdict is its message's.
  */

@@ -42,6 +42,7 @@ def table($keys):
 	(["", "a second", "p50 us", "p99 us", "p999 us", "server us", "client us", "first / this"] | @tsv),
 	(.ratios as $ratios | .subjects[] | select(.keys == $keys) | . as $one
 		| ([$ratios[] | select(.keys == $keys and .group == $one.group and .second == $one.what)][0]) as $ratio
-		| [(if $ratio == null then "" else "- " end) + .name + (if .asked > 0 then ", open loop of \(.asked)/s" else "" end), (.rate.median | digits), (.p50_us.median | digits),
+		| [(if $ratio == null then "" else "- " end) + .name +
+			(if .asked > 0 then ", open loop of \(.asked)/s" else "" end), (.rate.median | digits), (.p50_us.median | digits),
 			(.p99_us.median | digits), (.p999_us.median | digits), (.server_us.median | digits), (.client_us.median | digits),
 			(if $ratio == null then "-" else $ratio.rate | spread_text(ratio) end)] | @tsv);

@@ -7,9 +7,9 @@
  * RULED: every second key has permissions, a rate limit that nobody reaches and a list of addresses, and its token goes to that
  * file.
  *
- * In ten rounds, each in the order of its digests: a commit of keys in no order would write a page of verdicts for each of them, once
- * there are millions. Ten rounds still leave the pages about as full as keys that come one by one do. Nothing is written to the
- * disk for good before the end.
+ * In ten rounds, each in the order of its digests: a commit of keys in no order would write a page of verdicts for each of
+ * them, once there are millions. Ten rounds still leave the pages about as full as keys that come one by one do. Nothing is
+ * written to the disk for good before the end.
  */
 #include <inttypes.h>
 #include <sodium.h>

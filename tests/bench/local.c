@@ -1,10 +1,11 @@
 /*
- * Asks for verdicts in this process, beside a daemon or without one: so many threads with a verifier each, for so many seconds. Every
- * verdict must be VALID, and counts as a use.
+ * Asks for verdicts in this process, beside a daemon or without one: so many threads with a verifier each, for so many
+ * seconds. Every verdict must be VALID, and counts as a use.
  *
  *	bench_local DIR TOKENS THREADS SECONDS RATE packed|message
  *
- * RATE: verdicts a second, an open loop; 0: a closed one. packed: the reply as bytes; message: unpacked, as a caller in C reads it.
+ * RATE: verdicts a second, an open loop; 0: a closed one. packed: the reply as bytes; message: unpacked, as a caller in C
+ * reads it.
  *
  * Prints what figures.h says; client_us is all there is, of all threads together.
  */

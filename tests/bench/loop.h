@@ -1,6 +1,6 @@
 /*
- * Callers, each with one request under way, in a closed or an open loop (pace.h), for so many seconds: answered in callbacks, or with
- * a thread each that waits for its answer.
+ * Callers, each with one request under way, in a closed or an open loop (pace.h), for so many seconds: answered in callbacks,
+ * or with a thread each that waits for its answer.
  */
 #ifndef LK_TESTS_BENCH_LOOP_H
 #define LK_TESTS_BENCH_LOOP_H
@@ -30,8 +30,8 @@ struct lk_loop_options {
 };
 
 /*
- * Runs, by `ask` or by `wait`, blocks until every request is answered, fills `ret_figures`, and adds the latencies to `latencies`: in a closed loop of what was
- * answered within the seconds, in an open one of all that was asked within them.
+ * Runs, by `ask` or by `wait`, blocks until every request is answered, fills `ret_figures`, and adds the latencies to
+ * `latencies`: in a closed loop of what was answered within the seconds, in an open one of all that was asked within them.
  */
 void lk_loop_run(const struct lk_loop_options *options, struct lk_figures *ret_figures, struct lk_histogram *latencies);
 

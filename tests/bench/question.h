@@ -46,8 +46,8 @@ void lk_asker_done(struct lk_asker *asker);
 nng_msg *lk_asker_request(struct lk_asker *asker);
 
 /*
- * How many verdicts the reply has: one, or of a batch as many as it was answered with, perhaps not all. Ends the program where one
- * is not VALID, or where there is none; an echo's may hold anything.
+ * How many verdicts the reply has: one, or of a batch as many as it was answered with, perhaps not all. Ends the program
+ * where one is not VALID, or where there is none; an echo's may hold anything.
  */
 size_t lk_asker_check(const struct lk_asker *asker, nng_msg *reply);
 

@@ -1,5 +1,5 @@
-# Runs of drivers, interleaved: what is put beside each other makes a group, and a group's subjects take turns, round by round. Sourced by
-# the parts of tools/bench.
+# Runs of drivers, interleaved: what is put beside each other makes a group, and a group's subjects take turns, round by round.
+# Sourced by the parts of tools/bench.
 # shellcheck shell=bash disable=SC2154,SC2016 # the variables are tools/bench's, and jq has some too
 
 # shellcheck source=tests/bench/peers/common.sh
@@ -7,8 +7,8 @@
 
 declare -A subject_name=() subject_server=() subject_command=() server_pid=([-]=none) skipped=()
 
-# subject NAME LABEL SERVER COMMAND...: what can be measured. SERVER: a key of server_pid, or "-". The word RATE in the command is the rate
-# that group() was told.
+# subject NAME LABEL SERVER COMMAND...: what can be measured. SERVER: a key of server_pid, or "-". The word RATE in the command is
+# the rate that group() was told.
 subject() {
 	local name=$1
 	subject_name[$name]=$2
@@ -25,19 +25,19 @@ run_subject() {
 		command+=("$word")
 	done <<<"${subject_command[$1]}"
 	if [ "$pid" = none ]; then
-		"${command[@]}" 2>"$dir/log" | jq -c '. + {server_us: null}'
+		bounded "${command[@]}" 2>"$dir/log" | jq -c '. + {server_us: null}'
 		return
 	fi
 	before=$(ticks_of "$pid")
-	figures=$("${command[@]}" 2>"$dir/log") || return
+	figures=$(bounded "${command[@]}" 2>"$dir/log") || return
 	[ "${subject_server[$1]}" != postgres ] || settle_postgres
 	after=$(ticks_of "$pid")
 	jq -c --argjson ticks $((after - before)) --argjson hz "$(getconf CLK_TCK)" \
 		'. + {server_us: ($ticks / $hz * 1e6 / .answered)}' <<<"$figures"
 }
 
-# group RUNS KEYS NAME RATE SUBJECT...: so many rounds ($rounds), each of which runs every subject once; to the file RUNS, a line each.
-# Subjects whose program was not built, or whose server is not there, are left out, with a word.
+# group RUNS KEYS NAME RATE SUBJECT...: so many rounds ($rounds), each of which runs every subject once; to the file RUNS, a line
+# each. Subjects whose program was not built, or whose server is not there, are left out, with a word.
 group() {
 	local runs=$1 keys=$2 name=$3 rate=$4 round subject figures program there=()
 	shift 4

@@ -3,8 +3,8 @@
  *
  *	bench_start URL TOKENS COMMAND...
  *
- * COMMAND: what runs the daemon, which listens at URL. Asks for a connection every 0.2 ms until there is one. Ends the daemon by SIGTERM
- * and waits for it.
+ * COMMAND: what runs the daemon, which listens at URL. Asks for a connection every 0.2 ms until there is one. Ends the daemon
+ * by SIGTERM and waits for it.
  *
  * Prints {"start_ms": ..., "stop_ms": ...}.
  */

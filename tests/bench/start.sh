@@ -1,5 +1,5 @@
-# How long latchkeyd takes from its exec() to the first verdict, and how much memory is its own with 64 connections, for each number of keys.
-# Sourced by tools/bench.
+# How long latchkeyd takes from its exec() to the first verdict, and how much memory is its own with 64 connections, for each number
+# of keys. Sourced by tools/bench.
 # shellcheck shell=bash disable=SC2154,SC2016 # the variables are tools/bench's, and jq has some too
 
 # shellcheck source=tests/bench/runs.sh

@@ -1,12 +1,12 @@
 /*
- * Drives a server by the library, with so many callers that each have one verdict under way, for so many seconds. Every verdict must
- * be VALID.
+ * Drives a server by the library, with so many callers that each have one verdict under way, for so many seconds. Every
+ * verdict must be VALID.
  *
  *	bench_verifier URL TOKENS WAY CALLERS SECONDS RATE
  *
- * WAY: async, the batching verifier's callbacks; threads, the same, a blocking thread each; unary, unary-threads, the same callers by
- * Verify itself, over the same one connection; wake, what the threads cost by themselves: each is woken, and says so, and nothing
- * is asked of anybody. RATE: verdicts a second, an open loop; 0: a closed one.
+ * WAY: async, the batching verifier's callbacks; threads, the same, a blocking thread each; unary, unary-threads, the same
+ * callers by Verify itself, over the same one connection; wake, what the threads cost by themselves: each is woken, and says
+ * so, and nothing is asked of anybody. RATE: verdicts a second, an open loop; 0: a closed one.
  *
  * Prints what figures.h says.
  */

@@ -123,8 +123,8 @@ measure_ours() {
 	group "$1" "$2" local 0 local-1 floor local-2 floor-renewed
 }
 
-# warm_up KEYS: the daemon has the state of one that has run for long, in which about every key was asked for; tells how many bytes a
-# request and a reply have.
+# warm_up KEYS: the daemon has the state of one that has run for long, in which about every key was asked for; tells how many bytes
+# a request and a reply have.
 warm_up() {
 	local figures
 	say "warming up"

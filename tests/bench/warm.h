@@ -1,7 +1,7 @@
 /*
- * Brings a process that has opened a store into the state of one that has run for long: the store's pages are in its page table. Else,
- * for the first seconds, what a driver measures is how fast the kernel maps files: of ten million keys, each verdict finds pages
- * that this process has never touched.
+ * Brings a process that has opened a store into the state of one that has run for long: the store's pages are in its page
+ * table. Else, for the first seconds, what a driver measures is how fast the kernel maps files: of ten million keys, each
+ * verdict finds pages that this process has never touched.
  */
 #ifndef LK_TESTS_BENCH_WARM_H
 #define LK_TESTS_BENCH_WARM_H
