@@ -1,6 +1,7 @@
 #include "tests/lib/verdict_cases.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -252,23 +253,50 @@ static const Latchkey__V1__VerifyKeyResponse *ask_step(
 	return ask(context, &request);
 }
 
-size_t verdict_cases_run(struct lk_store *store, verdict_ask *ask, void *context)
+char **verdict_cases_make(struct lk_store *store)
 {
 	struct world world = {.store = store};
 	struct timespec now = {0};
-	size_t mismatches = 0;
+	char **tokens = calloc(verdict_case_count, sizeof *tokens);
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	world.now_us = now.tv_sec * LK_US_PER_SECOND;
-	CHECK(lk_arena_init(&world.arena, 1 << 16, 1 << 24) == LK_OK);
+	CHECK(tokens != NULL && lk_arena_init(&world.arena, 1 << 16, 1 << 24) == LK_OK);
 	make_places(&world);
 	for (size_t i = 0; i < verdict_case_count; i++) {
-		const struct verdict_case *one = &verdict_cases[i];
-		const char *token = make_key(&world, one, i);
-		for (size_t step = 0; step < VERDICT_STEPS && one->steps[step].code != 0; step++) {
-			mismatches += !is_as_expected(one, step, ask_step(&one->steps[step], token, ask, context));
-		}
+		tokens[i] = strdup(make_key(&world, &verdict_cases[i], i));
+		CHECK(tokens[i] != NULL);
 	}
 	lk_arena_done(&world.arena);
+	return tokens;
+}
+
+void verdict_cases_free(char **tokens)
+{
+	for (size_t i = 0; tokens != NULL && i < verdict_case_count; i++) {
+		free(tokens[i]);
+	}
+	free(tokens);
+}
+
+size_t verdict_cases_ask(char *const *tokens, verdict_ask *ask, void *context)
+{
+	size_t mismatches = 0;
+
+	for (size_t i = 0; i < verdict_case_count; i++) {
+		const struct verdict_case *one = &verdict_cases[i];
+		for (size_t step = 0; step < VERDICT_STEPS && one->steps[step].code != 0; step++) {
+			mismatches += !is_as_expected(one, step, ask_step(&one->steps[step], tokens[i], ask, context));
+		}
+	}
+	return mismatches;
+}
+
+size_t verdict_cases_run(struct lk_store *store, verdict_ask *ask, void *context)
+{
+	char **tokens = verdict_cases_make(store);
+	size_t mismatches = verdict_cases_ask(tokens, ask, context);
+
+	verdict_cases_free(tokens);
 	return mismatches;
 }

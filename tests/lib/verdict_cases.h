@@ -15,9 +15,19 @@ typedef const Latchkey__V1__VerifyKeyResponse *verdict_ask(
 	void *context, const Latchkey__V1__VerifyKeyRequest *request);
 
 /*
- * Makes tenant "judged" and all that the cases need in `store`, where nobody else writes meanwhile, and asks every question
- * as the operator. Says on standard error what was answered otherwise than it should; returns how often that was.
+ * Makes tenant "judged" and all that the cases need in `store`, where nobody else writes meanwhile. Returns a token for each
+ * case, in their order, to be freed with verdict_cases_free(). The store may be closed then, and served by whomever.
  */
+char **verdict_cases_make(struct lk_store *store);
+void verdict_cases_free(char **tokens);
+
+/*
+ * Asks every question as the operator, once: what one takes is gone for the next. Says on standard error what was answered otherwise
+ * than it should; returns how often that was.
+ */
+size_t verdict_cases_ask(char *const *tokens, verdict_ask *ask, void *context);
+
+/* Makes all, and asks, in a store that this process has open. */
 size_t verdict_cases_run(struct lk_store *store, verdict_ask *ask, void *context);
 
 #endif
