@@ -30,6 +30,9 @@ static const struct {
 	[LK_OWN_JWT_SECRET_FILE] = {"jwt-secret-file", "FILE",
 		"Sign JWTs by HS256 with the 32 to 64 bytes of this file, every byte of it, which others may not read. "
 		"Without it a secret is made, and nobody knows it."},
+	[LK_OWN_KEYS] = {"keys", "N", "How many keys to make and revoke: 1 to 10,000; 100 unless given."},
+	[LK_OWN_DATA] = {"data", "DIR",
+		"The daemon's data directory, on the same host: two verifiers in this process ask as well."},
 	[LK_OWN_OPERAND] = {"", NULL, NULL},
 };
 

@@ -62,6 +62,8 @@ enum lk_own_flag {
 	/* May be given several times; they are in the request alone. */
 	LK_OWN_RATE_CHARGE,
 	LK_OWN_JWT_SECRET_FILE,
+	LK_OWN_KEYS,
+	LK_OWN_DATA,
 	/* No flag, but the one word that a command may take without one; see lk_command.operand. */
 	LK_OWN_OPERAND,
 	LK_OWN_FLAGS,
@@ -150,6 +152,7 @@ extern const struct lk_noun lk_noun_audit;
 extern const struct lk_noun lk_noun_health;
 extern const struct lk_noun lk_noun_whoami;
 extern const struct lk_noun lk_noun_call;
+extern const struct lk_noun lk_noun_selftest;
 
 /* The generated method of a command; never NULL of a command in the tables (a unit test looks at each). */
 const struct lk_cli_method *lk_command_method(const struct lk_command *command);

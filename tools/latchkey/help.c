@@ -21,6 +21,7 @@ static const struct lk_noun *const nouns[] = {
 	&lk_noun_health,
 	&lk_noun_whoami,
 	&lk_noun_call,
+	&lk_noun_selftest,
 };
 
 #define N_NOUNS (sizeof(nouns) / sizeof(nouns[0]))

@@ -11,6 +11,7 @@
 
 struct lk_session {
 	const struct lk_options *options;
+	struct lk_input credential;
 	struct lk_channel *channel;
 };
 
@@ -57,36 +58,43 @@ static enum lk_exit read_credential(const struct lk_options *options, struct lk_
 	return LK_EXIT_USAGE;
 }
 
+enum lk_exit lk_session_dial(const struct lk_session *session, struct lk_channel **ret)
+{
+	const struct lk_options *options = session->options;
+	const struct lk_channel_options channel = {
+		.urls = &options->url,
+		.n_urls = 1,
+		.credential = session->credential.text,
+	};
+	enum lk_err err = lk_channel_open(&channel, ret);
+
+	if (err == LK_OK) {
+		return LK_EXIT_OK;
+	}
+	lk_say("--url %s: %s; give one such as ipc:///run/latchkey/latchkey.sock or tcp://127.0.0.1:7707", options->url,
+		err == LK_INVALID_ARGUMENT ? "no URL of a daemon" : lk_err_text(err));
+	return LK_EXIT_USAGE;
+}
+
 enum lk_exit lk_session_open(const struct lk_options *options, struct lk_session **ret)
 {
 	struct lk_session *session = calloc(1, sizeof(*session));
-	struct lk_input credential = {0};
-	struct lk_channel_options channel = {.urls = &options->url, .n_urls = 1};
 	enum lk_exit code;
-	enum lk_err err;
 
 	if (!session) {
 		return lk_say_no_memory();
 	}
 	session->options = options;
-	code = read_credential(options, &credential);
-	if (code != LK_EXIT_OK) {
-		goto out;
+	code = read_credential(options, &session->credential);
+	if (code == LK_EXIT_OK) {
+		code = lk_session_dial(session, &session->channel);
 	}
-	channel.credential = credential.text;
-	err = lk_channel_open(&channel, &session->channel);
-	if (err != LK_OK) {
-		lk_say("--url %s: %s; give one such as ipc:///run/latchkey/latchkey.sock or tcp://127.0.0.1:7707",
-			options->url, err == LK_INVALID_ARGUMENT ? "no URL of a daemon" : lk_err_text(err));
-		code = LK_EXIT_USAGE;
-		goto out;
+	if (code != LK_EXIT_OK) {
+		lk_session_close(session);
+		return code;
 	}
 	*ret = session;
-	session = NULL;
-out:
-	lk_input_done(&credential);
-	lk_session_close(session);
-	return code;
+	return LK_EXIT_OK;
 }
 
 void lk_session_close(struct lk_session *session)
@@ -95,6 +103,7 @@ void lk_session_close(struct lk_session *session)
 		return;
 	}
 	lk_channel_close(session->channel);
+	lk_input_done(&session->credential);
 	free(session);
 }
 

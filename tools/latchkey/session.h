@@ -38,6 +38,12 @@ enum lk_exit lk_session_call(struct lk_session *session, const struct lk_schema 
 /* The channel, for calls that are made from several threads; `timeout_ms` of each is the caller's to set. */
 struct lk_channel *lk_session_channel(const struct lk_session *session);
 
+/*
+ * Opens one channel more, with the same credential, to be lk_channel_close()d before the session is. LK_EXIT_USAGE: as above, and
+ * it was said.
+ */
+enum lk_exit lk_session_dial(const struct lk_session *session, struct lk_channel **ret);
+
 /* Says why a call of `method` came to nothing, and gives the exit code for it. */
 enum lk_exit lk_session_refused(const struct lk_schema_method *method, enum lk_err err, const struct lk_call *call);
 
