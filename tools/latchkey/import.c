@@ -27,7 +27,7 @@ struct import {
 	struct lk_run *run;
 	struct lk_schema *schema;
 	const struct lk_schema_method *method;
-	struct lk_lines lines;
+	struct lk_line_reader lines;
 	bool validate_only;
 	/* --skip-faulty, or --validate-only, which looks at every line too. */
 	bool goes_on;
@@ -166,19 +166,19 @@ static enum lk_exit read_lines(struct import *import)
 	size_t len = 0;
 
 	while (code == LK_EXIT_OK) {
-		switch (lk_lines_next(&import->lines, &text, &len)) {
-		case LK_LINES_LINE:
+		switch (lk_line_reader_next(&import->lines, &text, &len)) {
+		case LK_LINE_READER_LINE:
 			code = read_line(import, text, len);
 			break;
-		case LK_LINES_TOO_LONG:
+		case LK_LINE_READER_TOO_LONG:
 			code = bad_line(import, 0, "too long: a key has at most 128 KiB of JSON");
 			break;
-		case LK_LINES_FAILED:
+		case LK_LINE_READER_FAILED:
 			lk_progress_hide(&import->progress);
 			lk_say("cannot read line %zu: %s", import->lines.number + 1, strerror(errno));
 			code = LK_EXIT_USAGE;
 			break;
-		case LK_LINES_END:
+		case LK_LINE_READER_END:
 			return send_batch(import);
 		}
 	}
@@ -294,7 +294,7 @@ static enum lk_exit start(struct import *import, int fd, uint64_t size)
 			return lk_say_no_memory();
 		}
 	}
-	if (lk_lines_open(&import->lines, fd) != 0) {
+	if (lk_line_reader_open(&import->lines, fd) != 0) {
 		return lk_say_no_memory();
 	}
 	lk_progress_start(&import->progress, size);
@@ -307,7 +307,7 @@ static void stop(struct import *import)
 		lk_lane_close(import->batches[i].lane);
 		lk_batch_done(&import->batches[i]);
 	}
-	lk_lines_done(&import->lines);
+	lk_line_reader_done(&import->lines);
 	free(import->others);
 	lk_schema_free(import->schema);
 	free(import);

@@ -8,25 +8,25 @@
 #include <unistd.h>
 
 /* Holds the longest line with its end, and reads in large pieces. */
-#define BUFFER_SIZE (LK_LINES_MAX + 2 + ((size_t)128 << 10))
+#define BUFFER_SIZE (LK_LINE_READER_MAX + 2 + ((size_t)128 << 10))
 
-int lk_lines_open(struct lk_lines *lines, int fd)
+int lk_line_reader_open(struct lk_line_reader *lines, int fd)
 {
-	*lines = (struct lk_lines){.fd = fd, .buffer = malloc(BUFFER_SIZE)};
+	*lines = (struct lk_line_reader){.fd = fd, .buffer = malloc(BUFFER_SIZE)};
 	return lines->buffer ? 0 : -1;
 }
 
-void lk_lines_done(struct lk_lines *lines)
+void lk_line_reader_done(struct lk_line_reader *lines)
 {
 	if (lines->buffer) {
 		sodium_memzero(lines->buffer, BUFFER_SIZE);
 	}
 	free(lines->buffer);
-	*lines = (struct lk_lines){0};
+	*lines = (struct lk_line_reader){0};
 }
 
 /* Reads more behind what was not given yet. False: it cannot be read. */
-static bool fill(struct lk_lines *lines)
+static bool fill(struct lk_line_reader *lines)
 {
 	ssize_t n;
 
@@ -47,7 +47,7 @@ static bool fill(struct lk_lines *lines)
 }
 
 /* Passes over what is left of a line that does not fit. */
-static enum lk_lines_next skip(struct lk_lines *lines)
+static enum lk_line_reader_next skip(struct lk_line_reader *lines)
 {
 	const char *newline = NULL;
 
@@ -55,19 +55,19 @@ static enum lk_lines_next skip(struct lk_lines *lines)
 		lines->bytes += lines->filled - lines->given;
 		lines->given = lines->filled;
 		if (lines->at_end) {
-			return LK_LINES_TOO_LONG;
+			return LK_LINE_READER_TOO_LONG;
 		}
 		if (!fill(lines)) {
-			return LK_LINES_FAILED;
+			return LK_LINE_READER_FAILED;
 		}
 		newline = memchr(lines->buffer, '\n', lines->filled);
 	}
 	lines->given = (size_t)(newline - lines->buffer) + 1;
 	lines->bytes += lines->given;
-	return LK_LINES_TOO_LONG;
+	return LK_LINE_READER_TOO_LONG;
 }
 
-enum lk_lines_next lk_lines_next(struct lk_lines *lines, const char **ret_text, size_t *ret_len)
+enum lk_line_reader_next lk_line_reader_next(struct lk_line_reader *lines, const char **ret_text, size_t *ret_len)
 {
 	const char *text, *newline;
 	size_t len, whole;
@@ -76,15 +76,15 @@ enum lk_lines_next lk_lines_next(struct lk_lines *lines, const char **ret_text, 
 		text = lines->buffer + lines->given;
 		len = lines->filled - lines->given;
 		newline = memchr(text, '\n', len);
-		if (newline || lines->at_end || len > LK_LINES_MAX + 1) {
+		if (newline || lines->at_end || len > LK_LINE_READER_MAX + 1) {
 			break;
 		}
 		if (!fill(lines)) {
-			return LK_LINES_FAILED;
+			return LK_LINE_READER_FAILED;
 		}
 	}
 	if (len == 0) {
-		return LK_LINES_END;
+		return LK_LINE_READER_END;
 	}
 	lines->number++;
 	if (!newline && !lines->at_end) {
@@ -95,10 +95,10 @@ enum lk_lines_next lk_lines_next(struct lk_lines *lines, const char **ret_text, 
 	len -= len > 0 && text[len - 1] == '\r';
 	lines->given += whole;
 	lines->bytes += whole;
-	if (len > LK_LINES_MAX) {
-		return LK_LINES_TOO_LONG;
+	if (len > LK_LINE_READER_MAX) {
+		return LK_LINE_READER_TOO_LONG;
 	}
 	*ret_text = text;
 	*ret_len = len;
-	return LK_LINES_LINE;
+	return LK_LINE_READER_LINE;
 }

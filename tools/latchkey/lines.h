@@ -10,19 +10,19 @@
 #include <stdint.h>
 
 /* The longest line: a key with all that it may hold, every character of it escaped. */
-#define LK_LINES_MAX ((size_t)128 << 10)
+#define LK_LINE_READER_MAX ((size_t)128 << 10)
 
-enum lk_lines_next {
+enum lk_line_reader_next {
 	/* A line, without its "\n" or "\r\n". The last one needs none. */
-	LK_LINES_LINE,
-	/* One of more than LK_LINES_MAX bytes; it was passed over. */
-	LK_LINES_TOO_LONG,
-	LK_LINES_END,
+	LK_LINE_READER_LINE,
+	/* One of more than LK_LINE_READER_MAX bytes; it was passed over. */
+	LK_LINE_READER_TOO_LONG,
+	LK_LINE_READER_END,
 	/* It cannot be read: errno says why. */
-	LK_LINES_FAILED,
+	LK_LINE_READER_FAILED,
 };
 
-struct lk_lines {
+struct lk_line_reader {
 	int fd;
 	/* Of the line that was given last, from 1. */
 	size_t number;
@@ -35,12 +35,12 @@ struct lk_lines {
 };
 
 /* Begins to read `fd`, which stays the caller's. -1: out of memory. */
-int lk_lines_open(struct lk_lines *lines, int fd);
+int lk_line_reader_open(struct lk_line_reader *lines, int fd);
 
 /* Wipes and frees. Takes one that is all zero. */
-void lk_lines_done(struct lk_lines *lines);
+void lk_line_reader_done(struct lk_line_reader *lines);
 
 /* The next line; it lies in the buffer, without a NUL, until the next call. */
-enum lk_lines_next lk_lines_next(struct lk_lines *lines, const char **ret_text, size_t *ret_len);
+enum lk_line_reader_next lk_line_reader_next(struct lk_line_reader *lines, const char **ret_text, size_t *ret_len);
 
 #endif

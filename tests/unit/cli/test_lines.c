@@ -12,45 +12,45 @@
 #include "tools/latchkey/lines.h"
 
 /* A reader of `len` bytes in a file of their own. */
-static FILE *open_text(struct lk_lines *lines, const char *text, size_t len)
+static FILE *open_text(struct lk_line_reader *lines, const char *text, size_t len)
 {
 	FILE *file = tmpfile();
 
 	assert_non_null(file);
 	assert_int_equal(fwrite(text, 1, len, file), len);
 	rewind(file);
-	assert_int_equal(lk_lines_open(lines, fileno(file)), 0);
+	assert_int_equal(lk_line_reader_open(lines, fileno(file)), 0);
 	return file;
 }
 
-static void close_text(struct lk_lines *lines, FILE *file)
+static void close_text(struct lk_line_reader *lines, FILE *file)
 {
-	lk_lines_done(lines);
+	lk_line_reader_done(lines);
 	fclose(file);
 }
 
-static void assert_line(struct lk_lines *lines, const char *expected)
+static void assert_line(struct lk_line_reader *lines, const char *expected)
 {
 	const char *text = NULL;
 	size_t len = 0;
 
-	assert_int_equal(lk_lines_next(lines, &text, &len), LK_LINES_LINE);
+	assert_int_equal(lk_line_reader_next(lines, &text, &len), LK_LINE_READER_LINE);
 	assert_int_equal(len, strlen(expected));
 	assert_memory_equal(text, expected, len);
 }
 
-static void assert_next(struct lk_lines *lines, enum lk_lines_next expected)
+static void assert_next(struct lk_line_reader *lines, enum lk_line_reader_next expected)
 {
 	const char *text = NULL;
 	size_t len = 0;
 
-	assert_int_equal(lk_lines_next(lines, &text, &len), expected);
+	assert_int_equal(lk_line_reader_next(lines, &text, &len), expected);
 }
 
 static void test_lines_are_cut_at_newlines(void **state)
 {
 	static const char text[] = "one\n\ntwo\r\n\r\nthree";
-	struct lk_lines lines;
+	struct lk_line_reader lines;
 	FILE *file = open_text(&lines, text, strlen(text));
 
 	(void)state;
@@ -63,25 +63,25 @@ static void test_lines_are_cut_at_newlines(void **state)
 	assert_line(&lines, "three");
 	assert_int_equal(lines.number, 5);
 	assert_int_equal(lines.bytes, strlen(text));
-	assert_next(&lines, LK_LINES_END);
-	assert_next(&lines, LK_LINES_END);
+	assert_next(&lines, LK_LINE_READER_END);
+	assert_next(&lines, LK_LINE_READER_END);
 	close_text(&lines, file);
 }
 
 static void test_lines_of_nothing_are_none(void **state)
 {
-	struct lk_lines lines;
+	struct lk_line_reader lines;
 	FILE *file = open_text(&lines, "", 0);
 
 	(void)state;
-	assert_next(&lines, LK_LINES_END);
+	assert_next(&lines, LK_LINE_READER_END);
 	close_text(&lines, file);
 }
 
 static void test_lines_too_long_are_passed_over(void **state)
 {
-	static const size_t lens[] = {LK_LINES_MAX - 1, LK_LINES_MAX, LK_LINES_MAX + 1, LK_LINES_MAX + 2,
-		2 * LK_LINES_MAX, 3 * LK_LINES_MAX + 7};
+	static const size_t lens[] = {LK_LINE_READER_MAX - 1, LK_LINE_READER_MAX, LK_LINE_READER_MAX + 1,
+		LK_LINE_READER_MAX + 2, 2 * LK_LINE_READER_MAX, 3 * LK_LINE_READER_MAX + 7};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
@@ -90,23 +90,24 @@ static void test_lines_too_long_are_passed_over(void **state)
 			size_t size = lens[i] + strlen(ends[ended]);
 			char *text = malloc(size + 1);
 			const char *line = NULL;
-			struct lk_lines lines;
+			struct lk_line_reader lines;
 			size_t len = 0;
 
 			assert_non_null(text);
 			memset(text, 'x', lens[i]);
 			memcpy(text + lens[i], ends[ended], strlen(ends[ended]) + 1);
 			FILE *file = open_text(&lines, text, size);
-			enum lk_lines_next next = lk_lines_next(&lines, &line, &len);
-			assert_int_equal(next, lens[i] > LK_LINES_MAX ? LK_LINES_TOO_LONG : LK_LINES_LINE);
-			if (next == LK_LINES_LINE) {
+			enum lk_line_reader_next next = lk_line_reader_next(&lines, &line, &len);
+			assert_int_equal(
+				next, lens[i] > LK_LINE_READER_MAX ? LK_LINE_READER_TOO_LONG : LK_LINE_READER_LINE);
+			if (next == LK_LINE_READER_LINE) {
 				assert_int_equal(len, lens[i]);
 			}
 			if (ended != 0) {
 				assert_line(&lines, "next");
 				assert_int_equal(lines.number, 2);
 			}
-			assert_next(&lines, LK_LINES_END);
+			assert_next(&lines, LK_LINE_READER_END);
 			assert_int_equal(lines.bytes, size);
 			close_text(&lines, file);
 			free(text);
@@ -116,33 +117,33 @@ static void test_lines_too_long_are_passed_over(void **state)
 
 static void test_lines_come_through_a_pipe_in_pieces(void **state)
 {
-	struct lk_lines lines;
+	struct lk_line_reader lines;
 	int ends[2];
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(lk_lines_open(&lines, ends[0]), 0);
+	assert_int_equal(lk_line_reader_open(&lines, ends[0]), 0);
 	assert_int_equal(write(ends[1], "a\nb", 3), 3);
 	assert_line(&lines, "a");
 	assert_int_equal(write(ends[1], "c\n", 2), 2);
 	assert_line(&lines, "bc");
 	close(ends[1]);
-	assert_next(&lines, LK_LINES_END);
-	lk_lines_done(&lines);
+	assert_next(&lines, LK_LINE_READER_END);
+	lk_line_reader_done(&lines);
 	close(ends[0]);
 }
 
 static void test_lines_that_cannot_be_read_fail(void **state)
 {
-	struct lk_lines lines;
+	struct lk_line_reader lines;
 	int ends[2];
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	/* The end that is for writing. */
-	assert_int_equal(lk_lines_open(&lines, ends[1]), 0);
-	assert_next(&lines, LK_LINES_FAILED);
-	lk_lines_done(&lines);
+	assert_int_equal(lk_line_reader_open(&lines, ends[1]), 0);
+	assert_next(&lines, LK_LINE_READER_FAILED);
+	lk_line_reader_done(&lines);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -150,7 +151,7 @@ static void test_lines_that_cannot_be_read_fail(void **state)
 static void test_lines_many_keep_their_order(void **state)
 {
 	FILE *file = tmpfile();
-	struct lk_lines lines;
+	struct lk_line_reader lines;
 	char expected[64];
 
 	(void)state;
@@ -160,12 +161,12 @@ static void test_lines_many_keep_their_order(void **state)
 	}
 	fflush(file);
 	rewind(file);
-	assert_int_equal(lk_lines_open(&lines, fileno(file)), 0);
+	assert_int_equal(lk_line_reader_open(&lines, fileno(file)), 0);
 	for (int i = 0; i < 100000; i++) {
 		snprintf(expected, sizeof(expected), "line %d", i);
 		assert_line(&lines, expected);
 	}
-	assert_next(&lines, LK_LINES_END);
+	assert_next(&lines, LK_LINE_READER_END);
 	close_text(&lines, file);
 }
 
