@@ -12,12 +12,13 @@
 #include "tools/latchkey/session.h"
 
 struct lk_asker;
+struct lk_local;
 
 struct lk_asker_options {
 	/* Borrowed; an asker that calls has a connection of its own. */
 	const struct lk_session *session;
-	/* The data directory, for askers that do not call. */
-	const char *data_dir;
+	/* The daemon's data directory, for askers that do not call; NULL: there are none. */
+	struct lk_local *local;
 };
 
 struct lk_asker_kind {
@@ -35,5 +36,12 @@ struct lk_asker_kind {
 
 /* Verify itself, one call at a time. */
 extern const struct lk_asker_kind lk_asker_unary;
+
+/* The batching client, for several callers at a time. */
+extern const struct lk_asker_kind lk_asker_batching;
+
+/* In this process, on the store itself. */
+#define LK_ASKERS_LOCAL 2
+extern const struct lk_asker_kind lk_asker_local[LK_ASKERS_LOCAL];
 
 #endif

@@ -1,5 +1,6 @@
 /* latchkey selftest: shows on a running daemon that it keeps its word; see canary.h and hammer.h. */
 #include <inttypes.h>
+#include <latchkey/local.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,8 @@ static const struct lk_show_field verifier_fields[] = {
 struct selftest {
 	struct lk_run *run;
 	struct lk_canaries canaries;
+	/* The daemon's data directory, for verifiers in this process; NULL: there are none. */
+	struct lk_local *local;
 	struct lk_hammer *hammer;
 	/* How long each Revoke took, in nanoseconds. */
 	int64_t *took_ns;
@@ -80,13 +83,28 @@ static enum lk_exit set_up(struct selftest *test)
 	return LK_EXIT_OK;
 }
 
+/* Before anything is made: what is wrong with the directory is wrong at once. */
+static enum lk_exit open_local(struct selftest *test)
+{
+	const struct lk_local_options options = {.dir = test->run->own[LK_OWN_DATA]};
+	char message[LK_LOCAL_MESSAGE_LEN] = "";
+
+	if (!options.dir || lk_local_open(&options, &test->local, message) == LK_OK) {
+		return LK_EXIT_OK;
+	}
+	lk_say("--data %s: %s", options.dir, message);
+	return LK_EXIT_USAGE;
+}
+
 static enum lk_exit start_hammer(struct selftest *test)
 {
-	const struct lk_asker_kind *kinds[LK_VERIFIERS_MAX] = {&lk_asker_unary};
-	const struct lk_asker_options options = {
-		.session = test->run->session, .data_dir = test->run->own[LK_OWN_DATA]};
-	size_t n = 1;
+	const struct lk_asker_kind *kinds[LK_VERIFIERS_MAX] = {&lk_asker_unary, &lk_asker_batching};
+	const struct lk_asker_options options = {.session = test->run->session, .local = test->local};
+	size_t n = 2;
 
+	for (size_t i = 0; test->local && i < LK_ASKERS_LOCAL; i++) {
+		kinds[n++] = &lk_asker_local[i];
+	}
 	return lk_hammer_start(kinds, n, &options, &test->canaries, &test->hammer);
 }
 
@@ -234,6 +252,9 @@ static enum lk_exit run(struct lk_run *run)
 	enum lk_exit code = set_up(&test), removed = LK_EXIT_OK;
 
 	if (code == LK_EXIT_OK) {
+		code = open_local(&test);
+	}
+	if (code == LK_EXIT_OK) {
 		lk_stop_catch();
 		code = lk_canaries_make(&test.canaries);
 		if (code == LK_EXIT_OK && !lk_stop_is_wanted()) {
@@ -254,6 +275,7 @@ static enum lk_exit run(struct lk_run *run)
 		removed = lk_canaries_remove(&test.canaries);
 	}
 	lk_hammer_free(test.hammer);
+	lk_local_close(test.local);
 	lk_canaries_done(&test.canaries);
 	free(test.took_ns);
 	lk_stop_end();

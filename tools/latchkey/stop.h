@@ -1,6 +1,6 @@
 /*
- * Being told to stop, by ^C or SIGTERM, in the middle of a work that has something to clean up: the work looks now and then, cleans
- * up, and ends by the signal. Another one some seconds later ends it at once. From one thread.
+ * Being told to stop, by ^C or SIGTERM, in the middle of a work that has something to clean up: the work looks now and then,
+ * cleans up, and ends by the signal. Another one some seconds later ends it at once. From one thread.
  */
 #ifndef LK_CLI_STOP_H
 #define LK_CLI_STOP_H

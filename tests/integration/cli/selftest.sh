@@ -14,6 +14,8 @@ expect 2 lk selftest revocation --keyspace prod
 err_has 'tenant and --keyspace go together'
 expect 2 lk selftest revokation
 err_has 'did you mean "latchkey selftest revocation"'
+expect 2 lk selftest revocation --data "$dir/nowhere"
+err_has "--data $dir/nowhere: "
 expect 4 lk selftest revocation --url "ipc://$dir/nobody" --timeout 200ms
 err_has 'tenants\.create: no answer: UNAVAILABLE'
 
@@ -30,6 +32,7 @@ out_has '^Keys revoked +20$'
 out_has '^VALID after it +0$'
 out_has '^Worst window +0$'
 out_has '^unary +[1-9][0-9]* '
+out_has '^batching +[1-9][0-9]* '
 err_is_empty
 tenant=$(sed -n 's/^Tenant  *//p' "$dir/out")
 expect 3 lk key create --tenant "$tenant" --keyspace canaries
@@ -44,6 +47,25 @@ json '.revokeMostUs >= .revokeMedianUs and .revokeMedianUs > 0' true
 json '[.verifiers[] | .verdictCount >= 60 and .validAfterCount == 0] | all' true
 json '.verdictCount == ([.verifiers[].verdictCount] | add)' true
 json 'has("shownWindow")' false
+no_key_is_left
+
+# With verifiers on the store itself.
+expect 0 lk selftest revocation --keys 100 --data "$dir/data" --timeout 30s --output json
+json '[.verifiers[].name] | join(", ")' 'unary, batching, in-process 1, in-process 2'
+json '[.verifiers[] | .verdictCount >= 300 and .validAfterCount == 0] | all' true
+expect 0 lk selftest revocation --keys 5 --data "$dir/data" --tenant acme --keyspace prod --timeout 30s
+out_has '^in-process 2 +[1-9][0-9]* +0 +0 +0$'
+no_key_is_left
+# Not this daemon's store: its keys are unknown there.
+"$LATCHKEYD" --data "$dir/other" --listen "ipc://$dir/other.sock" 2>"$dir/other.log" &
+other=$!
+until grep -q msg=ready "$dir/other.log"; do
+	kill -0 "$other" || fail "the other daemon does not run"
+done
+expect 3 lk selftest revocation --keys 3 --data "$dir/other" --tenant acme --keyspace prod --timeout 30s
+err_has 'verifier "in-process [12]" said VERIFY_CODE_NOT_FOUND of a canary .* the data directory of this daemon'
+kill "$other"
+wait "$other" || fail "the other daemon exited with $?"
 no_key_is_left
 
 # The keyspace's rules hold for canaries too: where one is never VALID nothing can be shown, and that is said.
