@@ -139,17 +139,34 @@ static bool pass_back(struct proxy *proxy, struct pair *pair)
 	return (size_t)n == greeting || !lose(proxy, pair, data + greeting, (size_t)n - greeting);
 }
 
-static bool pass_on(struct pair *pair)
+static void watch(struct proxy *proxy, const uint8_t *data, size_t len)
+{
+	const uint8_t *end = data + len;
+
+	(void)pthread_mutex_lock(&proxy->lock);
+	size_t text_len = proxy->watched == NULL ? 0 : strlen(proxy->watched);
+	while (text_len > 0 && (data = memmem(data, (size_t)(end - data), proxy->watched, text_len)) != NULL) {
+		proxy->n_watched++;
+		data += text_len;
+	}
+	(void)pthread_mutex_unlock(&proxy->lock);
+}
+
+static bool pass_on(struct proxy *proxy, struct pair *pair)
 {
 	uint8_t data[65536];
 	ssize_t n = read(pair->client, data, sizeof data);
 
-	return n > 0 && write_all(pair->daemon, data, (size_t)n);
+	if (n <= 0) {
+		return false;
+	}
+	watch(proxy, data, (size_t)n);
+	return write_all(pair->daemon, data, (size_t)n);
 }
 
 static void serve(struct proxy *proxy, struct pair *pair, const struct pollfd *client, const struct pollfd *daemon)
 {
-	if ((client->revents != 0 && !pass_on(pair)) || (daemon->revents != 0 && !pass_back(proxy, pair))) {
+	if ((client->revents != 0 && !pass_on(proxy, pair)) || (daemon->revents != 0 && !pass_back(proxy, pair))) {
 		end_pair(pair);
 	}
 }
@@ -244,4 +261,20 @@ uint8_t *proxy_lost_reply(struct proxy *proxy, size_t *ret_len)
 	proxy->reply = NULL;
 	(void)pthread_mutex_unlock(&proxy->lock);
 	return reply;
+}
+
+void proxy_watch(struct proxy *proxy, const char *text)
+{
+	(void)pthread_mutex_lock(&proxy->lock);
+	proxy->watched = text;
+	proxy->n_watched = 0;
+	(void)pthread_mutex_unlock(&proxy->lock);
+}
+
+uint64_t proxy_watched(struct proxy *proxy)
+{
+	(void)pthread_mutex_lock(&proxy->lock);
+	uint64_t n = proxy->n_watched;
+	(void)pthread_mutex_unlock(&proxy->lock);
+	return n;
 }

@@ -26,6 +26,9 @@ struct proxy {
 	/* Under the lock. */
 	unsigned to_lose;
 	unsigned lost;
+	/* Of proxy_watch(). */
+	const char *watched;
+	uint64_t n_watched;
 	/* The last reply that was lost: a Response as it was encoded. Kept for proxy_lost_reply(). */
 	uint8_t *reply;
 	size_t reply_len;
@@ -41,5 +44,9 @@ void proxy_lose(struct proxy *proxy, unsigned count);
 /* How many were lost since proxy_lose(), and the last of them: a Response, to be free()d; NULL where none was. */
 unsigned proxy_lost(struct proxy *proxy);
 uint8_t *proxy_lost_reply(struct proxy *proxy, size_t *ret_len);
+
+/* From now on counts how often `text`, which is borrowed, occurs in what clients send; one that is cut in two is missed. */
+void proxy_watch(struct proxy *proxy, const char *text);
+uint64_t proxy_watched(struct proxy *proxy);
 
 #endif

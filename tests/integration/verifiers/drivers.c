@@ -1,0 +1,13 @@
+#include "tests/integration/verifiers/drivers.h"
+
+#include <stdlib.h>
+
+const struct driver *const drivers[] = {
+	&driver_unary,
+	&driver_verifier,
+	&driver_crowded,
+	&driver_local,
+	&driver_packed,
+};
+
+const size_t driver_count = sizeof(drivers) / sizeof(drivers[0]);
