@@ -12,7 +12,7 @@
 #include "latchkey/v1/key.pb-c.h"
 #include "tools/latchkey/import_batch.h"
 #include "tools/latchkey/json.h"
-#include "tools/latchkey/lines.h"
+#include "tools/latchkey/line_reader.h"
 #include "tools/latchkey/output.h"
 
 #define METHOD "latchkey.v1.KeyService/Import"

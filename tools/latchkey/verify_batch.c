@@ -8,7 +8,7 @@
 
 #include "latchkey/v1/descriptors.h"
 #include "tools/latchkey/key.h"
-#include "tools/latchkey/lines.h"
+#include "tools/latchkey/line_reader.h"
 #include "tools/latchkey/output.h"
 
 #define METHOD "latchkey.v1.KeyService/VerifyBatch"
@@ -30,7 +30,7 @@ static const struct lk_show_field row_fields[] = {
 
 struct verifying {
 	struct lk_run *run;
-	struct lk_lines lines;
+	struct lk_line_reader lines;
 	/* The tokens that are next to be asked about, and how many bytes they have. */
 	json_t *items;
 	size_t bytes;
@@ -189,22 +189,22 @@ static enum lk_exit read_all(struct verifying *verifying)
 	size_t len = 0;
 
 	while (code == LK_EXIT_OK) {
-		switch (lk_lines_next(&verifying->lines, &text, &len)) {
-		case LK_LINES_LINE:
+		switch (lk_line_reader_next(&verifying->lines, &text, &len)) {
+		case LK_LINE_READER_LINE:
 			code = add(verifying, text, len);
 			break;
-		case LK_LINES_TOO_LONG:
+		case LK_LINE_READER_TOO_LONG:
 			code = ask_all(verifying);
 			if (code == LK_EXIT_OK) {
 				lk_say("line %zu: too long: a token has at most 4 KiB", verifying->lines.number);
 				code = LK_EXIT_USAGE;
 			}
 			break;
-		case LK_LINES_FAILED:
+		case LK_LINE_READER_FAILED:
 			lk_say("cannot read line %zu: %s", verifying->lines.number + 1, strerror(errno));
 			code = LK_EXIT_USAGE;
 			break;
-		case LK_LINES_END:
+		case LK_LINE_READER_END:
 			if (verifying->lines.number == 0) {
 				lk_say("there is no token: give one a line");
 				return LK_EXIT_USAGE;
@@ -232,7 +232,7 @@ static enum lk_exit verify(struct verifying *verifying, int fd)
 	enum lk_exit code = LK_EXIT_OK, shown;
 
 	if (!verifying->items || !verifying->rows || !move_charges(verifying->run->request) ||
-		lk_lines_open(&verifying->lines, fd) != 0 ||
+		lk_line_reader_open(&verifying->lines, fd) != 0 ||
 		(!verifying->run->schema && lk_schema_open(latchkey_v1_descriptor_set, latchkey_v1_descriptor_set_len,
 						    &verifying->run->schema) != LK_OK)) {
 		return lk_say_no_memory();
@@ -258,7 +258,7 @@ enum lk_exit lk_key_run_verify_batch(struct lk_run *run)
 	} else {
 		code = verify(&verifying, fd);
 	}
-	lk_lines_done(&verifying.lines);
+	lk_line_reader_done(&verifying.lines);
 	json_decref(verifying.items);
 	json_decref(verifying.rows);
 	if (fd > STDIN_FILENO) {

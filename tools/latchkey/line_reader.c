@@ -1,4 +1,4 @@
-#include "tools/latchkey/lines.h"
+#include "tools/latchkey/line_reader.h"
 
 #include <errno.h>
 #include <sodium.h>

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "tools/latchkey/lines.h"
+#include "tools/latchkey/line_reader.h"
 
 /* A reader of `len` bytes in a file of their own. */
 static FILE *open_text(struct lk_line_reader *lines, const char *text, size_t len)

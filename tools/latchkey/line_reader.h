@@ -3,8 +3,8 @@
  *
  * From one thread. Blocks while a pipe has nothing to say.
  */
-#ifndef LK_CLI_LINES_H
-#define LK_CLI_LINES_H
+#ifndef LK_CLI_LINE_READER_H
+#define LK_CLI_LINE_READER_H
 
 #include <stddef.h>
 #include <stdint.h>
