@@ -76,8 +76,9 @@ static void test_figures_tokens_come_round(void **state)
 	for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
 		assert_string_equal(lk_tokens_next(&tokens, &cursor), expected[i]);
 	}
-	assert_int_equal(lk_tokens_begin(&tokens, 0, 2), 0);
-	assert_int_equal(lk_tokens_begin(&tokens, 1, 2), 2);
+	/* Where the first begins is left to chance; the second stands half of the file behind it. */
+	assert_true(lk_tokens_begin(&tokens, 0, 2) < tokens.count);
+	assert_int_equal(lk_tokens_begin(&tokens, 1, 2), (lk_tokens_begin(&tokens, 0, 2) + 2) % tokens.count);
 	/* More callers than tokens: all of them begin somewhere. */
 	assert_true(lk_tokens_begin(&tokens, 99, 100) < tokens.count);
 	lk_tokens_done(&tokens);
