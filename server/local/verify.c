@@ -92,20 +92,16 @@ static enum lk_err end(
 }
 
 /* The identity as a message, in place of the packed bytes that lk_verify_reply() hands to the packing. */
-static enum lk_err unpack_identity(struct lk_request *request, Latchkey__V1__VerifyKeyResponse *response)
+static enum lk_err unpack_identity(
+	struct lk_request *request, const struct lk_answer *answer, Latchkey__V1__VerifyKeyResponse *response)
 {
-	if (response->base.n_unknown_fields == 0) {
+	size_t len = 0;
+
+	if (!answer->found) {
 		return LK_OK;
 	}
-	const ProtobufCMessageUnknownField *field = response->base.unknown_fields;
-	const uint8_t *at = field->data;
-	const uint8_t *end_of = field->data + field->len;
-	/* The length, as protobuf writes it, stands before it. */
-	while (at < end_of && (*at & 0x80) != 0) {
-		at++;
-	}
-	at += at < end_of;
-	response->key = latchkey__v1__key_identity__unpack(&request->arena->allocator, (size_t)(end_of - at), at);
+	const uint8_t *identity = lk_verdict_identity(&answer->verdict, &len);
+	response->key = latchkey__v1__key_identity__unpack(&request->arena->allocator, len, identity);
 	response->base.n_unknown_fields = 0;
 	response->base.unknown_fields = NULL;
 	if (response->key == NULL) {
@@ -141,7 +137,7 @@ enum lk_err lk_local_verify(struct lk_local_verifier *verifier, const Latchkey__
 		err = reply_message(&verifier->request, &verdict, &response);
 	}
 	if (err == LK_OK) {
-		err = unpack_identity(&verifier->request, response);
+		err = unpack_identity(&verifier->request, &verdict.answer, response);
 	}
 	err = end(verifier, err, &verdict, call);
 	if (err == LK_OK) {
