@@ -4,20 +4,20 @@
 #include <string.h>
 
 #include <latchkey/method.h>
+#include <latchkey/token.h>
 
 #include "latchkey/v1/key.wire.h"
+#include "server/core/expression.h"
+#include "server/core/limit.h"
+#include "server/core/text.h"
 #include "server/rpc/wire.h"
+#include "server/service/judge.h"
 
 /*
- * The most bytes of what is plainly right, each at most what the .proto says: the token's stands for whatever a token is, the
- * others' for what services ask. Longer is not wrong, but looked at closely.
+ * What is plainly right is ASCII within the limits of the daemon's rules, a byte for a character: longer is not wrong, but looked at
+ * closely. An address is measured by the .proto alone.
  */
-#define TOKEN_PLAIN      4096
-#define ID_PLAIN         63
-#define EXPRESSION_PLAIN 1000
-#define ADDRESS_PLAIN    64
-#define NAME_PLAIN       32
-#define CHARGES_PLAIN    8
+#define ADDRESS_PLAIN 64
 
 /* Whether a text is ASCII, and has at most `max` bytes: whatever else there may be to it is for the service. */
 static bool is_plain(const char *text, size_t max)
@@ -36,12 +36,12 @@ static bool is_plain(const char *text, size_t max)
 
 static bool are_charges_plain(const Latchkey__V1__VerifyKeyRequest *message)
 {
-	if (message->n_rate_charges > CHARGES_PLAIN) {
+	if (message->n_rate_charges > LK_RATE_CHARGES_MAX) {
 		return false;
 	}
 	for (size_t i = 0; i < message->n_rate_charges; i++) {
 		const Latchkey__V1__RateCharge *charge = message->rate_charges[i];
-		if (charge->base.n_unknown_fields != 0 || !is_plain(charge->name, NAME_PLAIN)) {
+		if (charge->base.n_unknown_fields != 0 || !is_plain(charge->name, LK_LIMIT_NAME_MAX)) {
 			return false;
 		}
 	}
@@ -50,9 +50,9 @@ static bool are_charges_plain(const Latchkey__V1__VerifyKeyRequest *message)
 
 static bool is_plain_message(const Latchkey__V1__VerifyKeyRequest *message)
 {
-	return message->base.n_unknown_fields == 0 && is_plain(message->token, TOKEN_PLAIN) &&
-	       is_plain(message->tenant, ID_PLAIN) && is_plain(message->keyspace, ID_PLAIN) &&
-	       is_plain(message->permission_expression, EXPRESSION_PLAIN) &&
+	return message->base.n_unknown_fields == 0 && is_plain(message->token, LK_TOKEN_MAX) &&
+	       is_plain(message->tenant, LK_ID_MAX) && is_plain(message->keyspace, LK_ID_MAX) &&
+	       is_plain(message->permission_expression, LK_EXPRESSION_MAX) &&
 	       is_plain(message->client_ip, ADDRESS_PLAIN) && are_charges_plain(message);
 }
 

@@ -66,8 +66,7 @@ void lk_local_verifier_free(struct lk_local_verifier *verifier);
 /*
  * Verifies, as KeyService/Verify does. `*ret_response` is the verifier's, good until its next call. Does not block, makes no system
  * call but, once a second, a look at whether the directory still is the store that was opened, and one at how long its slots are
- * when that has changed. `call` may be NULL; of its inputs
- * only min_revision counts, of its results it gets all.
+ * when that has changed. `call` may be NULL; of its inputs only min_revision counts, of its results it gets all.
  * LK_FAILED_PRECONDITION: the store was moved or replaced, or this is a forked child: open it anew. LK_UNAVAILABLE: the key was
  * being changed all the while, or the min_revision is not reached. Else what the daemon would answer.
  */
