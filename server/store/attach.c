@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,22 +45,27 @@ static enum lk_err check_lmdb_files(struct lk_opening *opening)
 	return LK_OK;
 }
 
-/* A page that the kernel wipes in a forked child, so that it can be told without asking the system. */
-static enum lk_err make_mark(struct lk_opening *opening)
+/* With a page that the kernel wipes in a forked child, so that it can be told without asking the system. */
+static enum lk_err make_attachment(struct lk_opening *opening)
 {
+	struct lk_attachment *attachment = calloc(1, sizeof *attachment);
 	long page = sysconf(_SC_PAGESIZE);
-	void *mark = mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	if (attachment == NULL) {
+		return lk_opening_fail(opening, LK_NO_MEMORY, "no memory");
+	}
+	opening->store->attachment = attachment;
+	void *mark = mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mark == MAP_FAILED) {
 		return lk_opening_fail(opening, LK_NO_MEMORY, "no memory");
 	}
-	opening->store->attachment->mark = mark;
+	attachment->mark = mark;
 	if (madvise(mark, (size_t)page, MADV_WIPEONFORK) != 0) {
 		return lk_opening_fail(opening, LK_IO,
 			"the kernel cannot tell a forked child (MADV_WIPEONFORK: %s): it must be Linux 4.14 or newer",
 			strerror(errno));
 	}
-	atomic_store(opening->store->attachment->mark, LK_MARK_CURRENT);
+	atomic_store(attachment->mark, LK_MARK_CURRENT);
 	return LK_OK;
 }
 
@@ -162,9 +165,10 @@ static enum lk_err check_lines(struct lk_opening *opening)
 static enum lk_err attach(struct lk_opening *opening)
 {
 	static enum lk_err (*const steps[])(struct lk_opening *) = {
+		lk_opening_begin,
 		lk_opening_dir,
 		check_lmdb_files,
-		make_mark,
+		make_attachment,
 		attach_lines,
 		lk_opening_environment,
 		remember_file,
@@ -206,30 +210,13 @@ enum lk_err lk_store_attach(const struct lk_store_options *options, struct lk_st
 	struct lk_opening opening = {
 		.options = options, .message = ret_message, .program = "liblatchkey-local", .attaching = true};
 
-	if (sodium_init() < 0) {
-		return lk_opening_fail(
-			&opening, LK_INTERNAL, "libsodium does not start: the system gives no random numbers");
-	}
-	opening.store = calloc(1, sizeof *opening.store);
-	if (opening.store == NULL) {
-		return lk_opening_fail(&opening, LK_NO_MEMORY, "no memory");
-	}
-	opening.store->dir = -1;
-	opening.store->pid_file = -1;
-	opening.store->attachment = calloc(1, sizeof *opening.store->attachment);
-	enum lk_err err = opening.store->attachment != NULL ? attach(&opening)
-							    : lk_opening_fail(&opening, LK_NO_MEMORY, "no memory");
+	enum lk_err err = attach(&opening);
 	lk_snapshot_free(opening.txn);
-	if (opening.record != NULL) {
-		latchkey__store__store_record__free_unpacked(opening.record, NULL);
-	}
+	err = lk_opening_end(&opening, err, ret_store);
 	if (err != LK_OK) {
-		lk_store_close(opening.store);
 		add_remedy(err, ret_message);
-		return err;
 	}
-	*ret_store = opening.store;
-	return LK_OK;
+	return err;
 }
 
 const char *lk_store_fault(const struct lk_store *store)

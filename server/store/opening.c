@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/store/slots.h"
@@ -24,6 +25,33 @@ enum lk_err lk_opening_fail(struct lk_opening *opening, enum lk_err err, const c
 	(void)vsnprintf(opening->message + len, LK_STORE_MESSAGE_LEN - len, format, args);
 	va_end(args);
 	return err;
+}
+
+enum lk_err lk_opening_begin(struct lk_opening *opening)
+{
+	/* Harmless where it was done. */
+	if (sodium_init() < 0) {
+		return lk_opening_fail(
+			opening, LK_INTERNAL, "libsodium does not start: the system gives no random numbers");
+	}
+	opening->store = calloc(1, sizeof *opening->store);
+	if (opening->store == NULL) {
+		return lk_opening_fail(opening, LK_NO_MEMORY, "no memory");
+	}
+	opening->store->dir = -1;
+	opening->store->pid_file = -1;
+	return LK_OK;
+}
+
+enum lk_err lk_opening_end(struct lk_opening *opening, enum lk_err err, struct lk_store **ret_store)
+{
+	latchkey__store__store_record__free_unpacked(opening->record, NULL);
+	if (err != LK_OK) {
+		lk_store_close(opening->store);
+		return err;
+	}
+	*ret_store = opening->store;
+	return LK_OK;
 }
 
 enum lk_err lk_opening_pass_on(struct lk_opening *opening, enum lk_err err, const char *message)

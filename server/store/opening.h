@@ -33,6 +33,11 @@ enum lk_err lk_opening_fail(struct lk_opening *opening, enum lk_err err, const c
 /* A message that another file of the store made, with the directory before it; LK_OK as it is. */
 enum lk_err lk_opening_pass_on(struct lk_opening *opening, enum lk_err err, const char *message);
 
+/* Makes the handle that the steps fill. */
+LK_MUST_CHECK enum lk_err lk_opening_begin(struct lk_opening *opening);
+/* Behind all steps, `err` of the last: gives the handle away, or closes what there is of it. Returns `err`. */
+LK_MUST_CHECK enum lk_err lk_opening_end(struct lk_opening *opening, enum lk_err err, struct lk_store **ret_store);
+
 /* Makes or opens the data directory, and claims it for this process (claim.h). */
 LK_MUST_CHECK enum lk_err lk_opening_dir(struct lk_opening *opening);
 /* Locks it against other daemons. */

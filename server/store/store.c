@@ -2,9 +2,6 @@
 
 #include <errno.h>
 #include <sodium.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -142,18 +139,10 @@ enum lk_err lk_store_open(const struct lk_store_options *options, struct lk_stor
 {
 	struct lk_opening opening = {.options = options, .message = ret_message, .program = "latchkeyd"};
 
-	/* Harmless where it was done. */
-	if (sodium_init() < 0) {
-		return lk_opening_fail(
-			&opening, LK_INTERNAL, "libsodium does not start: the system gives no random numbers");
+	enum lk_err err = lk_opening_begin(&opening);
+	if (err == LK_OK) {
+		err = lk_opening_dir(&opening);
 	}
-	opening.store = calloc(1, sizeof *opening.store);
-	if (opening.store == NULL) {
-		return lk_opening_fail(&opening, LK_NO_MEMORY, "no memory");
-	}
-	opening.store->dir = -1;
-	opening.store->pid_file = -1;
-	enum lk_err err = lk_opening_dir(&opening);
 	if (err == LK_OK) {
 		err = lk_opening_lock_dir(&opening);
 	}
@@ -169,15 +158,7 @@ enum lk_err lk_store_open(const struct lk_store_options *options, struct lk_stor
 	if (err == LK_OK) {
 		err = adopt_or_make(&opening);
 	}
-	if (opening.record != NULL) {
-		latchkey__store__store_record__free_unpacked(opening.record, NULL);
-	}
-	if (err != LK_OK) {
-		lk_store_close(opening.store);
-		return err;
-	}
-	*ret_store = opening.store;
-	return LK_OK;
+	return lk_opening_end(&opening, err, ret_store);
 }
 
 enum lk_err lk_store_tend(struct lk_store *store, struct lk_store_state *ret_state)
