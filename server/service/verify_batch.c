@@ -1,7 +1,5 @@
-#include <string.h>
 #include <time.h>
 
-#include "server/core/text.h"
 #include "server/core/time.h"
 #include "server/service/judge.h"
 #include "server/service/key_handlers.h"
