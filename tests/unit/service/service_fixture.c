@@ -46,6 +46,29 @@ void fixture_drop(struct loop_answer answer)
 	loop_answer_done(&answer);
 }
 
+Latchkey__Store__KeyRecord *fixture_read_key(struct lk_arena *arena, const char *tenant, const char *id)
+{
+	struct lk_txn *txn = NULL;
+
+	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
+	const Latchkey__Store__TenantRecord *place = lk_find_tenant(txn, arena, tenant);
+	Latchkey__Store__KeyRecord *key = place == NULL ? NULL : lk_find_key(txn, arena, place->number, id);
+	lk_write_abort(txn);
+	assert_non_null(key);
+	return key;
+}
+
+void fixture_put_key(struct lk_arena *arena, Latchkey__Store__KeyRecord *key)
+{
+	Latchkey__Store__Change *change = lk_draft_new(arena);
+	struct lk_txn *txn = NULL;
+
+	lk_draft_put_key_again(arena, change, key);
+	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
+	assert_int_equal(lk_apply_do(txn, arena, change), LK_OK);
+	assert_int_equal(lk_write_commit(txn), LK_OK);
+}
+
 void fixture_change_root_key(struct lk_txn *txn, const char *id, void (*change_key)(Latchkey__Store__KeyRecord *key))
 {
 	struct lk_arena arena = {0};

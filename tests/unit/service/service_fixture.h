@@ -22,6 +22,7 @@
 #include "latchkey/store/record.pb-c.h"
 #include "tests/lib/loop.h"
 
+struct lk_arena;
 struct lk_txn;
 
 extern struct loop fixture_loop;
@@ -50,6 +51,9 @@ struct fixture_key {
 	char *token;
 };
 struct fixture_key fixture_make_key(const char *tenant, const char *keyspace, const char *name);
+/* A key's record as it is stored, in the arena; and stores one that was changed, beside what else there is. */
+Latchkey__Store__KeyRecord *fixture_read_key(struct lk_arena *arena, const char *tenant, const char *id);
+void fixture_put_key(struct lk_arena *arena, Latchkey__Store__KeyRecord *key);
 /* Changes a root key in a write transaction that is begun, and commits it. */
 void fixture_change_root_key(struct lk_txn *txn, const char *id, void (*change_key)(Latchkey__Store__KeyRecord *key));
 /* A root key of this grant; each list ends with NULL. */

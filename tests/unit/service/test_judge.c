@@ -37,29 +37,6 @@ static int64_t now_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static Latchkey__Store__KeyRecord *read_key(const char *tenant, const char *id)
-{
-	struct lk_txn *txn = NULL;
-
-	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
-	const Latchkey__Store__TenantRecord *place = lk_find_tenant(txn, &arena, tenant);
-	Latchkey__Store__KeyRecord *key = place == NULL ? NULL : lk_find_key(txn, &arena, place->number, id);
-	lk_write_abort(txn);
-	assert_non_null(key);
-	return key;
-}
-
-static void put_key(Latchkey__Store__KeyRecord *key)
-{
-	Latchkey__Store__Change *change = lk_draft_new(&arena);
-	struct lk_txn *txn = NULL;
-
-	lk_draft_put_key_again(&arena, change, key);
-	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
-	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
-	assert_int_equal(lk_write_commit(txn), LK_OK);
-}
-
 static void give_limit(Latchkey__Store__KeyRecord *key, uint64_t limit, uint32_t generation)
 {
 	Latchkey__Store__RateLimitRecord *record = lk_arena_alloc(&arena, sizeof *record);
@@ -73,7 +50,7 @@ static void give_limit(Latchkey__Store__KeyRecord *key, uint64_t limit, uint32_t
 	key->rate_limits = lk_arena_alloc(&arena, sizeof(void *));
 	key->rate_limits[0] = record;
 	key->n_rate_limits = 1;
-	put_key(key);
+	fixture_put_key(&arena, key);
 }
 
 static struct loop_answer verify_as(
@@ -223,7 +200,7 @@ static void test_verify_says_when_a_limit_is_whole_again(void **state)
 	Latchkey__V1__RateCharge *list[] = {&charge};
 
 	(void)state;
-	give_limit(read_key("acme", key.id), 3, 0);
+	give_limit(fixture_read_key(&arena, "acme", key.id), 3, 0);
 	int64_t before_us = now_us();
 	struct loop_answer answer = verify_as(&fixture_operator, &request, LK_OK);
 	int64_t after_us = now_us();
@@ -262,11 +239,11 @@ static struct fixture_key make_own_only(const char *owner)
 {
 	static const char *const all[] = {"*", NULL};
 	struct fixture_key key = fixture_make_root_key(all, all, all);
-	Latchkey__Store__KeyRecord *record = read_key("system", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "system", key.id);
 
 	record->owner = TEXT(owner);
 	record->grant->own_only = true;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	return key;
 }
 
@@ -291,11 +268,11 @@ static void test_verify_of_own_only_finds_no_others_key(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct fixture_key caller = make_own_only(cases[i].caller);
 		struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-		Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+		Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 		const struct loop_call how = {.credential = caller.token};
 		Latchkey__V1__VerifyKeyRequest request = asking(key.token);
 		record->owner = TEXT(cases[i].owner);
-		put_key(record);
+		fixture_put_key(&arena, record);
 		assert_int_equal(code_of(&how, &request), cases[i].code);
 		/* What is not found in reach is noted of no key. */
 		assert_int_equal(lk_denials_last(lk_store_denials(fixture_loop.store), record->slot).code, 0);
@@ -326,7 +303,7 @@ static uint64_t denied(uint32_t keyspace, Latchkey__V1__VerifyCode code)
 static void test_verify_notes_a_denial_with_its_address(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	struct lk_denials *denials = lk_store_denials(fixture_loop.store);
 	Latchkey__V1__VerifyKeyRequest request = asking(key.token);
 	char text[LK_CIDR_TEXT_LEN];
@@ -364,7 +341,7 @@ static void test_verify_notes_what_is_not_found_of_no_keyspace(void **state)
 	static const char *const elsewhere[] = {"elsewhere", NULL};
 	struct fixture_key caller = fixture_make_root_key(all, elsewhere, all);
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	const struct loop_call how = {.credential = caller.token};
 	Latchkey__V1__VerifyKeyRequest request = asking(key.token);
 
@@ -418,7 +395,7 @@ static struct lk_question question_of(const char *token)
 static void test_judge_looks_again_where_the_slot_is_ahead(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	struct lk_answer answer;
 
 	(void)state;
@@ -444,7 +421,7 @@ static void test_judge_looks_again_where_the_slot_is_ahead(void **state)
 static void test_judge_gives_up_where_the_slot_stays_ahead(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	Latchkey__V1__VerifyKeyRequest request = asking(key.token);
 	struct lk_answer result;
 
@@ -474,7 +451,7 @@ static void test_judge_gives_up_where_the_slot_stays_ahead(void **state)
 static void test_judge_goes_on_where_the_clock_was_set_back_across_a_refill(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	Latchkey__Store__CreditsRecord credits = LATCHKEY__STORE__CREDITS_RECORD__INIT;
 	Latchkey__V1__VerifyKeyRequest request = asking(key.token);
 
@@ -485,7 +462,7 @@ static void test_judge_goes_on_where_the_clock_was_set_back_across_a_refill(void
 	credits.refill_interval = LATCHKEY__STORE__REFILL_INTERVAL__REFILL_INTERVAL_MONTH;
 	credits.refill_mode = LATCHKEY__STORE__REFILL_MODE__REFILL_MODE_REPLACE;
 	record->credits = &credits;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	for (unsigned i = 0; i < 2; i++) {
 		struct lk_slot *slot = lk_slots_at(lk_store_slots(fixture_loop.store), record->slot);
 		atomic_store(&slot->spent, UINT64_C(3) << 48 | 8);
@@ -507,7 +484,7 @@ static void test_judge_goes_on_where_the_clock_was_set_back_across_a_refill(void
 static void test_judge_says_corrupt_where_a_list_is_missing(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	struct lk_txn *txn = NULL;
 	struct lk_gate gate;
 	struct lk_answer answer;
@@ -532,12 +509,12 @@ static void test_judge_says_corrupt_where_a_list_is_missing(void **state)
 static void test_judge_does_without_denials(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	struct lk_answer answer;
 
 	(void)state;
 	record->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_SUSPENDED;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	struct lk_court court = open_court();
 	struct lk_question question = question_of(key.token);
 	struct lk_denials *denials = court.denials;
@@ -556,7 +533,7 @@ static void test_judge_does_without_denials(void **state)
 static void test_explanation_of_all_that_a_key_holds_is_bounded(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	Latchkey__V1__VerifyKeyRequest request = asking(key.token);
 	char *permissions[64];
 
@@ -566,7 +543,7 @@ static void test_explanation_of_all_that_a_key_holds_is_bounded(void **state)
 	}
 	record->permissions = permissions;
 	record->n_permissions = 64;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	request.explain = true;
 	request.permission_expression = TEXT("a");
 	struct loop_answer answer = verify_as(&fixture_operator, &request, LK_OK);

@@ -51,25 +51,6 @@ static void apply(Latchkey__Store__Change *change)
 	assert_int_equal(lk_write_commit(txn), LK_OK);
 }
 
-static Latchkey__Store__KeyRecord *read_key(const char *tenant, const char *id)
-{
-	struct lk_txn *txn = begin();
-	const Latchkey__Store__TenantRecord *place = lk_find_tenant(txn, &arena, tenant);
-	Latchkey__Store__KeyRecord *key = place == NULL ? NULL : lk_find_key(txn, &arena, place->number, id);
-
-	lk_write_abort(txn);
-	assert_non_null(key);
-	return key;
-}
-
-static void put_key(Latchkey__Store__KeyRecord *key)
-{
-	Latchkey__Store__Change *change = lk_draft_new(&arena);
-
-	lk_draft_put_key_again(&arena, change, key);
-	apply(change);
-}
-
 static void digest_of(const char *token, uint8_t *ret_digest)
 {
 	lk_token_digest(lk_store_keyring(fixture_loop.store), token, strlen(token), ret_digest);
@@ -102,13 +83,13 @@ static void import_key(const uint8_t digest[static LK_DIGEST_LEN], Latchkey__Sto
 /* Gives a key a new secret, and returns the token. */
 static const char *rotate(const char *tenant, const char *id, int64_t until_us)
 {
-	Latchkey__Store__KeyRecord *key = read_key(tenant, id);
+	Latchkey__Store__KeyRecord *key = fixture_read_key(&arena, tenant, id);
 	char *token = lk_arena_alloc(&arena, LK_TOKEN_MINTED_MAX);
 
 	(void)lk_token_mint("sk-", token);
 	lk_draft_rotate(&arena, key, until_us);
 	digest_of(token, key->digest.data);
-	put_key(key);
+	fixture_put_key(&arena, key);
 	return token;
 }
 
@@ -131,19 +112,19 @@ static int64_t secret_end(const char *token, Latchkey__V1__VerifyCode expected)
 static void test_verify_refuses_a_suspended_key_until_it_is_active(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 
 	(void)state;
 	record->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_SUSPENDED;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(SUSPENDED));
 	/* Expiry comes first. */
 	record->expire_us = 1;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(EXPIRED));
 	record->expire_us = 0;
 	record->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_ACTIVE;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(VALID));
 	fixture_key_done(&key);
 }
@@ -185,12 +166,12 @@ static void test_verify_tells_no_end_of_a_secret_behind_its_keys(void **state)
 	(void)state;
 	(void)rotate("acme", key.id, expire_us + 1);
 	assert_true(secret_end(key.token, VERDICT(VALID)) == expire_us + 1);
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	record->expire_us = expire_us;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	assert_true(secret_end(key.token, VERDICT(VALID)) == expire_us);
 	record->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_SUSPENDED;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	assert_true(secret_end(key.token, VERDICT(SUSPENDED)) == 0);
 	fixture_key_done(&key);
 }
@@ -265,13 +246,13 @@ static void test_verify_in_a_closed_keyspace_fits_no_key(void **state)
 {
 	Latchkey__V1__KeyPolicy policy = LATCHKEY__V1__KEY_POLICY__INIT;
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 
 	(void)state;
 	policy.token_prefix = TEXT("st_");
 	fixture_make_keyspace("acme", "staging", &policy);
 	record->tenant_scope = true;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	assert_int_equal(fixture_verify(key.token, "staging"), VERDICT(VALID));
 	close_keyspace("acme", "staging");
 	assert_int_equal(fixture_verify(key.token, "staging"), VERDICT(WRONG_KEYSPACE));
@@ -339,7 +320,7 @@ static void test_verify_takes_no_checksum_for_wrong_while_there_are_imports(void
 		assert_int_equal(fixture_verify(long_token, ""), VERDICT(MALFORMED));
 		assert_int_equal(fixture_verify("sk-\xc3\xa4", ""), VERDICT(MALFORMED));
 		/* The imports are the first keys of their tenant. */
-		lk_draft_delete_key(&arena, change, read_key("acme", i == 0 ? "1" : "2")->slot);
+		lk_draft_delete_key(&arena, change, fixture_read_key(&arena, "acme", i == 0 ? "1" : "2")->slot);
 		apply(change);
 	}
 	assert_int_equal(fixture_verify("sk-wrong", ""), VERDICT(MALFORMED));
@@ -349,14 +330,14 @@ static void test_verify_takes_no_checksum_for_wrong_while_there_are_imports(void
 static void test_verify_says_what_the_key_may_do(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "ci");
-	Latchkey__Store__KeyRecord *record = read_key("acme", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
 	char *permissions[] = {TEXT("agents:install"), TEXT("chat:*")};
 
 	(void)state;
 	record->permissions = permissions;
 	record->n_permissions = 2;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	request.token = key.token;
 	struct loop_answer answer = fixture_call(&latchkey_v1_key_verify_method, &request.base, LK_OK);
 	const Latchkey__V1__VerifyKeyResponse *response = (const Latchkey__V1__VerifyKeyResponse *)answer.response;
@@ -397,11 +378,11 @@ static void test_root_key_that_is_suspended_is_refused(void **state)
 {
 	static const char *const all[] = {"*", NULL};
 	struct fixture_key key = fixture_make_root_key(all, all, all);
-	Latchkey__Store__KeyRecord *record = read_key("system", key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "system", key.id);
 
 	(void)state;
 	record->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_SUSPENDED;
-	put_key(record);
+	fixture_put_key(&arena, record);
 	assert_int_equal(code_with(key.token), lk_err_wire_code(LK_UNAUTHENTICATED));
 	fixture_key_done(&key);
 }

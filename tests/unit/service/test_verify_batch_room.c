@@ -2,13 +2,10 @@
  * How far an answer of VerifyBatch goes: as far as the reply has room, and the time it is given; what it does not answer takes
  * nothing. And what becomes of the others where a key changes, or cannot be read, meanwhile.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "server/service/key_handlers.h"
 #include "server/store/apply.h"
-#include "server/store/denials.h"
 #include "server/store/find.h"
 #include "server/store/slots.h"
 #include "server/store/verdict_record.h"
@@ -30,29 +27,6 @@ static int teardown(void **state)
 	batch_answers_done();
 	lk_arena_done(&arena);
 	return fixture_teardown(state);
-}
-
-static Latchkey__Store__KeyRecord *read_key(const char *id)
-{
-	struct lk_txn *txn = NULL;
-
-	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
-	const Latchkey__Store__TenantRecord *place = lk_find_tenant(txn, &arena, "acme");
-	Latchkey__Store__KeyRecord *key = place == NULL ? NULL : lk_find_key(txn, &arena, place->number, id);
-	lk_write_abort(txn);
-	assert_non_null(key);
-	return key;
-}
-
-static void put_key(Latchkey__Store__KeyRecord *key)
-{
-	Latchkey__Store__Change *change = lk_draft_new(&arena);
-	struct lk_txn *txn = NULL;
-
-	lk_draft_put_key_again(&arena, change, key);
-	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
-	assert_int_equal(lk_apply_do(txn, &arena, change), LK_OK);
-	assert_int_equal(lk_write_commit(txn), LK_OK);
 }
 
 static char *text_of_length(size_t len)
@@ -79,7 +53,7 @@ static uint64_t uses_of(const Latchkey__Store__KeyRecord *key)
 static void test_batch_answers_as_many_as_fit_and_charges_no_more(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "large");
-	Latchkey__Store__KeyRecord *record = read_key(key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	char *permissions[64];
 	size_t done = 0;
 	size_t calls = 0;
@@ -92,7 +66,7 @@ static void test_batch_answers_as_many_as_fit_and_charges_no_more(void **state)
 	record->n_permissions = 64;
 	lk_draft_metadata(&arena, record, "much", text_of_length(4000));
 	give_credits(record, 1000);
-	put_key(record);
+	fixture_put_key(&arena, record);
 	batch_begin();
 	for (size_t i = 0; i < 1000; i++) {
 		batch_add(key.token, NULL);
@@ -123,8 +97,8 @@ static void test_batch_tells_what_no_reply_has_room_for(void **state)
 	struct fixture_key good = fixture_make_key("acme", "prod", "good");
 	struct fixture_key huge = fixture_make_key("acme", "prod", "huge");
 	struct fixture_key large = fixture_make_key("acme", "prod", "large");
-	Latchkey__Store__KeyRecord *record = read_key(huge.id);
-	Latchkey__Store__KeyRecord *half = read_key(large.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", huge.id);
+	Latchkey__Store__KeyRecord *half = fixture_read_key(&arena, "acme", large.id);
 	const char *const tokens[] = {good.token, huge.token, large.token, large.token, good.token};
 	static const size_t counts[] = {1, 2, 2};
 	static const int codes[] = {VERDICT(VALID), 0, VERDICT(VALID), VERDICT(VALID), VERDICT(VALID)};
@@ -133,11 +107,11 @@ static void test_batch_tells_what_no_reply_has_room_for(void **state)
 	(void)state;
 	lk_draft_metadata(&arena, record, "much", text_of_length(LK_REPLY_MAX));
 	give_credits(record, 5);
-	put_key(record);
+	fixture_put_key(&arena, record);
 	/* Two of these do not fit beside one another, and grow what was made ready for three. */
 	lk_draft_metadata(&arena, half, "much", text_of_length(LK_REPLY_MAX / 2));
 	give_credits(half, 5);
-	put_key(half);
+	fixture_put_key(&arena, half);
 	for (size_t call = 0; call < 3; call++) {
 		batch_begin();
 		for (size_t i = done; i < 5; i++) {
@@ -170,15 +144,15 @@ static void test_batch_explains_as_many_as_fit(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "large");
 	struct fixture_key huge = fixture_make_key("acme", "prod", "huge");
-	Latchkey__Store__KeyRecord *record = read_key(key.id);
-	Latchkey__Store__KeyRecord *largest = read_key(huge.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
+	Latchkey__Store__KeyRecord *largest = fixture_read_key(&arena, "acme", huge.id);
 	Latchkey__V1__VerifyKeyRequest options = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
 
 	(void)state;
 	lk_draft_metadata(&arena, record, "much", text_of_length(100000));
-	put_key(record);
+	fixture_put_key(&arena, record);
 	lk_draft_metadata(&arena, largest, "much", text_of_length(LK_REPLY_MAX));
-	put_key(largest);
+	fixture_put_key(&arena, largest);
 	options.explain = true;
 	batch_begin();
 	batch_calls.request.options = &options;
@@ -206,7 +180,7 @@ static void test_batch_stops_when_its_time_is_over(void **state)
 {
 	static char expression[1001];
 	struct fixture_key key = fixture_make_key("acme", "prod", "slow");
-	Latchkey__Store__KeyRecord *record = read_key(key.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", key.id);
 	Latchkey__V1__VerifyKeyRequest options = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
 	char *permissions[64];
 
@@ -218,7 +192,7 @@ static void test_batch_stops_when_its_time_is_over(void **state)
 	record->permissions = permissions;
 	record->n_permissions = 64;
 	give_credits(record, 5000);
-	put_key(record);
+	fixture_put_key(&arena, record);
 	for (size_t i = 0; i < 17; i++) {
 		(void)strcat(expression, i == 0 ? "" : " OR ");
 		(void)strcat(expression, "a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:c");
@@ -260,8 +234,8 @@ static void test_batch_goes_on_behind_a_record_that_cannot_be_read(void **state)
 	struct fixture_key good = fixture_make_key("acme", "prod", "good");
 	struct fixture_key wrong = fixture_make_key("acme", "wrong", "wrong");
 	struct fixture_key torn = fixture_make_key("acme", "prod", "torn");
-	const Latchkey__Store__KeyRecord *record = read_key(wrong.id);
-	const Latchkey__Store__KeyRecord *cut = read_key(torn.id);
+	const Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", wrong.id);
+	const Latchkey__Store__KeyRecord *cut = fixture_read_key(&arena, "acme", torn.id);
 	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
 	assert_true(lk_gate_get(txn, record->keyspace, &gate));
 	gate.has_cidrs = 1;
@@ -305,7 +279,7 @@ static void give_limit(Latchkey__Store__KeyRecord *key, uint64_t limit, uint32_t
 	key->rate_limits = lk_arena_alloc(&arena, sizeof(void *));
 	key->rate_limits[0] = record;
 	key->n_rate_limits = 1;
-	put_key(key);
+	fixture_put_key(&arena, key);
 }
 
 /* Answers the batch on a snapshot of the test's own, which may be an old one. */
@@ -341,7 +315,8 @@ static void test_batch_goes_on_with_a_newer_state_where_a_slot_is_ahead(void **s
 	struct fixture_key first = fixture_make_key("acme", "prod", "first");
 	struct fixture_key moved = fixture_make_key("acme", "prod", "moved");
 	struct fixture_key last = fixture_make_key("acme", "prod", "last");
-	Latchkey__Store__KeyRecord *records[] = {read_key(first.id), read_key(moved.id), read_key(last.id)};
+	Latchkey__Store__KeyRecord *records[] = {fixture_read_key(&arena, "acme", first.id),
+		fixture_read_key(&arena, "acme", moved.id), fixture_read_key(&arena, "acme", last.id)};
 	struct lk_txn *txn = NULL;
 
 	(void)state;
@@ -354,8 +329,8 @@ static void test_batch_goes_on_with_a_newer_state_where_a_slot_is_ahead(void **s
 		records[i]->name = TEXT("renamed");
 	}
 	records[2]->state = LATCHKEY__STORE__STORED_STATE__STORED_STATE_SUSPENDED;
-	put_key(records[0]);
-	put_key(records[2]);
+	fixture_put_key(&arena, records[0]);
+	fixture_put_key(&arena, records[2]);
 	/* And has grown beyond what was made ready for six. */
 	lk_draft_metadata(&arena, records[1], "much", text_of_length(20000));
 	give_limit(records[1], 2, 1);
@@ -389,7 +364,7 @@ static void test_batch_goes_on_where_a_slot_stays_ahead(void **state)
 {
 	struct fixture_key good = fixture_make_key("acme", "prod", "good");
 	struct fixture_key ahead = fixture_make_key("acme", "prod", "ahead");
-	Latchkey__Store__KeyRecord *record = read_key(ahead.id);
+	Latchkey__Store__KeyRecord *record = fixture_read_key(&arena, "acme", ahead.id);
 	struct timespec now = {0};
 
 	(void)state;
