@@ -6,7 +6,7 @@
  *	client_us	processor time that this process, the client, took for an answer; of what runs in-process, the whole
  *	answered	how many answers there were
  *
- * and whatever else a driver has to say. The server's processor time is for the shell to find: see drive() in paired.sh.
+ * and whatever else a driver has to say. The server's processor time is for the shell to find: see run_subject() in runs.sh.
  */
 #ifndef LK_TESTS_BENCH_FIGURES_H
 #define LK_TESTS_BENCH_FIGURES_H

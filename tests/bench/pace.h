@@ -17,7 +17,6 @@
 #ifndef LK_TESTS_BENCH_PACE_H
 #define LK_TESTS_BENCH_PACE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

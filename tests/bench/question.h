@@ -7,7 +7,6 @@
 #include <nng/nng.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "latchkey/v1/key.pb-c.h"
 #include "tests/bench/figures.h"

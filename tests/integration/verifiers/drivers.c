@@ -1,7 +1,5 @@
 #include "tests/integration/verifiers/drivers.h"
 
-#include <stdlib.h>
-
 const struct driver *const drivers[] = {
 	&driver_unary,
 	&driver_verifier,

@@ -1,6 +1,5 @@
 #include "tests/bench/figures.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

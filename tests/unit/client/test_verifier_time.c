@@ -1,11 +1,9 @@
 /* Deadlines, in the queue and in a batch, the end of a verifier, and many threads. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>

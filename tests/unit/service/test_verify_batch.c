@@ -1,5 +1,4 @@
 /* VerifyBatch answers of each token what Verify does, whatever stands before and behind it. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/lib/verdict_cases.h"

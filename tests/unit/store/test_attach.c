@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "server/store/denials.h"
 #include "server/store/slots.h"
 #include "server/store/table.h"
 #include "server/store/verdict_record.h"
