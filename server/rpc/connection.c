@@ -386,7 +386,7 @@ static void free_dead(struct lk_connections *connections)
 	}
 }
 
-/* The first in the list that `late` is true of, with a reference for the caller. */
+/* The first in the list that `matches`, with a reference for the caller. */
 static struct lk_connection *find(
 	struct lk_connections *connections, bool (*matches)(const struct lk_connection *connection, uint64_t now_ms))
 {

@@ -321,8 +321,7 @@ static enum lk_exit say_fault(struct lk_hammer *hammer)
 	const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
 		&latchkey__v1__verify_code__descriptor, (int)hammer->wrong);
 	lk_say("the verifier \"%s\" said %s of a canary that nobody had revoked, so nothing can be shown: give a "
-	       "keyspace "
-	       "whose keys are VALID wherever they are used, and the data directory of this daemon",
+	       "keyspace whose keys are VALID wherever they are used, and the data directory of this daemon",
 		hammer->verifiers[hammer->wrong_verifier].kind->name,
 		value ? value->name : "a number that is no verdict");
 	return LK_EXIT_REFUSED;
