@@ -44,6 +44,7 @@ struct lk_connections {
 	bool closing;
 	struct lk_log_limit closed_log;
 	struct lk_log_limit refused_log;
+	struct lk_log_limit dropped_log;
 };
 
 void lk_connections_init(

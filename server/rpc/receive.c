@@ -66,6 +66,25 @@ static void hand_over(
 	exchanges->handler.handle(exchanges->handler.context, &turn->exchange);
 }
 
+/*
+ * A REQ socket of nng 1.5.2 numbers its requests upwards from a random number with the highest bit, and past 0xffffffff goes on
+ * without it. From then on each of its requests reads as hops without an end, and is asked again and again. Its client sees no more
+ * than that time is up; so the log says why.
+ */
+static void log_dropped(struct lk_connection *connection)
+{
+	static const char reason[] = "its id lacks the highest bit, or it came over too many hops";
+	static const char remedy[] =
+		"a client on nng's REQ gets no answers once its ids have run over: let it open a new "
+		"socket, or use liblatchkey";
+	uint64_t suppressed = 0;
+
+	if (lk_log_allow(&connection->all->dropped_log, &suppressed)) {
+		LK_LOG(LK_LOG_WARN, "request dropped", LK_STR("reason", reason), LK_STR("remedy", remedy),
+			LK_STR("peer", connection->peer_text), LK_UINT("suppressed", suppressed));
+	}
+}
+
 /* One whole message. */
 static enum step deliver(struct lk_connection *connection, const uint8_t *message, size_t len, uint8_t **large)
 {
@@ -77,6 +96,8 @@ static enum step deliver(struct lk_connection *connection, const uint8_t *messag
 	/* More hops than there may be are no fault of the neighbour's: such a message is dropped, as nng does. */
 	if (backtrace_len > 0 && backtrace_len <= LK_SP_BACKTRACE_MAX) {
 		hand_over(connection, message, len, backtrace_len, large);
+	} else {
+		log_dropped(connection);
 	}
 	return STEP_ON;
 }

@@ -1,4 +1,5 @@
 /* What peers do by accident or on purpose, and what nng 1.5.2 makes of it: nobody else may notice. */
+#include <endian.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,11 +10,13 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "server/log.h"
 #include "tests/integration/transport/harness.h"
 #include "tests/lib/bystander.h"
 
@@ -333,6 +336,51 @@ static void test_hazard_garbage_in_place_of_a_request(void **state)
 	assert_true(harness_ask_until_answered(harness->ipc, "Echo", out, sizeof(out)));
 }
 
+static void send_with_id(struct sp_raw raw, uint32_t id, const char *request)
+{
+	uint32_t big = htobe32(id);
+
+	assert_true(sp_raw_send_header(raw, 4 + strlen(request)) && sp_raw_write(raw, &big, 4) &&
+		    sp_raw_write(raw, request, strlen(request)));
+}
+
+/*
+ * A REQ socket of nng 1.5.2 whose ids have passed 0xffffffff: it asks again and again, and an operator who wonders why reads it in
+ * the log, but not as often as it asks.
+ */
+static void test_hazard_ids_that_ran_over(void **state)
+{
+	static const char request[] = "latchkey.v1.KeyService/Verify and a token";
+	struct harness *harness = *state;
+	int file = memfd_create("log", MFD_CLOEXEC);
+	char text[4096] = "";
+	char out[64] = "";
+	uint32_t id = 0;
+
+	assert_true(file >= 0);
+	harness_open(harness, NULL);
+	lk_log_setup(file, LK_LOG_WARN);
+	for (size_t i = 0; i < 2; i++) {
+		struct sp_raw raw = sp_raw_open(i == 0 ? harness->ipc : harness->tcp);
+
+		send_with_id(raw, UINT32_MAX, request);
+		assert_int_equal(sp_raw_receive(raw, &id, out, sizeof(out)), strlen(request));
+		for (uint32_t n = 0; n < 20; n++) {
+			send_with_id(raw, n, request);
+		}
+		assert_string_equal(harness_ask(raw, "Echo", out, sizeof(out)), "Echo");
+		sp_raw_close(raw);
+	}
+	lk_log_setup(STDERR_FILENO, LK_LOG_ERROR);
+	assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);
+	(void)close(file);
+	assert_int_equal(atomic_load(&harness->handled), 4);
+	assert_non_null(strstr(text, "level=warn msg=\"request dropped\" reason="));
+	assert_non_null(strstr(text, "let it open a new socket, or use liblatchkey\" peer=ipc suppressed=0\n"));
+	/* One a second. */
+	assert_true(strlen(text) < 2000);
+}
+
 /* An empty request is a request; what it means is the handler's business. */
 static void test_hazard_empty_request(void **state)
 {
@@ -454,6 +502,7 @@ int main(void)
 			test_hazard_garbage_in_place_of_a_greeting, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_hazard_garbage_in_place_of_a_request, harness_set_up, harness_tear_down),
+		cmocka_unit_test_setup_teardown(test_hazard_ids_that_ran_over, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(test_hazard_empty_request, harness_set_up, harness_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_hazard_thousand_connections_leave_nothing, harness_set_up, harness_tear_down),
