@@ -318,6 +318,7 @@ static void send_greeting(struct lk_connection *connection)
 	struct lk_reply *greeting = lk_reply_new(LK_SP_GREETING_LEN, &out);
 
 	if (greeting == NULL) {
+		lk_connection_shut(connection, "there is no memory to greet it");
 		return;
 	}
 	for (size_t i = 0; i < LK_SP_GREETING_LEN; i++) {

@@ -19,7 +19,7 @@ enum step {
 
 static const struct lk_transport_ops ops;
 
-/* Answers a request without an exchange, for there are too many. */
+/* Answers a request without an exchange, for there are too many; without memory it closes, so that the peer need not wait. */
 static void refuse(struct lk_connection *connection, const uint8_t *backtrace, size_t backtrace_len, const char *why)
 {
 	struct lk_response_envelope response = {
@@ -31,6 +31,7 @@ static void refuse(struct lk_connection *connection, const uint8_t *backtrace, s
 	struct lk_reply *reply = lk_reply_new(lk_envelope_response_size(&response), &out);
 
 	if (reply == NULL) {
+		lk_connection_shut(connection, "a request has no reply");
 		return;
 	}
 	(void)lk_envelope_response_pack(&response, out);
