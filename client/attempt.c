@@ -93,6 +93,9 @@ static enum lk_err flight_send(struct lk_flight *flight, struct lk_link *link, n
 		memcpy(out + head, flight->payload.data, envelope->payload.len);
 	}
 	flight->call->attempts++;
+	if (flight->sent_at) {
+		*flight->sent_at = now;
+	}
 	flight->link = link;
 	flight_wait(flight, LK_FLIGHT_SENT, now + envelope->timeout_ms);
 	lk_link_flush(link);

@@ -181,12 +181,12 @@ void lk_channel_cancel(struct lk_channel *channel, const void *owner)
 	lk_channel_unlock(channel);
 }
 
-bool lk_channel_has_sent(struct lk_channel *channel, const struct lk_call *call)
+nng_time lk_channel_sent_at(struct lk_channel *channel, const nng_time *sent_at)
 {
 	pthread_mutex_lock(&channel->lock);
-	bool has_sent = call->attempts > 0;
+	nng_time at = *sent_at;
 	pthread_mutex_unlock(&channel->lock);
-	return has_sent;
+	return at;
 }
 
 bool lk_channel_is_up(struct lk_channel *channel)

@@ -67,6 +67,7 @@ void lk_flight_give_back(struct lk_flight *flight)
 	flight->call = NULL;
 	flight->raw = NULL;
 	flight->lent = NULL;
+	flight->sent_at = NULL;
 	flight->envelope = (struct lk_request_envelope){0};
 	flight->n_failures = 0;
 	flight->timed_out = false;

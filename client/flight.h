@@ -69,6 +69,8 @@ struct lk_flight {
 	lk_lent_fn lent;
 	void *context;
 	const void *owner;
+	/* Where each attempt's time is written as it is sent, under the lock; NULL: nowhere. */
+	nng_time *sent_at;
 	/* Texts borrowed from the call and the channel; the payload lies in `payload`. */
 	struct lk_request_envelope envelope;
 	uint8_t request_id[LK_REQUEST_ID_LEN];

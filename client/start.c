@@ -127,6 +127,7 @@ static enum lk_err load(struct lk_flight *flight, const struct lk_order *order, 
 	flight->lent = order->lent;
 	flight->context = order->context;
 	flight->owner = order->owner;
+	flight->sent_at = order->sent_at;
 	flight->timed_out = order->timed_out;
 	flight->timeout_ms = lk_order_timeout_ms(call);
 	flight->deadline = order->deadline > 0 ? order->deadline : nng_clock() + flight->timeout_ms;

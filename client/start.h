@@ -32,6 +32,8 @@ struct lk_order {
 	void *context;
 	/* Whom lk_channel_cancel() names; NULL: nobody. */
 	const void *owner;
+	/* Where the time of each attempt is written as it is sent, for lk_channel_sent_at(); NULL: nowhere. */
+	nng_time *sent_at;
 	/* By nng_clock(); 0: the call's timeout from now. */
 	nng_time deadline;
 	/* Its one attempt may wait until the deadline, and not for half of the time alone: an earlier one got no answer. */
@@ -54,8 +56,8 @@ uint32_t lk_order_timeout_ms(const struct lk_call *call);
  */
 void lk_channel_cancel(struct lk_channel *channel, const void *owner);
 
-/* Whether an attempt of this call, which is under way, was sent. */
-bool lk_channel_has_sent(struct lk_channel *channel, const struct lk_call *call);
+/* What stands in an order's `sent_at` while its call is under way: by nng_clock(), or what the order found there. */
+nng_time lk_channel_sent_at(struct lk_channel *channel, const nng_time *sent_at);
 
 /* Whether a daemon is connected. */
 bool lk_channel_is_up(struct lk_channel *channel);

@@ -139,6 +139,11 @@ void lk_ask_rest(struct lk_ask *ask, bool answered, nng_time now)
 	}
 }
 
+nng_time lk_ask_attempt_end(const struct lk_ask *ask, nng_time sent_at)
+{
+	return sent_at + lk_retry_attempt_ms(LK_EFFECT_READ, ask->timed_out, left_ms(ask, sent_at));
+}
+
 void lk_ask_again(struct lk_ask *ask, bool was_sent, nng_time now)
 {
 	ask->timed_out = ask->timed_out || was_sent;
@@ -188,11 +193,17 @@ static void queued_due(struct lk_ask *ask, nng_time now)
 static void sent_due(struct lk_ask *ask, nng_time now)
 {
 	uint32_t left = left_ms(ask, now);
-	bool was_sent = lk_channel_has_sent(ask->verifier->channel, &ask->batch->call);
+	nng_time sent_at = lk_channel_sent_at(ask->verifier->channel, &ask->batch->sent_at);
+	bool was_sent = sent_at > 0;
 
 	if (!was_sent && left > 0) {
 		/* The message waits for a connection. */
 		ask->due = now + (left > 1 ? left / 2 : 1);
+		return;
+	}
+	/* Where it waited, its answer has as much time as that of a call which waited so long has. */
+	ask->due = was_sent ? lk_ask_attempt_end(ask, sent_at) : now;
+	if (ask->due > now && left > 0) {
 		return;
 	}
 	lk_ask_hold(ask);

@@ -76,6 +76,8 @@ struct lk_batch {
 	struct lk_call call;
 	nng_time deadline;
 	bool timed_out;
+	/* When it was sent, by nng_clock(); 0: it waits for a connection. The channel's, once it is under way. */
+	nng_time sent_at;
 	struct lk_buffer payload;
 	/* In the order of its items; NULL where the caller has gone. */
 	struct lk_ask **asks;
@@ -165,6 +167,8 @@ void lk_ask_end(struct lk_ask *ask, enum lk_err err);
 void lk_ask_end_late(struct lk_ask *ask);
 /* Lets a held one rest, to be sent again; ends it where no time is left for that. `answered`: the server said UNAVAILABLE. */
 void lk_ask_rest(struct lk_ask *ask, bool answered, nng_time now);
+/* Until when an ask waits for the answer to a message that is sent at this time, before its deadline. */
+nng_time lk_ask_attempt_end(const struct lk_ask *ask, nng_time sent_at);
 /* A held one was sent, or not, and got no answer: sends it again, where time is left. */
 void lk_ask_again(struct lk_ask *ask, bool was_sent, nng_time now);
 /* Sees to it that the timer comes by `due`. */

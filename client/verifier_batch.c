@@ -1,7 +1,6 @@
 #include <stdlib.h>
 
 #include "client/result.h"
-#include "client/retry.h"
 #include "client/start.h"
 #include "client/verifier_ask.h"
 
@@ -330,12 +329,10 @@ static void batch_done(enum lk_err err, const struct lk_response_envelope *answe
 
 static void batch_add(struct lk_batch *batch, struct lk_ask *ask, nng_time now)
 {
-	uint32_t attempt_ms = lk_retry_attempt_ms(LK_EFFECT_READ, ask->timed_out, (uint32_t)(ask->deadline - now));
-
 	ask->state = LK_ASK_SENT;
 	ask->batch = batch;
 	ask->index = batch->n_asks;
-	ask->due = now + attempt_ms;
+	ask->due = lk_ask_attempt_end(ask, now);
 	lk_verifier_timer_want(ask->verifier, ask->due);
 	batch->asks[batch->n_asks++] = ask;
 	batch->timed_out = batch->timed_out || ask->timed_out;
@@ -355,6 +352,7 @@ static void batch_load(struct lk_batch *batch)
 	batch->n_asks = 0;
 	batch->deadline = 0;
 	batch->timed_out = false;
+	batch->sent_at = 0;
 	while (batch->n_asks < verifier->batch_max && (ask = TAILQ_FIRST(&verifier->queue))) {
 		room += lk_item_room(ask);
 		if (room > PAYLOAD_MAX) {
@@ -403,6 +401,7 @@ static enum lk_err batch_send(struct lk_batch *batch)
 	order.lent = batch_done;
 	order.context = batch;
 	order.owner = verifier;
+	order.sent_at = &batch->sent_at;
 	order.deadline = batch->deadline;
 	order.timed_out = batch->timed_out;
 	enum lk_err err = lk_order_start(verifier->channel, &order, &batch->call);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "asker.h"
+#include "client/verifier_ask.h"
 
 #define TEXT(text) ((char *)(uintptr_t)(text))
 
@@ -121,6 +122,45 @@ static void test_verifier_late_verdict_is_dropped(void **state)
 	crowd_assert(crowd, 0, 2, LK_OK);
 	crowd_assert(crowd, 2, 3, LK_DEADLINE_EXCEEDED);
 	crowd_assert(crowd, 3, 5, LK_OK);
+}
+
+/* Lets come at once what comes to those who have waited for a connection for long, and have one now. */
+static void hasten_sent(struct lk_verifier *verifier)
+{
+	pthread_mutex_lock(&verifier->lock);
+	for (size_t i = 0; i < verifier->n_asks; i++) {
+		if (verifier->asks[i]->state == LK_ASK_SENT) {
+			verifier->asks[i]->due = nng_clock();
+		}
+	}
+	pthread_mutex_unlock(&verifier->lock);
+}
+
+/* That its time to wait for a connection is over does not end the time that an answer has, or the token would be charged twice. */
+static void test_verifier_asks_once_however_late_a_connection_comes(void **state)
+{
+	struct crowd *crowd = stage_run(script_gated_twice, NULL);
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		crowd->askers[i].call.timeout_ms = 600000;
+	}
+	crowd_start(crowd, 0, 4);
+	sem_post(&stage->gate);
+	peer_await(&stage->fixture->peer, 2);
+	hasten_sent(crowd->verifier);
+	/* When this one is told, the others were looked at. */
+	crowd->askers[4].call.timeout_ms = 30;
+	assert_int_equal(asker_start(crowd, 4, NULL), LK_OK);
+	crowd_await(crowd, 2);
+	crowd_assert(crowd, 4, 5, LK_DEADLINE_EXCEEDED);
+	sem_post(&stage->gate);
+	crowd_await(crowd, 5);
+	crowd_assert(crowd, 0, 4, LK_OK);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(crowd->askers[i].call.attempts, 1);
+	}
+	assert_int_equal(peer_count(&stage->fixture->peer), 2);
 }
 
 static void script_first_batch_is_lost(struct peer *peer, unsigned index, const struct lk_request_envelope *request)
@@ -336,6 +376,7 @@ int main(void)
 		TEST(test_verifier_silence_is_said_as_by_verify),
 		TEST(test_verifier_time_may_pass_in_the_queue),
 		TEST(test_verifier_late_verdict_is_dropped),
+		TEST(test_verifier_asks_once_however_late_a_connection_comes),
 		TEST(test_verifier_lost_answer_is_asked_for_again),
 		TEST(test_verifier_lost_messages_stop_nobody_else),
 		TEST(test_verifier_message_has_the_time_of_its_most_patient),
