@@ -82,6 +82,49 @@ static char *absolute_path(const char *dir)
 	return path;
 }
 
+/*
+ * What is replaced under its name is another file for the daemon that starts next: readers that it does not see, slots that it
+ * does not count. `needed`: also one that is missing is a store that is gone; the others latchkeyd makes anew.
+ */
+static const struct {
+	const char *name;
+	bool needed;
+} files[LK_ATTACHED_FILES] = {
+	{"lock.mdb", true},
+	{"slots.mmap", true},
+	{"denials.mmap", false},
+	{"gates.mmap", false},
+};
+
+/* Before they are opened, so that one that is replaced meanwhile is seen. One that is not there is for who opens it. */
+static enum lk_err remember_files(struct lk_opening *opening)
+{
+	struct stat status = {0};
+
+	for (size_t i = 0; i < LK_ATTACHED_FILES; i++) {
+		if (fstatat(opening->store->dir, files[i].name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+			opening->store->attachment->inodes[i] = status.st_ino;
+		}
+	}
+	return LK_OK;
+}
+
+static bool are_files_in_place(const struct lk_store *store)
+{
+	struct stat status = {0};
+
+	for (size_t i = 0; i < LK_ATTACHED_FILES; i++) {
+		if (fstatat(store->dir, files[i].name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+			if (files[i].needed) {
+				return false;
+			}
+		} else if (status.st_ino != store->attachment->inodes[i]) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Of the file that LMDB has open, whatever its name leads to by now. */
 static enum lk_err remember_file(struct lk_opening *opening)
 {
@@ -169,6 +212,7 @@ static enum lk_err attach(struct lk_opening *opening)
 		lk_opening_dir,
 		check_lmdb_files,
 		make_attachment,
+		remember_files,
 		attach_lines,
 		lk_opening_environment,
 		remember_file,
@@ -240,7 +284,7 @@ void lk_store_look(const struct lk_store *store)
 	struct stat status = {0};
 
 	if (stat(attachment->path, &status) == 0 && status.st_dev == attachment->device &&
-		status.st_ino == attachment->inode) {
+		status.st_ino == attachment->inode && are_files_in_place(store)) {
 		return;
 	}
 	/* In a forked child it says so already. */

@@ -165,6 +165,52 @@ static enum lk_err check_ours(struct lk_opening *opening)
 				 : lk_opening_fail(opening, lk_err_from_lmdb(rc), "data.mdb: %s", mdb_strerror(rc));
 }
 
+/* The number of the state that LMDB would go on from, as lock.mdb has it; a daemon's after LMDB set right what a killed one left. */
+static int number_of_state(const struct lk_opening *opening, size_t *ret_number)
+{
+	MDB_txn *txn = NULL;
+	int rc = mdb_txn_begin(opening->store->env, NULL, opening->attaching ? MDB_RDONLY : 0, &txn);
+
+	if (rc == MDB_SUCCESS) {
+		/* One that writes is the next. */
+		*ret_number = mdb_txn_id(txn) - (opening->attaching ? 0 : 1);
+		mdb_txn_abort(txn);
+	}
+	return rc;
+}
+
+/*
+ * Whether data.mdb and lock.mdb are of one time. As long as anybody has lock.mdb open LMDB believes what that says of the newest
+ * state: with data that were put in the place of others it would go on from an older state than they hold, and write newer ones
+ * that the next start takes for older.
+ */
+static enum lk_err check_time(struct lk_opening *opening)
+{
+	MDB_env *env = opening->store->env;
+	MDB_envinfo before = {0};
+	MDB_envinfo after = {0};
+	size_t number = 0;
+	int rc = mdb_env_info(env, &before);
+
+	if (rc == MDB_SUCCESS) {
+		rc = number_of_state(opening, &number);
+	}
+	if (rc == MDB_SUCCESS) {
+		rc = mdb_env_info(env, &after);
+	}
+	if (rc != MDB_SUCCESS) {
+		return lk_opening_fail(opening, lk_err_from_lmdb(rc), "data.mdb: %s", mdb_strerror(rc));
+	}
+	/* Beside a daemon that commits meanwhile: of a commit, lock.mdb is told last. */
+	size_t least = before.me_last_txnid - (opening->attaching && before.me_last_txnid > 0);
+	if (number >= least && number <= after.me_last_txnid) {
+		return LK_OK;
+	}
+	return lk_opening_fail(opening, LK_FAILED_PRECONDITION,
+		"data.mdb was replaced while others have its lock.mdb open: end all processes that verify in-process, "
+		"then start latchkeyd");
+}
+
 static enum lk_err tidy_env(struct lk_opening *opening)
 {
 	struct lk_store *store = opening->store;
@@ -225,6 +271,9 @@ enum lk_err lk_opening_environment(struct lk_opening *opening)
 
 	if (err == LK_OK) {
 		err = check_ours(opening);
+	}
+	if (err == LK_OK) {
+		err = check_time(opening);
 	}
 	if (err == LK_OK) {
 		err = tidy_env(opening);

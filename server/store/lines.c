@@ -21,7 +21,8 @@ struct header {
 	_Atomic uint64_t pid_namespace;
 	/* How many lines the daemon maps. */
 	_Atomic uint64_t max_lines;
-	uint8_t reserved[16];
+	/* LMDB's files, as the daemon has them open; see lk_lines_name_files(). */
+	_Atomic uint64_t files[LK_LINES_FILES];
 };
 
 enum header_state {
@@ -260,6 +261,9 @@ static enum lk_err check_attached(struct lk_lines *lines, char *message)
 	if (err == LK_OK && atomic_load(&header.max_lines) != 0) {
 		lines->max_lines = atomic_load(&header.max_lines);
 	}
+	for (size_t i = 0; i < LK_LINES_FILES; i++) {
+		lines->files[i] = atomic_load(&header.files[i]);
+	}
 	return err;
 }
 
@@ -296,7 +300,16 @@ bool lk_lines_are_live(const struct lk_lines *lines)
 
 	return atomic_load_explicit(&header->state, memory_order_acquire) == STATE_LIVE &&
 	       atomic_load_explicit(&header->pid_namespace, memory_order_relaxed) == lines->pid_namespace &&
-	       atomic_load_explicit(&header->max_lines, memory_order_relaxed) <= lines->max_lines;
+	       atomic_load_explicit(&header->max_lines, memory_order_relaxed) <= lines->max_lines &&
+	       atomic_load_explicit(&header->files[0], memory_order_relaxed) == lines->files[0] &&
+	       atomic_load_explicit(&header->files[1], memory_order_relaxed) == lines->files[1];
+}
+
+void lk_lines_name_files(struct lk_lines *lines, const uint64_t files[static LK_LINES_FILES])
+{
+	for (size_t i = 0; i < LK_LINES_FILES; i++) {
+		atomic_store(&header_of(lines)->files[i], files[i]);
+	}
 }
 
 bool lk_lines_have_grown(const struct lk_lines *lines, uint64_t end)

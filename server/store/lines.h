@@ -18,6 +18,8 @@
 #include "server/store/store.h"
 
 #define LK_LINES_HEADER_LEN 64
+/* Files that a header names. */
+#define LK_LINES_FILES 2
 
 /* What a file is, and what is said where it is not that. */
 struct lk_lines_kind {
@@ -55,8 +57,9 @@ struct lk_lines {
 	_Atomic uint64_t allocated;
 	/* The file is another process's, which makes it longer; this one only touches its lines. */
 	bool attached;
-	/* Of whoever attached: the PID namespace in which it runs. */
+	/* Of whoever attached: the PID namespace in which it runs, and the files that the header named then. */
 	uint64_t pid_namespace;
+	uint64_t files[LK_LINES_FILES];
 };
 
 /*
@@ -83,9 +86,15 @@ LK_MUST_CHECK enum lk_err lk_lines_check_owner(const struct lk_lines *lines,
 
 /*
  * Whether an attached file still is what it was attached to: not replaced, and of a daemon in this PID namespace that has no more
- * lines than were mapped. Reads one line of the cache. Any thread.
+ * lines than were mapped, and the same files open. Reads one line of the cache. Any thread.
  */
 bool lk_lines_are_live(const struct lk_lines *lines);
+
+/*
+ * Writes into the header which files the daemon has open beside, by their inodes, before it changes anything in them: whoever
+ * attached when it were others holds files that are gone, where no change of the daemon's is ever seen.
+ */
+void lk_lines_name_files(struct lk_lines *lines, const uint64_t files[static LK_LINES_FILES]);
 
 /* Syncs, unless it was attached, and unmaps. Takes lines that are all zero, or were never opened. */
 void lk_lines_close(struct lk_lines *lines);

@@ -73,6 +73,11 @@ bool lk_slots_are_live(const struct lk_slots *slots)
 	return lk_lines_are_live(&slots->lines);
 }
 
+void lk_slots_name_files(struct lk_slots *slots, uint64_t data, uint64_t lock)
+{
+	lk_lines_name_files(&slots->lines, (const uint64_t[LK_LINES_FILES]){data, lock});
+}
+
 void lk_slots_close(struct lk_slots *slots)
 {
 	if (slots == NULL) {

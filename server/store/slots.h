@@ -66,6 +66,8 @@ LK_MUST_CHECK enum lk_err lk_slots_check_owner(const struct lk_slots *slots,
 	char ret_message[static LK_STORE_MESSAGE_LEN]);
 /* lk_lines_are_live() of attached slots. */
 bool lk_slots_are_live(const struct lk_slots *slots);
+/* lk_lines_name_files() of the daemon's: data.mdb and lock.mdb. */
+void lk_slots_name_files(struct lk_slots *slots, uint64_t data, uint64_t lock);
 
 /* Syncs, unless they were attached, and unmaps. Takes NULL. */
 void lk_slots_close(struct lk_slots *slots);

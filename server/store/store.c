@@ -1,8 +1,10 @@
 #include "server/store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/store/bootstrap.h"
@@ -15,6 +17,22 @@
 static uint64_t max_slots_of(const struct lk_store_options *options)
 {
 	return options->max_slots == 0 ? LK_MAX_SLOTS_DEFAULT : options->max_slots;
+}
+
+/* Tells verifiers that hold others of LMDB's, which somebody removed or replaced, before the first change that they would miss. */
+static enum lk_err name_files(struct lk_opening *opening)
+{
+	struct lk_store *store = opening->store;
+	struct stat data = {0};
+	struct stat lock = {0};
+	int file = -1;
+
+	if (mdb_env_get_fd(store->env, &file) != MDB_SUCCESS || fstat(file, &data) != 0 ||
+		fstatat(store->dir, "lock.mdb", &lock, AT_SYMLINK_NOFOLLOW) != 0) {
+		return lk_opening_fail(opening, LK_IO, "data.mdb: %s", strerror(errno));
+	}
+	lk_slots_name_files(store->slots, data.st_ino, lock.st_ino);
+	return LK_OK;
 }
 
 /* The files beside LMDB's. */
@@ -33,7 +51,7 @@ static enum lk_err open_lines(struct lk_opening *opening, bool make, const uint8
 				&store->denials, message),
 			message);
 	}
-	return err;
+	return err == LK_OK ? name_files(opening) : err;
 }
 
 static enum lk_err adopt_store(struct lk_opening *opening)

@@ -23,6 +23,9 @@ enum lk_mark {
 	LK_MARK_GONE = 2,
 };
 
+/* Files in the data directory beside data.mdb that must stay what they were. */
+#define LK_ATTACHED_FILES 4
+
 /* A store that is open for verdicts alone, beside its daemon (attach.h). */
 struct lk_attachment {
 	/* A page of its own, which a fork wipes; holds an enum lk_mark. */
@@ -31,6 +34,8 @@ struct lk_attachment {
 	char *path;
 	dev_t device;
 	ino_t inode;
+	/* Of the others, by their place in attach.c's table. */
+	ino_t inodes[LK_ATTACHED_FILES];
 };
 
 struct lk_store {

@@ -15,8 +15,10 @@
  * be freed and opened anew without harm to the parent. A process that is stopped in the middle of a call holds old pages of the
  * store until it goes on or ends.
  *
- * A store that is replaced under it is no longer answered from: at once, where the header of its slots was marked so; within a
- * second, where data.mdb was moved or removed by hand. The daemon may be stopped, killed and started again meanwhile.
+ * A store that is replaced under it is no longer answered from: at once, where the header of its slots was marked so, or a daemon
+ * started on another data.mdb or lock.mdb; within a second, where one of its files was moved, removed or replaced by hand. The
+ * daemon may be stopped, killed and started again meanwhile. Before files are overwritten in place (cp, tar), every process that
+ * verifies must have closed them: what it has mapped would be cut off under it, which is SIGBUS.
  */
 #ifndef LATCHKEY_LOCAL_H
 #define LATCHKEY_LOCAL_H
