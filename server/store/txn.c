@@ -106,7 +106,8 @@ enum lk_err lk_snapshot_begin(struct lk_txn *txn)
 
 void lk_snapshot_end(struct lk_txn *txn)
 {
-	if (txn->begun) {
+	/* In a child that was forked in the middle of a verdict, that would free the parent's snapshot. */
+	if (txn->begun && !lk_store_is_forked(txn->store)) {
 		mdb_txn_reset(txn->mdb);
 		txn->begun = false;
 	}
