@@ -72,6 +72,9 @@ static enum lk_err take_slot(struct lk_request *request)
 	if (err == LK_OK) {
 		lk_snapshot_end(request->txn);
 	}
+	if (err == LK_OK && !lk_store_has_readers_left(request->store)) {
+		err = LK_RESOURCE_EXHAUSTED;
+	}
 	return err;
 }
 

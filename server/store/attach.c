@@ -166,8 +166,14 @@ static enum lk_err load_verify_key(struct lk_opening *opening)
 	struct lk_store *store = opening->store;
 	char message[LK_STORE_MESSAGE_LEN] = "";
 
-	enum lk_err err = lk_opening_pass_on(
-		opening, lk_keyring_load_verify_key(store->dir, &store->keyring, message), message);
+	enum lk_err err = lk_keyring_load_verify_key(store->dir, &store->keyring, message);
+	if (err == LK_FAILED_PRECONDITION && faccessat(store->dir, "verify.key", F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+		errno == ENOENT) {
+		return lk_opening_fail(opening, err,
+			"verify.key: missing; where systemd hands it to latchkeyd (LoadCredential=), let it hand it to "
+			"this service too, else restore it from a backup");
+	}
+	err = lk_opening_pass_on(opening, err, message);
 	return err != LK_OK ? err
 			    : lk_opening_check_key(opening, "verify.key", store->keyring->verify_key,
 				      opening->record->verify_key_check.data);
@@ -289,6 +295,25 @@ void lk_store_look(const struct lk_store *store)
 	}
 	/* In a forked child it says so already. */
 	(void)atomic_compare_exchange_strong(attachment->mark, &current, LK_MARK_GONE);
+}
+
+static int count_line(const char *line, void *context)
+{
+	(void)line;
+	*(size_t *)context += 1;
+	return 0;
+}
+
+bool lk_store_has_readers_left(const struct lk_store *store)
+{
+	MDB_envinfo info = {0};
+	size_t lines = 0;
+
+	/* The most that there ever were; only then those that there are, a line each and one above them. */
+	if (mdb_env_info(store->env, &info) == MDB_SUCCESS && info.me_numreaders <= LK_STORE_READERS_SHARED) {
+		return true;
+	}
+	return mdb_reader_list(store->env, count_line, &lines) >= 0 && lines <= LK_STORE_READERS_SHARED + 1;
 }
 
 void lk_attachment_free(struct lk_attachment *attachment)

@@ -8,6 +8,8 @@
 #ifndef LK_SERVER_STORE_ATTACH_H
 #define LK_SERVER_STORE_ATTACH_H
 
+#include <stdbool.h>
+
 #include "server/store/store.h"
 
 struct lk_attachment;
@@ -32,6 +34,9 @@ const char *lk_store_fault(const struct lk_store *store);
 
 /* Looks whether the directory still is the store's, for lk_store_fault() to tell. Asks the system. Any thread. */
 void lk_store_look(const struct lk_store *store);
+
+/* Whether so few readers are there, in all processes, that one more leaves the daemon enough. Any thread. Does not block. */
+bool lk_store_has_readers_left(const struct lk_store *store);
 
 /* Takes NULL. */
 void lk_attachment_free(struct lk_attachment *attachment);

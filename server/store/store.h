@@ -30,6 +30,8 @@ struct lk_store;
 #define LK_STORE_SCHEMA 3
 /* LMDB's reader slots; the same for every process that opens the environment. */
 #define LK_STORE_READERS 4096
+/* Of them, how many there may be for another verifier to take one: the rest is the daemon's, which needs one for each request. */
+#define LK_STORE_READERS_SHARED 3000
 /* Room for a message about a store that could not be opened. */
 #define LK_STORE_MESSAGE_LEN 512
 

@@ -6,14 +6,15 @@
  * consumption: keys are made and ended by the daemon alone.
  *
  * Rights: read data.mdb and verify.key, write lock.mdb and the .mmap files, as members of the data directory's group may. Trust:
- * who has them can read every key's digest and identity, and falsify what was used; it can mint nothing. The caller counts as
+ * who has them can read every key's digest and identity, and falsify what was used; it can mint nothing, but by writing into the
+ * shared files, or cutting them short, it can stop the daemon and damage the store. The caller counts as
  * the operator: it may ask about the keys of every tenant but "system". It must run in the daemon's PID namespace, and needs more
  * than 1 TiB of addresses (RLIMIT_AS).
  *
  * A struct lk_local is for the whole process; open a directory once. A struct lk_local_verifier belongs to one thread at a time;
- * there may be 4,000 in all processes together. Neither survives fork(): in the child they answer LK_FAILED_PRECONDITION, and can
- * be freed and opened anew without harm to the parent. A process that is stopped in the middle of a call holds old pages of the
- * store until it goes on or ends.
+ * there may be 3,000 in all processes together, less as many as requests were under way in the daemon at once. Neither survives
+ * fork(): in the child they answer LK_FAILED_PRECONDITION, and can be freed and opened anew without harm to the parent. A process
+ * that is stopped in the middle of a call holds old pages of the store until it goes on or ends.
  *
  * A store that is replaced under it is no longer answered from: at once, where the header of its slots was marked so, or a daemon
  * started on another data.mdb or lock.mdb; within a second, where one of its files was moved, removed or replaced by hand. The

@@ -13,8 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/local/verifier.h"
 #include "server/store/find.h"
 #include "server/store/slots.h"
+#include "server/store/store_internal.h"
 #include "tests/lib/draft.h"
 #include "tests/unit/local/local_fixture.h"
 #include <cmocka.h>
@@ -299,6 +301,17 @@ static void test_local_refuses_what_the_options_lead_nowhere(void **state)
 	lk_local_verifier_free(NULL);
 }
 
+static bool take_a_thousand_readers(struct local *local)
+{
+	for (int i = 0; i < 1024; i++) {
+		struct lk_txn *txn = NULL;
+		if (lk_snapshot_new(local->store.store, &txn) != LK_OK || lk_snapshot_begin(txn) != LK_OK) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static void test_local_runs_out_of_verifiers_and_takes_them_back(void **state)
 {
 	static struct lk_local_verifier *verifiers[LK_STORE_READERS + 1];
@@ -311,7 +324,9 @@ static void test_local_runs_out_of_verifiers_and_takes_them_back(void **state)
 		count += err == LK_OK;
 	}
 	assert_int_equal(err, LK_RESOURCE_EXHAUSTED);
-	assert_true(count >= 4000);
+	assert_int_equal(count, LK_STORE_READERS_SHARED - 1);
+	/* The daemon still starts, and serves as many requests at once as it is made for. */
+	local_change(local, take_a_thousand_readers);
 	assert_int_equal(local_verdict(local, LOCAL_TOKEN), VERDICT(VALID));
 	lk_local_verifier_free(verifiers[--count]);
 	assert_int_equal(lk_local_verifier_new(local->local, &verifiers[count]), LK_OK);
@@ -370,6 +385,46 @@ static int count_readers(const struct local *local)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 255);
 	return WEXITSTATUS(status);
+}
+
+/* A line about a reader ends with the number of the state that it holds, or with "-". */
+static int count_holder(const char *line, void *context)
+{
+	*(int *)context += strstr(line, "pid") == NULL && strstr(line, " -") == NULL;
+	return 0;
+}
+
+static int count_readers_that_hold_a_state(const struct local *local)
+{
+	MDB_env *env = local->local->store->env;
+	int count = 0;
+
+	assert_true(mdb_reader_list(env, count_holder, &count) >= 0);
+	return count;
+}
+
+/* As where another thread of the parent was in the middle of a verdict, by the verifier that the child then asks. */
+static void test_local_of_a_forked_child_leaves_the_state_that_its_parent_reads(void **state)
+{
+	struct local *local = *state;
+	struct lk_txn *txn = local->verifier->request.txn;
+	int status = 0;
+
+	assert_int_equal(lk_snapshot_begin(txn), LK_OK);
+	assert_int_equal(count_readers_that_hold_a_state(local), 1);
+	pid_t child = fork();
+	if (child == 0) {
+		bool refused = local_verdict(local, LOCAL_TOKEN) == VERDICT(UNSPECIFIED);
+		lk_local_verifier_free(local->verifier);
+		lk_local_close(local->local);
+		_exit(refused ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(count_readers_that_hold_a_state(local), 1);
+	lk_snapshot_end(txn);
+	assert_int_equal(count_readers_that_hold_a_state(local), 0);
+	assert_int_equal(local_verdict(local, LOCAL_TOKEN), VERDICT(VALID));
 }
 
 /* Nobody but whoever comes next can let go of them, where no daemon runs. */
@@ -444,6 +499,7 @@ int main(void)
 		TEST(test_local_refuses_what_the_options_lead_nowhere),
 		TEST(test_local_runs_out_of_verifiers_and_takes_them_back),
 		TEST(test_local_is_useless_to_a_forked_child),
+		TEST(test_local_of_a_forked_child_leaves_the_state_that_its_parent_reads),
 		TEST(test_local_lets_go_of_the_readers_of_the_dead),
 		TEST(test_local_sees_that_the_store_was_moved),
 	};

@@ -158,7 +158,7 @@ static void test_attach_names_the_file_that_is_missing(void **state)
 		{"slots.mmap", LK_CORRUPT, "slots.mmap: missing"},
 		{"denials.mmap", LK_CORRUPT, "denials.mmap: missing"},
 		{"gates.mmap", LK_CORRUPT, "gates.mmap: missing"},
-		{"verify.key", LK_FAILED_PRECONDITION, "verify.key: missing"},
+		{"verify.key", LK_FAILED_PRECONDITION, "this service too"},
 	};
 	struct lk_fixture *fixture = *state;
 	char from[256];
