@@ -20,6 +20,8 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define THREADS      8
 #define KEYS         40
+/* Requests that are put together by chance. */
+#define RANDOM_ROUNDS 3000
 
 struct world {
 	struct daemon daemon;
@@ -174,6 +176,19 @@ static void test_local_goes_on_without_the_daemon_and_with_the_next(void **state
 	assert_int_equal(say_get(&world->operator, "acme", made->key->id)->usage_count, 7);
 }
 
+/* Two replies that nothing was consumed between, to the last byte. */
+static void assert_alike(const Latchkey__V1__VerifyKeyResponse *one, const Latchkey__V1__VerifyKeyResponse *other)
+{
+	static uint8_t packed[2][65536];
+
+	size_t len = latchkey__v1__verify_key_response__get_packed_size(one);
+	assert_int_equal(len, latchkey__v1__verify_key_response__get_packed_size(other));
+	assert_true(len <= sizeof packed[0]);
+	(void)latchkey__v1__verify_key_response__pack(one, packed[0]);
+	(void)latchkey__v1__verify_key_response__pack(other, packed[1]);
+	assert_memory_equal(packed[0], packed[1], len);
+}
+
 /* The daemon and the verifier are asked the same; what they say of an error must be the same in all. */
 static void assert_same(struct world *world, const Latchkey__V1__VerifyKeyRequest *request)
 {
@@ -185,6 +200,7 @@ static void assert_same(struct world *world, const Latchkey__V1__VerifyKeyReques
 	assert_int_equal(err, world->operator.err);
 	if (err == LK_OK) {
 		assert_int_equal(response->code, expected->code);
+		assert_alike(response, expected);
 		return;
 	}
 	assert_string_equal(world->call.message, call->message);
@@ -254,6 +270,114 @@ static void test_local_refuses_what_the_daemon_refuses_in_its_words(void **state
 	}
 }
 
+/* What texts are put together of: what is right in some field, or is at a limit, or wrong in all. */
+static const char *const pieces[] = {
+	"acme",
+	"prod",
+	"system",
+	"a",
+	"a:b",
+	"a:*",
+	"*",
+	" AND ",
+	" or ",
+	"(",
+	")",
+	"OR",
+	"10.0.0.1",
+	"::1",
+	"/8",
+	"%",
+	".",
+	"-",
+	"_",
+	"A",
+	"9",
+	" ",
+	"\t",
+	"\n",
+	"\x01",
+	"\x7f",
+	"\"",
+	"\\",
+	"\xc3\xa9",
+	"\xe2\x82\xac",
+	"\xf0\x9f\x98\x80",
+	"\xff",
+	"\xc0\x80",
+	"\xed\xa0\x80",
+	"\xe2\x82",
+	"\xf4\x90\x80\x80",
+	"sk-",
+	"aaaaaaaa",
+	"0123456789abcdef0123456789abcde",
+	"0123456789abcdef0123456789abcdef",
+	"a:b OR a:b OR a:b OR a:b OR a:b OR a:b OR a:b OR a:b OR a:b OR a:b OR a:b OR a:b",
+};
+
+static uint64_t chance(uint64_t *seed, uint64_t below)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (*seed >> 33) % below;
+}
+
+/* Writes a text of up to `most` pieces, often none and mostly short. */
+static char *random_text(uint64_t *seed, uint64_t most, size_t size, char *text)
+{
+	uint64_t count = chance(seed, 3) == 0 ? 0 : 1 + chance(seed, chance(seed, 8) == 0 ? most : 2);
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (uint64_t i = 0; i < count; i++) {
+		const char *piece = pieces[chance(seed, COUNT(pieces))];
+		if (len + strlen(piece) < size) {
+			len += (size_t)snprintf(text + len, size - len, "%s", piece);
+		}
+	}
+	return text;
+}
+
+static void test_local_answers_at_random_as_the_daemon_does(void **state)
+{
+	static char texts[4][5000];
+	static char names[10][100];
+	static const uint64_t costs[] = {0, 1, 2, 1000000, UINT64_C(1) << 32, UINT64_C(1) << 48, UINT64_MAX};
+	struct world *world = *state;
+	const Latchkey__V1__CreateKeyResponse *made = create(world, "random");
+	char *token = strdup(made->token);
+	uint64_t seed = 5;
+
+	for (int i = 0; i < RANDOM_ROUNDS; i++) {
+		Latchkey__V1__VerifyKeyRequest request = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
+		Latchkey__V1__RateCharge charges[10];
+		Latchkey__V1__RateCharge *list[10];
+		request.token = chance(&seed, 2) == 0 ? token : random_text(&seed, 200, sizeof texts[0], texts[0]);
+		request.tenant = chance(&seed, 2) == 0 ? TEXT("acme")
+						       : random_text(&seed, 3, sizeof texts[1], texts[1]);
+		request.keyspace = chance(&seed, 2) == 0 ? TEXT("") : random_text(&seed, 3, 100, texts[2]);
+		request.permission_expression = chance(&seed, 2) == 0 ? TEXT("")
+								      : random_text(&seed, 40, 5000, texts[3]);
+		char address[200];
+		request.client_ip = chance(&seed, 2) == 0 ? TEXT("") : random_text(&seed, 4, sizeof address, address);
+		request.cost = costs[chance(&seed, COUNT(costs))];
+		request.n_rate_charges = chance(&seed, 2) == 0 ? 0 : chance(&seed, COUNT(charges));
+		for (size_t j = 0; j < request.n_rate_charges; j++) {
+			latchkey__v1__rate_charge__init(&charges[j]);
+			charges[j].name = random_text(&seed, 2, sizeof names[j], names[j]);
+			charges[j].cost = costs[chance(&seed, COUNT(costs))];
+			list[j] = &charges[j];
+		}
+		request.rate_charges = list;
+		request.dry_run = chance(&seed, 2) == 0;
+		request.explain = chance(&seed, 4) == 0;
+		/* Only an operator of the daemon itself may name it. */
+		if (strcmp(request.tenant, "system") != 0) {
+			assert_same(world, &request);
+		}
+	}
+	free(token);
+}
+
 /* What the threads hammer while the keys are made and ended. */
 struct hammer {
 	struct world *world;
@@ -321,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_local_shares_limits_and_credits_with_the_daemon),
 		cmocka_unit_test(test_local_goes_on_without_the_daemon_and_with_the_next),
 		cmocka_unit_test(test_local_refuses_what_the_daemon_refuses_in_its_words),
+		cmocka_unit_test(test_local_answers_at_random_as_the_daemon_does),
 		cmocka_unit_test(test_local_threads_are_never_told_of_a_revoked_key_that_it_is_valid),
 	};
 
