@@ -64,16 +64,15 @@ void lk_local_close(struct lk_local *local)
 /* Takes the reader slot at once, so that no verdict is refused for want of one. */
 static enum lk_err take_slot(struct lk_request *request)
 {
+	if (!lk_store_has_readers_left(request->store)) {
+		return LK_RESOURCE_EXHAUSTED;
+	}
 	enum lk_err err = lk_snapshot_new(request->store, &request->txn);
-
 	if (err == LK_OK) {
 		err = lk_snapshot_begin(request->txn);
 	}
 	if (err == LK_OK) {
 		lk_snapshot_end(request->txn);
-	}
-	if (err == LK_OK && !lk_store_has_readers_left(request->store)) {
-		err = LK_RESOURCE_EXHAUSTED;
 	}
 	return err;
 }

@@ -304,16 +304,28 @@ static int count_line(const char *line, void *context)
 	return 0;
 }
 
+/* Those that there are: a line each, and one above them. */
+static bool are_readers_few(const struct lk_store *store)
+{
+	size_t lines = 0;
+
+	return mdb_reader_list(store->env, count_line, &lines) >= 0 && lines <= LK_STORE_READERS_SHARED;
+}
+
 bool lk_store_has_readers_left(const struct lk_store *store)
 {
 	MDB_envinfo info = {0};
-	size_t lines = 0;
+	int dead = 0;
 
-	/* The most that there ever were; only then those that there are, a line each and one above them. */
-	if (mdb_env_info(store->env, &info) == MDB_SUCCESS && info.me_numreaders <= LK_STORE_READERS_SHARED) {
+	/* The most that there ever were. */
+	if (mdb_env_info(store->env, &info) == MDB_SUCCESS && info.me_numreaders < LK_STORE_READERS_SHARED) {
 		return true;
 	}
-	return mdb_reader_list(store->env, count_line, &lines) >= 0 && lines <= LK_STORE_READERS_SHARED + 1;
+	if (are_readers_few(store)) {
+		return true;
+	}
+	/* Until somebody looks, the dead have theirs. */
+	return mdb_reader_check(store->env, &dead) == MDB_SUCCESS && dead > 0 && are_readers_few(store);
 }
 
 void lk_attachment_free(struct lk_attachment *attachment)

@@ -35,7 +35,8 @@ const char *lk_store_fault(const struct lk_store *store);
 /* Looks whether the directory still is the store's, for lk_store_fault() to tell. Asks the system. Any thread. */
 void lk_store_look(const struct lk_store *store);
 
-/* Whether so few readers are there, in all processes, that one more leaves the daemon enough. Any thread. Does not block. */
+/* Whether so few readers are there, in all processes, that one more leaves the daemon enough. Lets go of those of the dead
+ * where it takes that. Any thread. */
 bool lk_store_has_readers_left(const struct lk_store *store);
 
 /* Takes NULL. */

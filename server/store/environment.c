@@ -214,14 +214,12 @@ static enum lk_err check_time(struct lk_opening *opening)
 static enum lk_err tidy_env(struct lk_opening *opening)
 {
 	struct lk_store *store = opening->store;
-	int dead = 0;
 
 	/* LMDB gives both of its files one mode. */
 	if (!opening->attaching &&
 		(fchmodat(store->dir, "data.mdb", 0640, 0) != 0 || fchmodat(store->dir, "lock.mdb", 0660, 0) != 0)) {
 		return lk_opening_fail(opening, lk_err_from_errno(errno), "data.mdb: %s", strerror(errno));
 	}
-	(void)mdb_reader_check(store->env, &dead);
 	return LK_OK;
 }
 
@@ -268,8 +266,11 @@ static enum lk_err open_tables(struct lk_opening *opening, enum lk_table first, 
 enum lk_err lk_opening_environment(struct lk_opening *opening)
 {
 	enum lk_err err = open_env(opening);
+	int dead = 0;
 
 	if (err == LK_OK) {
+		/* First: what is read next takes a reader's place, and the dead may have all. */
+		(void)mdb_reader_check(opening->store->env, &dead);
 		err = check_ours(opening);
 	}
 	if (err == LK_OK) {

@@ -459,6 +459,63 @@ static void test_local_lets_go_of_the_readers_of_the_dead(void **state)
 	assert_int_equal(local_verdict(local, LOCAL_TOKEN), VERDICT(VALID));
 }
 
+/* Takes all that there are, past whatever the library keeps free. */
+static void take_all_readers_and_die(const struct local *local)
+{
+	MDB_env *env = NULL;
+	MDB_txn *txn = NULL;
+
+	int rc = mdb_env_create(&env);
+	if (rc == 0 && mdb_env_set_maxreaders(env, LK_STORE_READERS) == 0) {
+		rc = mdb_env_open(env, local->store.dir, MDB_RDONLY | MDB_NOTLS, 0);
+	}
+	while (rc == 0) {
+		rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+	}
+	if (rc == MDB_READERS_FULL) {
+		(void)raise(SIGKILL);
+	}
+	_exit(1);
+}
+
+static bool change_nothing(struct local *local)
+{
+	(void)local;
+	return true;
+}
+
+/* The dead lock out nobody: neither a daemon that starts, nor one more verifier, here or in another process. */
+static void test_local_and_the_daemon_find_room_where_the_dead_have_it_all(void **state)
+{
+	struct local *local = *state;
+	struct lk_local_verifier *another = NULL;
+	int status = 0;
+
+	for (int i = 0; i < 3; i++) {
+		pid_t child = fork();
+		if (child == 0) {
+			take_all_readers_and_die(local);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status));
+		if (i == 0) {
+			local_change(local, change_nothing);
+		} else if (i == 1) {
+			assert_int_equal(lk_local_verifier_new(local->local, &another), LK_OK);
+			lk_local_verifier_free(another);
+		} else {
+			child = fork();
+			if (child == 0) {
+				local_open(local);
+				_exit(0);
+			}
+			assert_int_equal(waitpid(child, &status, 0), child);
+			assert_int_equal(status, 0);
+		}
+	}
+	assert_int_equal(local_verdict(local, LOCAL_TOKEN), VERDICT(VALID));
+}
+
 /* Within a second: the loop ends when it is seen, and the test's time limit where it never is. */
 static void test_local_sees_that_the_store_was_moved(void **state)
 {
@@ -501,6 +558,7 @@ int main(void)
 		TEST(test_local_is_useless_to_a_forked_child),
 		TEST(test_local_of_a_forked_child_leaves_the_state_that_its_parent_reads),
 		TEST(test_local_lets_go_of_the_readers_of_the_dead),
+		TEST(test_local_and_the_daemon_find_room_where_the_dead_have_it_all),
 		TEST(test_local_sees_that_the_store_was_moved),
 	};
 #undef TEST
