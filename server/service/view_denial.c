@@ -10,7 +10,8 @@ Latchkey__V1__Denial *lk_view_denial(struct lk_request *request, const Latchkey_
 {
 	struct lk_denial last = lk_denials_last(lk_store_denials(request->store), record->slot);
 
-	if (last.code == 0) {
+	/* Others can write there too: what no reply may hold is none. */
+	if (last.code == 0 || last.code >= LK_DENIAL_CODES || last.time_us < 0 || last.time_us > LK_TIME_MAX_US) {
 		return NULL;
 	}
 	Latchkey__V1__Denial *view = lk_arena_alloc(request->arena, sizeof *view);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/core/time.h"
 #include "server/store/lines.h"
 
 _Static_assert(sizeof(struct lk_slot) == 64, "a slot is a line");
@@ -107,9 +108,10 @@ void lk_slots_use(struct lk_slots *slots, uint64_t slot, int64_t now_us)
 	int64_t last = atomic_load_explicit(&line->last_used_us, memory_order_relaxed);
 
 	atomic_fetch_add_explicit(&line->usage_count, 1, memory_order_relaxed);
-	/* The newest wins, whatever the order in which verifiers come here. */
-	while (last < now_us && !atomic_compare_exchange_weak_explicit(&line->last_used_us, &last, now_us,
-					memory_order_relaxed, memory_order_relaxed)) {
+	/* The newest wins, whatever the order in which verifiers come here. What is no time at all goes. */
+	while ((last < now_us || last > LK_TIME_MAX_US) &&
+		!atomic_compare_exchange_weak_explicit(
+			&line->last_used_us, &last, now_us, memory_order_relaxed, memory_order_relaxed)) {
 	}
 }
 
@@ -129,9 +131,11 @@ struct lk_usage lk_slots_usage(const struct lk_slots *slots, uint64_t slot)
 	if (line == NULL) {
 		return (struct lk_usage){0};
 	}
+	int64_t last = atomic_load_explicit(&line->last_used_us, memory_order_relaxed);
 	return (struct lk_usage){
 		.count = atomic_load_explicit(&line->usage_count, memory_order_relaxed),
-		.last_used_us = atomic_load_explicit(&line->last_used_us, memory_order_relaxed),
+		/* Others can write here: what no Timestamp may hold would make unreadable what it is part of. */
+		.last_used_us = last < 0 || last > LK_TIME_MAX_US ? 0 : last,
 	};
 }
 

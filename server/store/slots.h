@@ -38,7 +38,7 @@ struct lk_slot {
 /* What a key has consumed, read at one moment. */
 struct lk_usage {
 	uint64_t count;
-	/* 0: never. */
+	/* 0: never, or what stands there is no time. */
 	int64_t last_used_us;
 };
 

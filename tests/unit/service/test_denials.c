@@ -78,6 +78,24 @@ static void test_key_shows_its_last_denial(void **state)
 	fixture_key_done(&key);
 }
 
+/* Whoever verifies in-process could write such: no client can read a Timestamp past the year 9999. */
+static void test_key_shows_no_denial_at_what_is_no_time(void **state)
+{
+	static const int64_t wrong[] = {INT64_MIN, -1, LK_TIME_MAX_US + 1, INT64_MAX};
+	struct fixture_key key = fixture_make_key("acme", "prod", "timeless");
+	struct place place = place_of(key.id);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		struct lk_denial denial = {.code = VERDICT(EXPIRED), .time_us = wrong[i]};
+		lk_denials_note(lk_store_denials(fixture_loop.store), place.slot, place.keyspace, &denial);
+		struct loop_answer answer = keys_get(key.id);
+		assert_null(keys_shown(&answer)->last_denial);
+		loop_answer_done(&answer);
+	}
+	fixture_key_done(&key);
+}
+
 static void test_list_shows_no_denials(void **state)
 {
 	struct fixture_key key = fixture_make_key("acme", "prod", "denied");
@@ -134,6 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_key_shows_its_last_denial),
+		TEST(test_key_shows_no_denial_at_what_is_no_time),
 		TEST(test_list_shows_no_denials),
 		TEST(test_keyspace_shows_denials_by_code),
 	};

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/core/time.h"
 #include "tests/lib/child.h"
 #include "tests/lib/store_fixture.h"
 #include <cmocka.h>
@@ -148,6 +149,20 @@ static void test_slots_last_use_never_goes_back(void **state)
 	lk_slots_use(fixture->slots, 7, 500);
 	lk_slots_use(fixture->slots, 7, 400);
 	assert_usage(fixture, 7, 2, 500);
+}
+
+/* A member of the group may write whatever it likes there. */
+static void test_slots_last_use_that_is_no_time_is_none_until_the_next(void **state)
+{
+	static const int64_t wrong[] = {INT64_MIN, -1, LK_TIME_MAX_US + 1, INT64_MAX};
+	struct slots_fixture *fixture = *state;
+
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		atomic_store(&lk_slots_at(fixture->slots, 7)->last_used_us, wrong[i]);
+		assert_usage(fixture, 7, i, 0);
+		lk_slots_use(fixture->slots, 7, 500);
+		assert_usage(fixture, 7, i + 1, 500);
+	}
 }
 
 static void test_slots_disk_is_allocated_in_whole_steps(void **state)
@@ -406,6 +421,7 @@ int main(void)
 		TEST(test_slots_use_counts_in_its_own_line_alone),
 		TEST(test_slots_that_are_not_there_count_nothing),
 		TEST(test_slots_last_use_never_goes_back),
+		TEST(test_slots_last_use_that_is_no_time_is_none_until_the_next),
 		TEST(test_slots_disk_is_allocated_in_whole_steps),
 		TEST(test_slots_reserve_keeps_what_was_counted),
 		TEST(test_slots_reserve_stops_at_the_most_there_may_be),
