@@ -16,6 +16,8 @@
 /* What a request may have: items, and bytes of tokens, well below the 1 MiB of all of it. */
 #define ITEMS_MAX 1000
 #define BYTES_MAX ((size_t)512 << 10)
+/* So many rows are a table: one of all lines would take memory without end, and show nothing until the last. */
+#define ROWS_MAX 10000
 
 static const struct lk_show_field row_fields[] = {
 	{.column = {.header = "LINE"}, .path = "line"},
@@ -98,6 +100,19 @@ static enum lk_exit refused(const struct verifying *verifying, const json_t *out
 	return code;
 }
 
+/* Shows the rows that were kept, and lets go of them. Whatever came before something went wrong is shown too. */
+static enum lk_exit show(const struct verifying *verifying)
+{
+	enum lk_err err = LK_OK;
+
+	if (json_array_size(verifying->rows) > 0) {
+		err = lk_show_rows(row_fields, sizeof(row_fields) / sizeof(row_fields[0]), verifying->rows, "",
+			&verifying->run->page);
+		(void)json_array_clear(verifying->rows);
+	}
+	return err == LK_NO_MEMORY ? lk_say_no_memory() : lk_output_end();
+}
+
 /* Shows the outcome of the next item, or keeps it for the table. */
 static enum lk_exit take(struct verifying *verifying, json_t *outcome)
 {
@@ -113,7 +128,10 @@ static enum lk_exit take(struct verifying *verifying, json_t *outcome)
 	if (verifying->run->options->json) {
 		return print_line(outcome);
 	}
-	return json_array_append(verifying->rows, outcome) == 0 ? LK_EXIT_OK : lk_say_no_memory();
+	if (json_array_append(verifying->rows, outcome) != 0) {
+		return lk_say_no_memory();
+	}
+	return json_array_size(verifying->rows) == ROWS_MAX ? show(verifying) : LK_EXIT_OK;
 }
 
 /* One call, and what it answers: of the first few items at least. */
@@ -140,7 +158,8 @@ static enum lk_exit ask(struct verifying *verifying)
 		(void)json_array_remove(verifying->items, 0);
 	}
 	json_decref(response);
-	return code;
+	/* Whoever reads the lines of JSON has them now, and where nobody does, nothing more is asked. */
+	return code == LK_EXIT_OK && verifying->run->options->json ? lk_output_end() : code;
 }
 
 /* Asks about all the tokens that were read, as often as it takes. */
@@ -215,18 +234,6 @@ static enum lk_exit read_all(struct verifying *verifying)
 	return code;
 }
 
-/* The table, also of what came before something went wrong. */
-static enum lk_exit show(const struct verifying *verifying)
-{
-	enum lk_err err = LK_OK;
-
-	if (json_array_size(verifying->rows) > 0) {
-		err = lk_show_rows(row_fields, sizeof(row_fields) / sizeof(row_fields[0]), verifying->rows, "",
-			&verifying->run->page);
-	}
-	return err == LK_NO_MEMORY ? lk_say_no_memory() : lk_output_end();
-}
-
 static enum lk_exit verify(struct verifying *verifying, int fd)
 {
 	enum lk_exit code = LK_EXIT_OK, shown;
@@ -254,7 +261,10 @@ enum lk_exit lk_key_run_verify_batch(struct lk_run *run)
 	enum lk_exit code = LK_EXIT_USAGE;
 
 	if (fd < 0) {
-		lk_say("cannot read the tokens from %s: %s", path, strerror(errno));
+		/* It may be a token that somebody took for what is given here: it is not said again. */
+		lk_say("cannot read the tokens: the FILE that was given: %s: give a file with a token a line, or - for "
+		       "standard input",
+			strerror(errno));
 	} else {
 		code = verify(&verifying, fd);
 	}

@@ -68,6 +68,27 @@ awk '{ for (i = 0; i < 2500; i++) print }' "$dir/token" >"$dir/many"
 expect 0 lk key verify-batch --output json "$dir/many"
 [ "$(tail -n 1 "$dir/out" | jq -r .line)" = 2500 ] || fail "not all 2,500 lines are answered"
 [ "$(grep -c '"code":"VERIFY_CODE_VALID"' "$dir/out")" -eq 2500 ] || fail "not all are VALID"
+
+# A table has 10,000 rows at most, so that one of many lines takes no memory without end.
+awk '{ for (i = 0; i < 20001; i++) print }' "$dir/token" >"$dir/very-many"
+expect 0 lk key verify-batch "$dir/very-many"
+[ "$(grep -c '^LINE ' "$dir/out")" -eq 3 ] || fail "20,001 rows are not three tables"
+[ "$(grep -c '^[0-9]* *VALID ' "$dir/out")" -eq 20001 ] || fail "not all 20,001 lines are shown"
+out_has '^20001 +VALID'
+
+# Lines of JSON are there as soon as they are answered: the first thousand, while the reader waits for more.
+mkfifo "$dir/tokens" "$dir/verdicts"
+lk key verify-batch --output json "$dir/tokens" >"$dir/verdicts" 2>"$dir/err" &
+batch=$!
+exec 9<"$dir/verdicts" 8>"$dir/tokens"
+head -n 1001 "$dir/very-many" >&8
+head -n 1000 <&9 >"$dir/first"
+[ "$(tail -n 1 "$dir/first" | jq -r .line)" = 1000 ] || fail "the first thousand came late"
+exec 8>&-
+cat <&9 >/dev/null
+exec 9<&-
+wait "$batch" || fail "key verify-batch of a pipe exited with $?"
+
 i=0
 while [ $i -lt 20 ]; do
 	printf '%0100000d\n' 0
@@ -84,7 +105,11 @@ err_has 'line 1: too long'
 # Wrong usage.
 expect 2 lk key verify-batch
 expect 2 lk key verify-batch "$dir/nowhere"
-err_has "cannot read the tokens from $dir/nowhere"
+err_has 'cannot read the tokens: .*: No such file or directory: give a file with a token a line, or - for standard input'
+# A token in the place of the file is not said again.
+expect 2 lk key verify-batch "$(cat "$dir/token")"
+err_has 'cannot read the tokens: '
+! grep -qF "$(cat "$dir/token")" "$dir/err" || fail "the token is said again"
 expect 2 lk key verify-batch - </dev/null
 err_has 'there is no token'
 expect 2 lk key verify-batch --explain "$dir/good"
