@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <latchkey/v1/health.client.h>
 #include <latchkey/v1/key.client.h>
 #include <latchkey/v1/keyspace.client.h>
 #include <latchkey/v1/tenant.client.h>
@@ -19,8 +20,10 @@
 #define OWN_KEYSPACE "canaries"
 #define OWN_PREFIX   "selftest_"
 #define REASON       "latchkey selftest"
-/* A canary that could not be removed ends by itself. */
+/* A canary that could not be removed ends by itself, in a keyspace of shorter lives sooner. */
 #define TTL_SECONDS 3600
+#define TTL_DIVISOR 6
+#define TTL_LEAST_S 10
 
 /* Texts of requests are not const in protobuf-c's types; nothing writes to them. */
 #define TEXT(text) ((char *)(uintptr_t)(text))
@@ -36,7 +39,8 @@ int64_t lk_canary_now_ns(void)
 enum lk_err lk_canaries_init(struct lk_canaries *canaries, struct lk_channel *channel, uint32_t timeout_ms, size_t n,
 	const char *tenant, const char *keyspace)
 {
-	*canaries = (struct lk_canaries){.channel = channel, .timeout_ms = timeout_ms, .is_own = !tenant};
+	*canaries = (struct lk_canaries){
+		.channel = channel, .timeout_ms = timeout_ms, .is_own = !tenant, .ttl_s = TTL_SECONDS};
 	snprintf(canaries->name, sizeof(canaries->name), "selftest-%08x", (unsigned)randombytes_random());
 	canaries->tenant = tenant ? tenant : canaries->name;
 	canaries->keyspace = keyspace ? keyspace : OWN_KEYSPACE;
@@ -89,27 +93,70 @@ static enum lk_exit make_own_place(struct lk_canaries *canaries)
 	return code;
 }
 
-static enum lk_exit make_one(struct lk_canaries *canaries, size_t index)
+/* Whether something can be done about why a key was refused: a keyspace's policy asks for less life, or for an owner. */
+static bool learn(struct lk_canaries *canaries, const struct lk_call *call)
+{
+	bool learnt = false;
+
+	for (size_t i = 0; i < call->n_violations; i++) {
+		const char *field = call->violations[i].field;
+
+		if (strcmp(field, "owner") == 0 && !canaries->needs_owner) {
+			canaries->needs_owner = learnt = true;
+		} else if (strcmp(field, "ttl") == 0 && canaries->ttl_s / TTL_DIVISOR >= TTL_LEAST_S) {
+			canaries->ttl_s /= TTL_DIVISOR;
+			learnt = true;
+		}
+	}
+	return learnt;
+}
+
+/* Creates a key of this name; what was refused for the keyspace's policy is tried as it asks. */
+static enum lk_exit create(struct lk_canaries *canaries, const char *name, Latchkey__V1__CreateKeyResponse **ret)
 {
 	Latchkey__V1__CreateKeyRequest request = LATCHKEY__V1__CREATE_KEY_REQUEST__INIT;
 	Google__Protobuf__Duration ttl = GOOGLE__PROTOBUF__DURATION__INIT;
+	struct lk_call call = {.timeout_ms = canaries->timeout_ms};
+	bool again;
+	enum lk_exit code = LK_EXIT_OK;
+
+	request.tenant = TEXT(canaries->tenant);
+	request.keyspace = TEXT(canaries->keyspace);
+	request.name = TEXT(name);
+	request.expiry_case = LATCHKEY__V1__CREATE_KEY_REQUEST__EXPIRY_TTL;
+	request.ttl = &ttl;
+	do {
+		lk_call_done(&call);
+		call = (struct lk_call){.timeout_ms = canaries->timeout_ms};
+		ttl.seconds = canaries->ttl_s;
+		request.owner = canaries->needs_owner ? canaries->name : request.owner;
+		enum lk_err err = latchkey_v1_key_create(canaries->channel, &request, ret, &call);
+		again = err == LK_INVALID_ARGUMENT && learn(canaries, &call);
+		code = err == LK_OK || again ? LK_EXIT_OK
+					     : lk_session_refused(lk_schema_method(canaries->schema,
+									  latchkey_v1_key_create_method.name),
+						       err, &call);
+	} while (again);
+	lk_call_done(&call);
+	return code;
+}
+
+static enum lk_exit make_one(struct lk_canaries *canaries, size_t index)
+{
 	struct lk_canary *canary = &canaries->keys[index];
-	ProtobufCMessage *answer = NULL;
+	Latchkey__V1__CreateKeyResponse *response = NULL;
 	char name[64];
 	enum lk_exit code;
 
 	snprintf(name, sizeof(name), "%s-%zu", canaries->name, index + 1);
-	ttl.seconds = TTL_SECONDS;
-	request.tenant = TEXT(canaries->tenant);
-	request.keyspace = TEXT(canaries->keyspace);
-	request.name = name;
-	request.expiry_case = LATCHKEY__V1__CREATE_KEY_REQUEST__EXPIRY_TTL;
-	request.ttl = &ttl;
-	code = call(canaries, &latchkey_v1_key_create_method, &request.base, &answer);
+	code = create(canaries, name, &response);
+	if (code == LK_EXIT_UNREACHABLE && !canaries->is_own) {
+		lk_say("key %s of keyspace %s, tenant %s, may have been made: it expires within the hour", name,
+			canaries->keyspace, canaries->tenant);
+	}
 	if (code != LK_EXIT_OK) {
 		return code;
 	}
-	Latchkey__V1__CreateKeyResponse *response = (Latchkey__V1__CreateKeyResponse *)answer;
 	canary->id = strdup(response->key ? response->key->id : "");
 	canary->token = strdup(response->token);
 	sodium_memzero(response->token, strlen(response->token));
@@ -117,11 +164,22 @@ static enum lk_exit make_one(struct lk_canaries *canaries, size_t index)
 	return canary->id && canary->token ? LK_EXIT_OK : lk_say_no_memory();
 }
 
+/* Before anything is made, so that what is not there leaves nothing to be removed. */
+static enum lk_exit find_daemon(struct lk_canaries *canaries)
+{
+	Latchkey__V1__CheckHealthRequest request = LATCHKEY__V1__CHECK_HEALTH_REQUEST__INIT;
+
+	return call(canaries, &latchkey_v1_health_check_method, &request.base, NULL);
+}
+
 enum lk_exit lk_canaries_make(struct lk_canaries *canaries)
 {
 	struct lk_progress progress;
-	enum lk_exit code = canaries->is_own ? make_own_place(canaries) : LK_EXIT_OK;
+	enum lk_exit code = find_daemon(canaries);
 
+	if (code == LK_EXIT_OK && canaries->is_own) {
+		code = make_own_place(canaries);
+	}
 	lk_progress_start(&progress, canaries->n);
 	progress.unit = "keys made";
 	for (size_t i = 0; code == LK_EXIT_OK && i < canaries->n && !lk_stop_is_wanted(); i++) {

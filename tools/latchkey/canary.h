@@ -46,6 +46,9 @@ struct lk_canaries {
 	/* The tenant is ours, to be made and deleted. */
 	bool is_own;
 	bool is_own_made;
+	/* What was learnt from refusals: how long a key may live, and that each needs an owner. */
+	int64_t ttl_s;
+	bool needs_owner;
 	struct lk_canary *keys;
 	size_t n;
 };

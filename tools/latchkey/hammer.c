@@ -320,10 +320,15 @@ static enum lk_exit say_fault(struct lk_hammer *hammer)
 	}
 	const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
 		&latchkey__v1__verify_code__descriptor, (int)hammer->wrong);
-	lk_say("the verifier \"%s\" said %s of a canary that nobody had revoked, so nothing can be shown: give a "
-	       "keyspace whose keys are VALID wherever they are used, and the data directory of this daemon",
-		hammer->verifiers[hammer->wrong_verifier].kind->name,
-		value ? value->name : "a number that is no verdict");
+	const struct lk_asker_kind *kind = hammer->verifiers[hammer->wrong_verifier].kind;
+	/* The codes of tokens that a store does not have. */
+	bool is_elsewhere = kind->open == lk_asker_local[0].open &&
+			    (hammer->wrong == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_NOT_FOUND ||
+				    hammer->wrong == LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_MALFORMED);
+	lk_say("the verifier \"%s\" said %s of a canary that nobody had revoked, so nothing can be shown: %s",
+		kind->name, value ? value->name + strlen("VERIFY_CODE_") : "a number that is no verdict",
+		is_elsewhere ? "its store is another: give as --data the data directory of the daemon at --url"
+			     : "give a keyspace whose keys are VALID wherever and however often they are used");
 	return LK_EXIT_REFUSED;
 }
 
@@ -357,12 +362,15 @@ static enum lk_exit await(
 	enum lk_exit code = LK_EXIT_OK;
 
 	(void)pthread_mutex_lock(&hammer->lock);
-	while (code == LK_EXIT_OK && !lk_stop_is_wanted() && (verifier = missing(hammer, flags))) {
+	while (code == LK_EXIT_OK && !lk_stop_is_wanted()) {
 		int64_t now_ns = lk_canary_now_ns(), next_ns = now_ns + LOOK_NS;
 		struct timespec next = {.tv_sec = next_ns / 1000000000, .tv_nsec = next_ns % 1000000000};
 
+		/* Also where all flags are set: a canary that is refused for another reason would hide a VALID. */
 		if (hammer->err != LK_OK || hammer->wrong != LATCHKEY__V1__VERIFY_CODE__VERIFY_CODE_UNSPECIFIED) {
 			code = say_fault(hammer);
+		} else if (!(verifier = missing(hammer, flags))) {
+			break;
 		} else if (now_ns > until_ns) {
 			code = say_missing(hammer, verifier, canary, when);
 		} else {

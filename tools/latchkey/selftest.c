@@ -92,7 +92,7 @@ static enum lk_exit open_local(struct selftest *test)
 	if (!options.dir || lk_local_open(&options, &test->local, message) == LK_OK) {
 		return LK_EXIT_OK;
 	}
-	lk_say("--data %s: %s", options.dir, message);
+	lk_say("--data %s", message);
 	return LK_EXIT_USAGE;
 }
 

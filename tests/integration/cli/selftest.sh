@@ -17,7 +17,9 @@ err_has 'did you mean "latchkey selftest revocation"'
 expect 2 lk selftest revocation --data "$dir/nowhere"
 err_has "--data $dir/nowhere: "
 expect 4 lk selftest revocation --url "ipc://$dir/nobody" --timeout 200ms
-err_has 'tenants\.create: no answer: UNAVAILABLE'
+err_has 'HealthService/Check: no answer: UNAVAILABLE'
+# Nothing was made, so nothing is said of removing it.
+[ "$(wc -l <"$dir/err")" -eq 1 ] || fail "more is said than that nobody is there"
 
 start_daemon
 
@@ -63,7 +65,7 @@ until grep -q msg=ready "$dir/other.log"; do
 	kill -0 "$other" || fail "the other daemon does not run"
 done
 expect 3 lk selftest revocation --keys 3 --data "$dir/other" --tenant acme --keyspace prod --timeout 30s
-err_has 'verifier "in-process [12]" said VERIFY_CODE_NOT_FOUND of a canary .* the data directory of this daemon'
+err_has 'verifier "in-process [12]" said NOT_FOUND of a canary .*: its store is another: give as --data the data directory of the daemon at --url'
 kill "$other"
 wait "$other" || fail "the other daemon exited with $?"
 no_key_is_left
@@ -71,12 +73,22 @@ no_key_is_left
 # The keyspace's rules hold for canaries too: where one is never VALID nothing can be shown, and that is said.
 lk keyspace create walled --tenant acme --token-prefix wl- --allowed-cidr 192.0.2.0/24 >/dev/null
 expect 3 lk selftest revocation --keys 3 --tenant acme --keyspace walled --timeout 30s
-err_has 'said VERIFY_CODE_IP_DENIED of a canary that nobody had revoked'
+err_has 'said IP_DENIED of a canary that nobody had revoked.* VALID wherever and however often'
 no_key_is_left
 expect 3 lk selftest revocation --keys 3 --tenant acme --keyspace nowhere
 err_has 'keys\.create refused: NOT_FOUND'
 lk keyspace create deleting --tenant acme --token-prefix de- --revoke-deletes >/dev/null
 expect 0 lk selftest revocation --keys 3 --tenant acme --keyspace deleting --timeout 30s
+no_key_is_left
+# A keyspace that asks for much gets it.
+lk keyspace create strict --tenant acme --token-prefix st- --max-ttl 10m --expiry-required --name-required --name-unique \
+	--owner-required >/dev/null
+expect 0 lk selftest revocation --keys 3 --tenant acme --keyspace strict --timeout 30s
+out_has '^Keys revoked +3$'
+no_key_is_left
+lk keyspace create brief --tenant acme --token-prefix br- --max-ttl 5s >/dev/null
+expect 3 lk selftest revocation --keys 3 --tenant acme --keyspace brief --timeout 30s
+err_has 'keys\.create refused: INVALID_ARGUMENT: ttl: a life of 16s is longer'
 no_key_is_left
 
 # Who may not do what it takes is told so, and what was made is removed by who may.
