@@ -4,12 +4,14 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "latchkey/v1/descriptors.h"
 #include "tools/latchkey/key.h"
 #include "tools/latchkey/line_reader.h"
 #include "tools/latchkey/output.h"
+#include "tools/latchkey/progress.h"
 
 #define METHOD "latchkey.v1.KeyService/VerifyBatch"
 
@@ -33,6 +35,9 @@ static const struct lk_show_field row_fields[] = {
 struct verifying {
 	struct lk_run *run;
 	struct lk_line_reader lines;
+	/* Shown where the answers go elsewhere than to a terminal, on which they are progress enough. */
+	bool shows_progress;
+	struct lk_progress progress;
 	/* The tokens that are next to be asked about, and how many bytes they have. */
 	json_t *items;
 	size_t bytes;
@@ -158,6 +163,9 @@ static enum lk_exit ask(struct verifying *verifying)
 		(void)json_array_remove(verifying->items, 0);
 	}
 	json_decref(response);
+	if (verifying->shows_progress) {
+		lk_progress_tell(&verifying->progress, verifying->line - 1, verifying->lines.bytes);
+	}
 	/* Whoever reads the lines of JSON has them now, and where nobody does, nothing more is asked. */
 	return code == LK_EXIT_OK && verifying->run->options->json ? lk_output_end() : code;
 }
@@ -234,6 +242,16 @@ static enum lk_exit read_all(struct verifying *verifying)
 	return code;
 }
 
+static void start_progress(struct verifying *verifying, int fd)
+{
+	struct stat status;
+	bool is_known = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+
+	verifying->shows_progress = isatty(STDOUT_FILENO) != 1;
+	lk_progress_start(&verifying->progress, is_known ? (uint64_t)status.st_size : 0);
+	verifying->progress.unit = "tokens";
+}
+
 static enum lk_exit verify(struct verifying *verifying, int fd)
 {
 	enum lk_exit code = LK_EXIT_OK, shown;
@@ -244,7 +262,9 @@ static enum lk_exit verify(struct verifying *verifying, int fd)
 						    &verifying->run->schema) != LK_OK)) {
 		return lk_say_no_memory();
 	}
+	start_progress(verifying, fd);
 	code = read_all(verifying);
+	lk_progress_hide(&verifying->progress);
 	shown = show(verifying);
 	if (code == LK_EXIT_OK) {
 		code = shown;
