@@ -135,7 +135,7 @@ void lk_connections_run(const struct lk_connection_kind *kind, const struct lk_c
 	/* As in pace.c: arrivals are to be met to the microsecond. */
 	(void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 	lk_figures_start(ret_figures);
-	driver.end_ns = ret_figures->started_ns + (int64_t)run->seconds * NS;
+	driver.end_ns = ret_figures->started_ns + run->length_ns;
 	driver.pace = lk_pace_new((double)run->rate / (double)kind->weight, ret_figures->started_ns);
 	if (run->count == 1 && run->rate == 0) {
 		run_blocking(&driver);

@@ -31,7 +31,7 @@ struct lk_connection_run {
 	/* `count` pointers, one for each connection. */
 	void **connections;
 	size_t count;
-	uint64_t seconds;
+	int64_t length_ns;
 	/* Verdicts a second, an open loop; 0: a closed one. */
 	uint64_t rate;
 };

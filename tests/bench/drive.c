@@ -149,7 +149,7 @@ static void read_arguments(struct driver *driver, int argc, char **argv)
 	driver->n_sockets = lk_option_number("SOCKETS", argv[4], 1);
 	driver->loop = (struct lk_loop_options){
 		.callers = driver->n_sockets * lk_option_number("CONTEXTS", argv[5], 1),
-		.seconds = (unsigned)lk_option_number("SECONDS", argv[6], 1),
+		.length_ns = lk_option_seconds("SECONDS", argv[6]),
 		.rate = (double)lk_option_number("RATE", argv[7], 0),
 		.ask = ask,
 		.context = driver,

@@ -10,6 +10,8 @@
 #include "tests/bench/pace.h"
 #include "tests/lib/check.h"
 
+#define SECONDS_MOST 86400
+
 static int64_t cpu_ns(void)
 {
 	struct timespec used = {0};
@@ -54,6 +56,21 @@ uint64_t lk_option_number(const char *name, const char *text, uint64_t least)
 		exit(2);
 	}
 	return number;
+}
+
+int64_t lk_option_seconds(const char *name, const char *text)
+{
+	char *end = NULL;
+	double seconds = strtod(text, &end);
+
+	/* strtod() takes more than is meant here: signs, exponents, names. */
+	if (end == text || *end != '\0' || strspn(text, "0123456789.") != strlen(text) || seconds < 0.001 ||
+		seconds > SECONDS_MOST) {
+		(void)fprintf(
+			stderr, "%s are from 0.001 to %d, like 2 or 0.25, not \"%s\"\n", name, SECONDS_MOST, text);
+		exit(2);
+	}
+	return (int64_t)(seconds * 1e9 + 0.5);
 }
 
 static size_t count_lines(char *text, size_t len)

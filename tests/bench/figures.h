@@ -49,6 +49,9 @@ void lk_figures_print(const struct lk_figures *figures, const struct lk_histogra
 /* A whole number of an option, from `least` on; ends the program, naming it, where `text` is none. */
 uint64_t lk_option_number(const char *name, const char *text, uint64_t least);
 
+/* How long an option says, "2" or "0.25" seconds, from 0.001 to 86400, in ns; ends the program, naming it, where `text` is no such. */
+int64_t lk_option_seconds(const char *name, const char *text);
+
 /* Reads a file with a token a line; ends the program where it cannot or there is none. Free with lk_tokens_done(). */
 void lk_tokens_read(struct lk_tokens *ret_tokens, const char *path);
 void lk_tokens_done(struct lk_tokens *tokens);

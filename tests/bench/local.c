@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 	CHECK_MSG(argc == 7, "bench_local DIR TOKENS THREADS SECONDS RATE packed|message");
 	struct lk_loop_options loop = {
 		.callers = lk_option_number("THREADS", argv[3], 1),
-		.seconds = (unsigned)lk_option_number("SECONDS", argv[4], 1),
+		.length_ns = lk_option_seconds("SECONDS", argv[4]),
 		.rate = (double)lk_option_number("RATE", argv[5], 0),
 		.wait = verify,
 		.context = &driver,

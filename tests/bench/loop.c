@@ -70,7 +70,7 @@ void lk_loop_answered(struct lk_loop *loop, size_t number, size_t verdicts)
 
 static void run_closed(struct lk_loop *loop, struct lk_figures *figures)
 {
-	struct timespec run = {.tv_sec = (time_t)loop->options->seconds};
+	struct timespec run = lk_pace_timespec(loop->options->length_ns);
 
 	loop->under_way = loop->options->callers;
 	lk_figures_start(figures);
@@ -90,7 +90,7 @@ static void run_open(struct lk_loop *loop, struct lk_figures *figures)
 		lk_idle_put(loop->idle, &loop->callers[i]);
 	}
 	lk_figures_start(figures);
-	int64_t end_ns = figures->started_ns + (int64_t)loop->options->seconds * 1000000000;
+	int64_t end_ns = figures->started_ns + loop->options->length_ns;
 	struct lk_pace *pace = lk_pace_new(loop->options->rate, figures->started_ns);
 	while ((planned_ns = lk_pace_next(pace)) < end_ns) {
 		struct caller *caller = lk_idle_take(loop->idle);
@@ -153,7 +153,7 @@ static void join_threads(struct lk_loop *loop)
 
 static void run_threads(struct lk_loop *loop, struct lk_figures *figures)
 {
-	struct timespec run = {.tv_sec = (time_t)loop->options->seconds};
+	struct timespec run = lk_pace_timespec(loop->options->length_ns);
 
 	CHECK(pthread_barrier_init(&loop->ready, NULL, (unsigned)loop->options->callers + 1) == 0);
 	for (size_t i = 0; i < loop->options->callers; i++) {
@@ -161,7 +161,7 @@ static void run_threads(struct lk_loop *loop, struct lk_figures *figures)
 	}
 	lk_figures_start(figures);
 	loop->pace = lk_pace_new(loop->options->rate, figures->started_ns);
-	loop->end_ns = figures->started_ns + (int64_t)loop->options->seconds * 1000000000;
+	loop->end_ns = figures->started_ns + loop->options->length_ns;
 	(void)pthread_barrier_wait(&loop->ready);
 	if (loop->options->rate > 0) {
 		join_threads(loop);

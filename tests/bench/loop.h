@@ -1,11 +1,12 @@
 /*
- * Callers, each with one request under way, in a closed or an open loop (pace.h), for so many seconds: answered in callbacks,
+ * Callers, each with one request under way, in a closed or an open loop (pace.h), for so long: answered in callbacks,
  * or with a thread each that waits for its answer.
  */
 #ifndef LK_TESTS_BENCH_LOOP_H
 #define LK_TESTS_BENCH_LOOP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "tests/bench/figures.h"
 #include "tests/bench/histogram.h"
@@ -20,7 +21,7 @@ typedef void (*lk_loop_wait_fn)(void *context, size_t caller);
 
 struct lk_loop_options {
 	size_t callers;
-	unsigned seconds;
+	int64_t length_ns;
 	/* Requests a second; 0: a closed loop. */
 	double rate;
 	/* One of the two. */
@@ -31,7 +32,7 @@ struct lk_loop_options {
 
 /*
  * Runs, by `ask` or by `wait`, blocks until every request is answered, fills `ret_figures`, and adds the latencies to
- * `latencies`: in a closed loop of what was answered within the seconds, in an open one of all that was asked within them.
+ * `latencies`: in a closed loop of what was answered within that time, in an open one of all that was planned in it.
  */
 void lk_loop_run(const struct lk_loop_options *options, struct lk_figures *ret_figures, struct lk_histogram *latencies);
 

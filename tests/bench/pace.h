@@ -19,6 +19,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,6 +30,12 @@ struct lk_idle;
 
 /* CLOCK_MONOTONIC. */
 int64_t lk_pace_clock_ns(void);
+
+/* So many ns, not negative, as the system takes them. */
+static inline struct timespec lk_pace_timespec(int64_t ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+}
 
 /*
  * `rate` arrivals a second, the first at `start_ns`; 0: a closed loop. Shared by any number of threads. Ends the program where

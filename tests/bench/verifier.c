@@ -163,7 +163,7 @@ static void wake_all(struct waking *waking)
 static void wake(const struct lk_loop_options *options, struct lk_figures *figures, struct lk_histogram *latencies)
 {
 	struct waking waking = {.count = options->callers};
-	int64_t end_ns = lk_pace_clock_ns() + (int64_t)options->seconds * 1000000000;
+	int64_t end_ns = lk_pace_clock_ns() + options->length_ns;
 
 	waking.sleepers = calloc(waking.count, sizeof *waking.sleepers);
 	CHECK(waking.sleepers != NULL && sem_init(&waking.all_awake, 0, 0) == 0);
@@ -196,7 +196,7 @@ static void read_arguments(struct driver *driver, int argc, char **argv)
 	CHECK_MSG(argc == 7, "bench_verifier URL TOKENS async|threads|unary|unary-threads|wake CALLERS SECONDS RATE");
 	driver->loop = (struct lk_loop_options){
 		.callers = lk_option_number("CALLERS", argv[4], 1),
-		.seconds = (unsigned)lk_option_number("SECONDS", argv[5], 1),
+		.length_ns = lk_option_seconds("SECONDS", argv[5]),
 		.rate = (double)lk_option_number("RATE", argv[6], 0),
 		.context = driver,
 	};

@@ -142,8 +142,10 @@ static void *begin(void *argument)
 }
 
 /* A closed loop ends after so long; an open one with the last arrival. */
-static void join_all(struct floor *floor, struct runner *runners, struct timespec length)
+static void join_all(struct floor *floor, struct runner *runners, int64_t length_ns)
 {
+	struct timespec length = lk_pace_timespec(length_ns);
+
 	if (floor->pace == NULL) {
 		(void)nanosleep(&length, NULL);
 		atomic_store(&floor->over, true);
@@ -153,7 +155,7 @@ static void join_all(struct floor *floor, struct runner *runners, struct timespe
 	}
 }
 
-static void measure(struct floor *floor, struct timespec length, double rate)
+static void measure(struct floor *floor, int64_t length_ns, double rate)
 {
 	static struct runner runners[THREADS_MOST];
 	struct lk_figures figures = {0};
@@ -166,10 +168,10 @@ static void measure(struct floor *floor, struct timespec length, double rate)
 		CHECK(pthread_create(&runners[i].thread, NULL, begin, &runners[i]) == 0);
 	}
 	lk_figures_start(&figures);
-	floor->end_ns = figures.started_ns + (int64_t)length.tv_sec * 1000000000;
+	floor->end_ns = figures.started_ns + length_ns;
 	floor->pace = rate > 0 ? lk_pace_new(rate, figures.started_ns) : NULL;
 	(void)pthread_barrier_wait(&floor->ready);
-	join_all(floor, runners, length);
+	join_all(floor, runners, length_ns);
 	lk_figures_stop(&figures);
 	for (size_t i = 0; i < floor->threads; i++) {
 		seen ^= runners[i].seen;
@@ -192,7 +194,7 @@ int main(int argc, char **argv)
 	CHECK_MSG(argc == 7, "bench_floor DIR TOKENS THREADS SECONDS RATE held|renewed");
 	floor.threads = lk_option_number("THREADS", argv[3], 1);
 	CHECK_MSG(floor.threads <= THREADS_MOST, "THREADS: 64 at most");
-	struct timespec length = {.tv_sec = (time_t)lk_option_number("SECONDS", argv[4], 1)};
+	int64_t length_ns = lk_option_seconds("SECONDS", argv[4]);
 	double rate = (double)lk_option_number("RATE", argv[5], 0);
 	floor.renewed = strcmp(argv[6], "renewed") == 0;
 	CHECK_MSG(floor.renewed || strcmp(argv[6], "held") == 0, "held or renewed");
@@ -201,7 +203,7 @@ int main(int argc, char **argv)
 	open_store(&floor, argv[1]);
 	lk_warm_maps();
 	lk_tokens_read(&floor.tokens, argv[2]);
-	measure(&floor, length, rate);
+	measure(&floor, length_ns, rate);
 	lk_tokens_done(&floor.tokens);
 	mdb_env_close(floor.env);
 	sodium_memzero(floor.key, sizeof floor.key);

@@ -259,7 +259,7 @@ void start_planned(Driver *driver, struct lk_pace *pace, int64_t end_ns)
 struct Options {
 	size_t request_len;
 	size_t callers;
-	uint64_t seconds;
+	int64_t length_ns;
 	uint64_t rate;
 	size_t channels;
 	size_t threads;
@@ -272,7 +272,7 @@ void run(Driver *driver, const Options &options, std::vector<std::unique_ptr<Cal
 
 	driver->running = callers.size();
 	lk_figures_start(&figures);
-	int64_t end_ns = figures.started_ns + (int64_t)options.seconds * 1000000000;
+	int64_t end_ns = figures.started_ns + options.length_ns;
 	for (auto &caller : callers) {
 		if (driver->open_loop) {
 			lk_idle_put(driver->idle, caller.get());
@@ -290,7 +290,7 @@ void run(Driver *driver, const Options &options, std::vector<std::unique_ptr<Cal
 		}
 		lk_figures_stop(&figures);
 	} else {
-		std::this_thread::sleep_for(std::chrono::seconds(options.seconds));
+		std::this_thread::sleep_for(std::chrono::nanoseconds(options.length_ns));
 		driver->over.store(true);
 		lk_figures_stop(&figures);
 		std::unique_lock<std::mutex> guard(driver->lock);
@@ -356,7 +356,7 @@ int main(int argc, char **argv)
 	Options options = {};
 	options.request_len = lk_option_number("REQUEST_BYTES", argv[3], 1);
 	options.callers = lk_option_number("CALLERS", argv[4], 1);
-	options.seconds = lk_option_number("SECONDS", argv[5], 1);
+	options.length_ns = lk_option_seconds("SECONDS", argv[5]);
 	options.rate = lk_option_number("RATE", argv[6], 0);
 	options.channels = lk_option_number("CHANNELS", argv[7], 1);
 	options.threads = lk_option_number("THREADS", argv[8], 1);

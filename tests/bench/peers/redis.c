@@ -224,7 +224,7 @@ static void drive(char **argv, const struct lk_tokens *tokens)
 	struct lk_figures figures = {0};
 	struct lk_connection_run run = {
 		.count = lk_option_number("CALLERS", argv[4], 1),
-		.seconds = lk_option_number("SECONDS", argv[5], 1),
+		.length_ns = lk_option_seconds("SECONDS", argv[5]),
 		.rate = lk_option_number("RATE", argv[6], 0),
 	};
 	size_t pipeline = lk_option_number("PIPELINE", argv[7], 1);

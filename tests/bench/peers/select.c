@@ -193,7 +193,7 @@ static void drive(char **argv, const struct lk_tokens *tokens)
 	static const struct lk_connection_kind kind = {.fd = fd_of, .ask = ask, .answer = answer, .weight = 1};
 	struct lk_connection_run run = {
 		.count = lk_option_number("CALLERS", argv[4], 1),
-		.seconds = lk_option_number("SECONDS", argv[5], 1),
+		.length_ns = lk_option_seconds("SECONDS", argv[5]),
 		.rate = lk_option_number("RATE", argv[6], 0),
 	};
 	struct caller *callers = calloc(run.count, sizeof *callers);

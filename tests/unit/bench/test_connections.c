@@ -121,7 +121,8 @@ static bool answer(void *argument, bool block)
 static uint64_t run(struct world *world, size_t count, uint64_t rate, uint64_t weight)
 {
 	struct lk_connection_kind kind = {.fd = fd_of, .ask = ask, .answer = answer, .weight = weight};
-	struct lk_connection_run run = {.connections = world->list, .count = count, .seconds = 1, .rate = rate};
+	struct lk_connection_run run = {
+		.connections = world->list, .count = count, .length_ns = 1000000000, .rate = rate};
 	struct lk_figures figures = {0};
 	uint64_t asks = 0;
 

@@ -51,6 +51,30 @@ static void test_figures_option_is_a_whole_number(void **state)
 	}
 }
 
+static void read_seconds(const char *text)
+{
+	int64_t length_ns = lk_option_seconds("SECONDS", text);
+
+	_exit(length_ns == (int64_t)(strtod(text, NULL) * 1e9 + 0.5) ? 0 : 1);
+}
+
+static void test_figures_option_is_a_length_of_time(void **state)
+{
+	static const char *const good[] = {"1", "2", "0.25", "0.001", "12.5", "86400"};
+	static const char *const bad[] = {"", "0", "0.0", "0.0009", "-1", "+1", "1s", "x", "inf", "nan", "1e3", "0x10",
+		" 1", "1 ", "1.2.3", ".", "86401"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		assert_int_equal(outcome_of(read_seconds, good[i]), 0);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_int_equal(outcome_of(read_seconds, bad[i]), 2);
+	}
+	assert_int_equal(lk_option_seconds("SECONDS", "0.25"), 250000000);
+	assert_int_equal(lk_option_seconds("SECONDS", "3"), 3000000000);
+}
+
 static void write_file(char *path, const char *text)
 {
 	int file = mkstemp(path);
@@ -122,6 +146,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_figures_option_is_a_whole_number),
+		cmocka_unit_test(test_figures_option_is_a_length_of_time),
 		cmocka_unit_test(test_figures_tokens_come_round),
 		cmocka_unit_test(test_figures_no_tokens_end_the_program),
 		cmocka_unit_test(test_figures_of_no_answer_are_none),
