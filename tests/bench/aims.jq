@@ -16,19 +16,30 @@ def beside($aim; $measured): {aim: $aim, wanted: "-", measured: $measured, met: 
 
 def store($keys): (.start.stores // []) | map(select(.keys == $keys))[0];
 
+# A rival that is measured in several ways: each is shown, but the aim is to be no slower than the fastest of them.
+def rivals($keys; $group; $first; $limit; $ways): . as $all
+	| ($ways | max_by(.what as $what | $all | runs | of($keys; $group; $what) | map(.rate) | if . == [] then 0 else median end)) as $best
+	| $ways[] | . as $way
+	| $all | paired($keys; $group; $first; $way.what; rates) as $measured
+	| if $way == $best then least($way.aim; $limit; $measured) else beside($way.aim; $measured) end;
+
 def of_stores: . as $all | ([runs[].keys] | unique)[] as $keys
 	| $all | most("in-process, 1 thread, \($keys) keys: processor time / (LMDB get + BLAKE2b, one snapshot)"; 1.7;
 		paired($keys; "local"; "local-1"; "floor"; cost("client_us"; "client_us"))),
 	beside("  the same / (the floor with a snapshot for each get)";
 		paired($keys; "local"; "local-1"; "floor-renewed"; cost("client_us"; "client_us"))),
 	least("in-process, \($keys) keys: verdicts of 2 threads / of 1"; 1.8;
-		paired($keys; "local"; "local-2"; "local-1"; rates));
+		paired($keys; "local"; "local-2"; "local-1"; rates)),
+	beside("  what this machine gives: (LMDB get + BLAKE2b) of 2 threads / of 1";
+		paired($keys; "local"; "floor-2"; "floor"; rates));
 
 def of_start: . as $all | ([(.start.stores // [])[].keys] | max) as $keys | select($keys != null)
 	| $all | store($keys)
 	| most("daemon's start, \($keys) keys, warm cache, to the first verdict: ms"; 200; .start_ms),
 	most("daemon's private memory, \($keys) keys, 64 connections: MiB"; 64;
-		[.anonymous_bytes / 1048576] | spread);
+		[.anonymous_bytes / 1048576] | spread),
+	beside("  Private_Dirty, the pages of the file of slots that it has written among it: MiB";
+		[.private_dirty_bytes / 1048576] | spread);
 
 def aims: .keys as $keys | [
 	least("unary, ipc, 32 contexts: verdicts / answers of nng echo"; 0.8;
@@ -44,12 +55,15 @@ def aims: .keys as $keys | [
 	least("batching client, 64 callers, async: verdicts / unary by the library, 64 callers"; 4;
 		paired($keys; "batching"; "batching-64"; "unary-64"; rates)),
 	beside("  verdicts / unary by nng, 8 sockets x 8"; paired($keys; "batching"; "batching-64"; "verify-ipc-8x8"; rates)),
-	least("  verdicts / Redis HMGET + HINCRBY, pipelined 64"; 1;
-		paired($keys; "batching"; "batching-64"; "redis-pipelined"; rates)),
+	rivals($keys; "batching"; "batching-64"; 1; [
+		{what: "redis-pipelined", aim: "  verdicts / Redis HMGET + HINCRBY, pipelined 64, 1 connection"},
+		{what: "redis-pipelined-2", aim: "  verdicts / Redis HMGET + HINCRBY, pipelined 64, 2 connections"}]),
 	beside("batching client, 64 threads: verdicts / wakings of 64 threads";
 		paired($keys; "threads"; "batching-threads-64"; "wake-64"; rates)),
 	most("batch of 1,000: server's processor time a verdict / (LMDB get + BLAKE2b, one snapshot)"; 2;
 		paired($keys; "batch"; "batch-1000"; "floor"; cost("server_us"; "client_us"))),
+	beside("batch of 64: verdicts / Redis HMGET + HINCRBY, pipelined 64, 2 connections";
+		paired($keys; "batch"; "batch-64"; "redis-pipelined-2"; rates)),
 	of_stores,
 	of_start];
 

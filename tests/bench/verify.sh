@@ -72,12 +72,17 @@ define_subjects() {
 	done
 	subject local-message "in-process, 1 thread, unpacked" - "$bin/bench_local" "$store/data" "$tokens" 1 "$seconds" RATE message
 	subject floor "LMDB get + BLAKE2b, one snapshot" - "$bin/bench_floor" "$store/data" "$tokens" 1 "$seconds" RATE held
+	subject floor-2 "LMDB get + BLAKE2b, 2 threads" - "$bin/bench_floor" "$store/data" "$tokens" 2 "$seconds" RATE held
 	subject floor-renewed "LMDB get + BLAKE2b, renewed" - "$bin/bench_floor" "$store/data" "$tokens" 1 "$seconds" RATE renewed
 	subject redis-1 "Redis HMGET + HINCRBY, 1 at a time" redis "$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 1 "$seconds" RATE 1
 	subject redis-32 "Redis HMGET + HINCRBY, 32 connections" redis \
 		"$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 32 "$seconds" RATE 1
+	# On one connection client and server wait for each other in turn; on two they need not, like a VerifyBatch of which two are
+	# under way.
 	subject redis-pipelined "Redis HMGET + HINCRBY, pipelined 64" redis \
 		"$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 1 "$seconds" RATE 64
+	subject redis-pipelined-2 "Redis HMGET + HINCRBY, 2 connections, pipelined 64" redis \
+		"$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 2 "$seconds" RATE 64
 	subject select-1 "PostgreSQL SELECT, 1 at a time" postgres "$bin/bench_select" drive "$dir/postgres-select" "$tokens" 1 "$seconds" RATE
 	subject select-32 "PostgreSQL SELECT, 32 connections" postgres \
 		"$bin/bench_select" drive "$dir/postgres-select" "$tokens" 32 "$seconds" RATE
@@ -88,9 +93,9 @@ measure_all() {
 	local rate
 	group "$1" "$2" ipc-1 0 verify-ipc-1x1 echo-ipc-1x1 redis-1 select-1
 	group "$1" "$2" ipc-32 0 verify-ipc-1x32 echo-ipc-1x32 grpc-32 redis-32 select-32
-	group "$1" "$2" batching 0 batching-64 unary-64 redis-pipelined verify-ipc-8x8
-	group "$1" "$2" batch 0 batch-1000 floor batch-64 redis-pipelined
-	group "$1" "$2" local 0 local-1 floor local-2 floor-renewed local-message
+	group "$1" "$2" batching 0 batching-64 unary-64 redis-pipelined redis-pipelined-2 verify-ipc-8x8
+	group "$1" "$2" batch 0 batch-1000 floor batch-64 redis-pipelined redis-pipelined-2
+	group "$1" "$2" local 0 local-1 floor local-2 floor-2 floor-renewed local-message
 	group "$1" "$2" alone 0 batching-1 unary-1
 	rate=$(half_of "$1" "$2" ipc-32 verify-ipc-1x32)
 	group "$1" "$2" open-ipc "$rate" verify-ipc-1x32 echo-ipc-1x32
@@ -120,7 +125,7 @@ measure_ours() {
 	group "$1" "$2" tcp-32 0 verify-tcp-1x32
 	group "$1" "$2" batch 0 batch-1000 floor batch-64
 	group "$1" "$2" batching 0 batching-64 unary-64
-	group "$1" "$2" local 0 local-1 floor local-2 floor-renewed
+	group "$1" "$2" local 0 local-1 floor local-2 floor-2 floor-renewed
 }
 
 # warm_up KEYS: the daemon has the state of one that has run for long, in which about every key was asked for; tells how many bytes
