@@ -9,8 +9,8 @@ measure_gates() {
 	take_store "$keys" ruled
 	start_daemon "$store/data"
 	server_pid=([daemon]=$daemon)
-	subject gates "Verify, every gate" daemon "$bin/bench_drive" "$url" "$store/ruled" gates 1 32 "$seconds" RATE
-	subject plain "Verify, plain" daemon "$bin/bench_drive" "$url" "$store/tokens" verify 1 32 "$seconds" RATE
+	subject gates "Verify, every gate" daemon "$bin/bench_drive" "$url" "$store/ruled" gates 1 32 LENGTH RATE
+	subject plain "Verify, plain" daemon "$bin/bench_drive" "$url" "$store/tokens" verify 1 32 LENGTH RATE
 	say "warming up"
 	run_subject gates 0 >/dev/null
 	run_subject plain 0 >/dev/null

@@ -7,8 +7,8 @@
 
 declare -A subject_name=() subject_server=() subject_command=() server_pid=([-]=none) skipped=()
 
-# subject NAME LABEL SERVER COMMAND...: what can be measured. SERVER: a key of server_pid, or "-". The word RATE in the command is
-# the rate that group() was told.
+# subject NAME LABEL SERVER COMMAND...: what can be measured. SERVER: a key of server_pid, or "-". The words RATE and LENGTH in the
+# command are the rate that group() was told, and how many seconds a run takes ($length).
 subject() {
 	local name=$1
 	subject_name[$name]=$2
@@ -17,11 +17,15 @@ subject() {
 	subject_command[$name]=$(printf '%s\n' "$@")
 }
 
-# run_subject NAME RATE: one run; prints its figures, with the server's processor time an answer. Fails where the driver does.
+# run_subject NAME RATE: one run of $length; prints its figures, with the server's processor time an answer. Fails where the driver
+# does.
 run_subject() {
 	local pid=${server_pid[${subject_server[$1]}]} command=() word before after figures
 	while read -r word; do
-		[ "$word" != RATE ] || word=$2
+		case $word in
+		RATE) word=$2 ;;
+		LENGTH) word=$length ;;
+		esac
 		command+=("$word")
 	done <<<"${subject_command[$1]}"
 	if [ "$pid" = none ]; then
@@ -36,8 +40,17 @@ run_subject() {
 		'. + {server_us: ($ticks / $hz * 1e6 / .answered)}' <<<"$figures"
 }
 
+# backwards WORD...: the last one first.
+backwards() {
+	local i
+	for ((i = $#; i > 0; i--)); do
+		echo "${!i}"
+	done
+}
+
 # group RUNS KEYS NAME RATE SUBJECT...: so many rounds ($rounds), each of which runs every subject once; to the file RUNS, a line
-# each. Subjects whose program was not built, or whose server is not there, are left out, with a word.
+# each. Every second round goes backwards, so that nobody always runs after the same one. Subjects whose program was not built, or
+# whose server is not there, are left out, with a word.
 group() {
 	local runs=$1 keys=$2 name=$3 rate=$4 round subject figures program there=()
 	shift 4
@@ -53,6 +66,7 @@ group() {
 	done
 	for ((round = 1; round <= rounds; round++)); do
 		say "$keys keys: $name, round $round of $rounds"
+		[ "$round" -eq 1 ] || mapfile -t there < <(backwards "${there[@]}")
 		for subject in "${there[@]}"; do
 			figures=$(run_subject "$subject" "$rate") || { say "$subject failed: $(cat "$dir/log")"; exit 1; }
 			jq -c --argjson keys "$keys" --arg group "$name" --argjson round "$round" --arg what "$subject" \
@@ -63,10 +77,19 @@ group() {
 	done
 }
 
-# half_of RUNS KEYS GROUP SUBJECT: half of what it answered a second, in the median: for an open loop.
-half_of() {
-	jq -s --argjson keys "$2" --arg group "$3" --arg what "$4" \
-		'map(select(.keys == $keys and .group == $group and .what == $what).rate) | sort | .[length / 2 | floor] / 2 | floor' "$1"
+# short_group: group(), with runs a quarter ($short_runs) as long, and four times as many of them: for what has one request under
+# way. Its latency depends on where the scheduler happens to put the threads, which stays as it is for most of a run.
+short_group() {
+	local rounds=$((rounds * short_runs)) length
+	length=$(LC_ALL=C awk "BEGIN { print $seconds / $short_runs }")
+	group "$@"
+}
+
+# eighth_of RUNS KEYS GROUP SUBJECT...: an eighth of what the slowest of them answered a second, in the median: the rate of an open
+# loop. Why so little: see tools/bench.
+eighth_of() {
+	figure '[$ARGS.positional[] as $what | of($keys; $group; $what) | map(.rate) | median] | min / 8 | floor' \
+		-s --argjson keys "$2" --arg group "$3" "$1" --args "${@:4}"
 }
 
 # summarise RUNS: the runs, with what they say.

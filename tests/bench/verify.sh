@@ -47,7 +47,7 @@ stop_peers() {
 define_subjects() {
 	local n tcp=tcp://127.0.0.1:$port
 	for n in 1x1 1x32 8x8; do
-		local words=("${n%x*}" "${n#*x}" "$seconds" RATE)
+		local words=("${n%x*}" "${n#*x}" LENGTH RATE)
 		local under="${n/x/ x } under way"
 		subject "verify-ipc-$n" "Verify, ipc, $under" daemon "$bin/bench_drive" "$url" "$tokens" verify "${words[@]}"
 		subject "echo-ipc-$n" "nng echo, ipc, $under" echo-ipc "$bin/bench_drive" "ipc://$dir/echo.sock" "$tokens" echo "${words[@]}"
@@ -56,48 +56,48 @@ define_subjects() {
 			"$bin/bench_drive" "tcp://127.0.0.1:$((port + 1))" "$tokens" echo "${words[@]}" "$store/root"
 	done
 	subject grpc-32 "gRPC C++ echo, ipc, 32 under way" grpc \
-		"$bin/bench_grpc" drive "unix:$dir/grpc.sock" "$request_bytes" 32 "$seconds" RATE 1 1
+		"$bin/bench_grpc" drive "unix:$dir/grpc.sock" "$request_bytes" 32 LENGTH RATE 1 1
 	for n in 64 1000; do
-		subject "batch-$n" "VerifyBatch of $n" daemon "$bin/bench_drive" "$url" "$tokens" "batch:$n" 1 2 "$seconds" RATE
+		subject "batch-$n" "VerifyBatch of $n" daemon "$bin/bench_drive" "$url" "$tokens" "batch:$n" 1 2 LENGTH RATE
 	done
 	for n in 1 8 64; do
-		subject "batching-$n" "batching client, callers: $n" daemon "$bin/bench_verifier" "$url" "$tokens" async "$n" "$seconds" RATE
-		subject "unary-$n" "Verify by the library, callers: $n" daemon "$bin/bench_verifier" "$url" "$tokens" unary "$n" "$seconds" RATE
+		subject "batching-$n" "batching client, callers: $n" daemon "$bin/bench_verifier" "$url" "$tokens" async "$n" LENGTH RATE
+		subject "unary-$n" "Verify by the library, callers: $n" daemon "$bin/bench_verifier" "$url" "$tokens" unary "$n" LENGTH RATE
 		subject "batching-threads-$n" "batching client, threads: $n" daemon \
-			"$bin/bench_verifier" "$url" "$tokens" threads "$n" "$seconds" RATE
-		subject "wake-$n" "waking threads: $n" - "$bin/bench_verifier" "$url" "$tokens" wake "$n" "$seconds" RATE
+			"$bin/bench_verifier" "$url" "$tokens" threads "$n" LENGTH RATE
+		subject "wake-$n" "waking threads: $n" - "$bin/bench_verifier" "$url" "$tokens" wake "$n" LENGTH RATE
 	done
 	for n in 1 2; do
-		subject "local-$n" "in-process, threads: $n" - "$bin/bench_local" "$store/data" "$tokens" "$n" "$seconds" RATE packed
+		subject "local-$n" "in-process, threads: $n" - "$bin/bench_local" "$store/data" "$tokens" "$n" LENGTH RATE packed
 	done
-	subject local-message "in-process, 1 thread, unpacked" - "$bin/bench_local" "$store/data" "$tokens" 1 "$seconds" RATE message
-	subject floor "LMDB get + BLAKE2b, one snapshot" - "$bin/bench_floor" "$store/data" "$tokens" 1 "$seconds" RATE held
-	subject floor-2 "LMDB get + BLAKE2b, 2 threads" - "$bin/bench_floor" "$store/data" "$tokens" 2 "$seconds" RATE held
-	subject floor-renewed "LMDB get + BLAKE2b, renewed" - "$bin/bench_floor" "$store/data" "$tokens" 1 "$seconds" RATE renewed
-	subject redis-1 "Redis HMGET + HINCRBY, 1 at a time" redis "$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 1 "$seconds" RATE 1
+	subject local-message "in-process, 1 thread, unpacked" - "$bin/bench_local" "$store/data" "$tokens" 1 LENGTH RATE message
+	subject floor "LMDB get + BLAKE2b, one snapshot" - "$bin/bench_floor" "$store/data" "$tokens" 1 LENGTH RATE held
+	subject floor-2 "LMDB get + BLAKE2b, 2 threads" - "$bin/bench_floor" "$store/data" "$tokens" 2 LENGTH RATE held
+	subject floor-renewed "LMDB get + BLAKE2b, renewed" - "$bin/bench_floor" "$store/data" "$tokens" 1 LENGTH RATE renewed
+	subject redis-1 "Redis HMGET + HINCRBY, 1 at a time" redis "$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 1 LENGTH RATE 1
 	subject redis-32 "Redis HMGET + HINCRBY, 32 connections" redis \
-		"$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 32 "$seconds" RATE 1
+		"$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 32 LENGTH RATE 1
 	# On one connection client and server wait for each other in turn; on two they need not, like a VerifyBatch of which two are
 	# under way.
 	subject redis-pipelined "Redis HMGET + HINCRBY, pipelined 64" redis \
-		"$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 1 "$seconds" RATE 64
+		"$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 1 LENGTH RATE 64
 	subject redis-pipelined-2 "Redis HMGET + HINCRBY, 2 connections, pipelined 64" redis \
-		"$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 2 "$seconds" RATE 64
-	subject select-1 "PostgreSQL SELECT, 1 at a time" postgres "$bin/bench_select" drive "$dir/postgres-select" "$tokens" 1 "$seconds" RATE
+		"$bin/bench_redis" drive "$dir/redis.sock" "$tokens" 2 LENGTH RATE 64
+	subject select-1 "PostgreSQL SELECT, 1 at a time" postgres "$bin/bench_select" drive "$dir/postgres-select" "$tokens" 1 LENGTH RATE
 	subject select-32 "PostgreSQL SELECT, 32 connections" postgres \
-		"$bin/bench_select" drive "$dir/postgres-select" "$tokens" 32 "$seconds" RATE
+		"$bin/bench_select" drive "$dir/postgres-select" "$tokens" 32 LENGTH RATE
 }
 
 # Every subject beside its peers.
 measure_all() {
 	local rate
-	group "$1" "$2" ipc-1 0 verify-ipc-1x1 echo-ipc-1x1 redis-1 select-1
+	short_group "$1" "$2" ipc-1 0 verify-ipc-1x1 echo-ipc-1x1 redis-1 select-1
 	group "$1" "$2" ipc-32 0 verify-ipc-1x32 echo-ipc-1x32 grpc-32 redis-32 select-32
 	group "$1" "$2" batching 0 batching-64 unary-64 redis-pipelined redis-pipelined-2 verify-ipc-8x8
 	group "$1" "$2" batch 0 batch-1000 floor batch-64 redis-pipelined redis-pipelined-2
 	group "$1" "$2" local 0 local-1 floor local-2 floor-2 floor-renewed local-message
-	group "$1" "$2" alone 0 batching-1 unary-1
-	rate=$(half_of "$1" "$2" ipc-32 verify-ipc-1x32)
+	short_group "$1" "$2" alone 0 batching-1 unary-1
+	rate=$(eighth_of "$1" "$2" ipc-32 verify-ipc-1x32 echo-ipc-1x32)
 	group "$1" "$2" open-ipc "$rate" verify-ipc-1x32 echo-ipc-1x32
 	[ -n "$quick" ] || measure_rest "$1" "$2"
 }
@@ -105,21 +105,21 @@ measure_all() {
 measure_rest() {
 	local rate
 	group "$1" "$2" ipc-8x8 0 verify-ipc-8x8 echo-ipc-8x8
-	group "$1" "$2" tcp-1 0 verify-tcp-1x1 echo-tcp-1x1
+	short_group "$1" "$2" tcp-1 0 verify-tcp-1x1 echo-tcp-1x1
 	group "$1" "$2" tcp-32 0 verify-tcp-1x32 echo-tcp-1x32
 	group "$1" "$2" tcp-8x8 0 verify-tcp-8x8 echo-tcp-8x8
 	group "$1" "$2" batching-8 0 batching-8 unary-8
 	group "$1" "$2" threads 0 batching-threads-64 wake-64
 	group "$1" "$2" threads-8 0 batching-threads-8 wake-8 batching-threads-1
 	if has bench_verifier; then
-		rate=$(half_of "$1" "$2" batching batching-64)
+		rate=$(eighth_of "$1" "$2" batching batching-64)
 		group "$1" "$2" open-batching "$rate" batching-64
 	fi
 }
 
 # Where the number of keys may matter: what looks them up. The peers without a store do not.
 measure_ours() {
-	group "$1" "$2" ipc-1 0 verify-ipc-1x1
+	short_group "$1" "$2" ipc-1 0 verify-ipc-1x1
 	group "$1" "$2" ipc-32 0 verify-ipc-1x32
 	group "$1" "$2" ipc-8x8 0 verify-ipc-8x8
 	group "$1" "$2" tcp-32 0 verify-tcp-1x32
@@ -140,6 +140,15 @@ warm_up() {
 	reply_bytes=$(jq .reply_bytes <<<"$figures")
 }
 
+# The peers have run before as well, on as many connections as they will have.
+warm_peers() {
+	local subject length=0.3
+	say "warming up the peers"
+	for subject in echo-ipc-8x8 echo-tcp-8x8 grpc-32 redis-pipelined redis-32 select-32; do
+		[ -z "${server_pid[${subject_server[$subject]}]:-}" ] || run_subject "$subject" 0 >/dev/null
+	done
+}
+
 # measure_at RUNS KEYS: with a store of so many keys.
 measure_at() {
 	take_store "$2"
@@ -152,6 +161,7 @@ measure_at() {
 		rounds=$pairs
 		start_peers
 		define_subjects
+		warm_peers
 		measure_all "$1" "$2"
 		stop_peers
 	else
