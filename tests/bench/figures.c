@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "tests/bench/pace.h"
+#include "tests/bench/server.h"
 #include "tests/lib/check.h"
 
 #define SECONDS_MOST 86400
@@ -22,25 +23,37 @@ static int64_t cpu_ns(void)
 
 void lk_figures_start(struct lk_figures *figures)
 {
-	*figures = (struct lk_figures){.started_ns = lk_pace_clock_ns(), .started_cpu_ns = cpu_ns()};
+	const char *server = getenv("LATCHKEY_BENCH_SERVER");
+
+	*figures = (struct lk_figures){
+		.server = server != NULL ? (pid_t)lk_option_number("LATCHKEY_BENCH_SERVER", server, 1) : 0};
+	figures->server_started_ns = figures->server != 0 ? lk_server_cpu_ns(figures->server) : 0;
+	figures->started_cpu_ns = cpu_ns();
+	figures->started_ns = lk_pace_clock_ns();
 }
 
 void lk_figures_stop(struct lk_figures *figures)
 {
 	figures->cpu_ns = cpu_ns() - figures->started_cpu_ns;
 	figures->wall_ns = lk_pace_clock_ns() - figures->started_ns;
+	figures->server_ns = figures->server != 0 ? lk_server_cpu_ns(figures->server) - figures->server_started_ns : 0;
 }
 
 void lk_figures_print(const struct lk_figures *figures, const struct lk_histogram *histogram, const char *more)
 {
 	double answered = (double)lk_histogram_count(histogram);
+	char server_us[32] = "null";
 
 	CHECK_MSG(answered > 0, "nothing was answered");
+	if (figures->server != 0) {
+		(void)snprintf(server_us, sizeof server_us, "%.3f", (double)figures->server_ns / answered / 1e3);
+	}
 	(void)printf("{\"rate\": %.0f, \"p50_us\": %.3f, \"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.3f, "
-		     "\"client_us\": %.3f, \"answered\": %.0f%s}\n",
+		     "\"client_us\": %.3f, \"server_us\": %s, \"answered\": %.0f%s}\n",
 		answered * 1e9 / (double)figures->wall_ns, (double)lk_histogram_at(histogram, 0.5) / 1e3,
 		(double)lk_histogram_at(histogram, 0.99) / 1e3, (double)lk_histogram_at(histogram, 0.999) / 1e3,
-		(double)lk_histogram_max(histogram) / 1e3, (double)figures->cpu_ns / answered / 1e3, answered, more);
+		(double)lk_histogram_max(histogram) / 1e3, (double)figures->cpu_ns / answered / 1e3, server_us,
+		answered, more);
 	CHECK(fflush(stdout) == 0);
 }
 

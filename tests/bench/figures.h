@@ -4,15 +4,18 @@
  *	rate		answers a second
  *	p50_us p99_us p999_us max_us	latencies, with three decimals (histogram.h)
  *	client_us	processor time that this process, the client, took for an answer; of what runs in-process, the whole
+ *	server_us	processor time of the server for an answer, or null: of the process LATCHKEY_BENCH_SERVER, a variable of the
+ *			environment, and its children, while this one asked; what connecting costs is not in it
  *	answered	how many answers there were
  *
- * and whatever else a driver has to say. The server's processor time is for the shell to find: see run_subject() in runs.sh.
+ * and whatever else a driver has to say.
  */
 #ifndef LK_TESTS_BENCH_FIGURES_H
 #define LK_TESTS_BENCH_FIGURES_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "tests/bench/histogram.h"
 
@@ -33,6 +36,10 @@ struct lk_tokens {
 struct lk_figures {
 	int64_t started_ns;
 	int64_t started_cpu_ns;
+	/* 0: there is none. */
+	pid_t server;
+	int64_t server_started_ns;
+	int64_t server_ns;
 	int64_t wall_ns;
 	int64_t cpu_ns;
 };

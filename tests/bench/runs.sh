@@ -17,10 +17,9 @@ subject() {
 	subject_command[$name]=$(printf '%s\n' "$@")
 }
 
-# run_subject NAME RATE: one run of $length; prints its figures, with the server's processor time an answer. Fails where the driver
-# does.
+# run_subject NAME RATE: one run of $length; prints its figures. Fails where the driver does.
 run_subject() {
-	local pid=${server_pid[${subject_server[$1]}]} command=() word before after figures
+	local pid=${server_pid[${subject_server[$1]}]} command=() word
 	while read -r word; do
 		case $word in
 		RATE) word=$2 ;;
@@ -29,15 +28,10 @@ run_subject() {
 		command+=("$word")
 	done <<<"${subject_command[$1]}"
 	if [ "$pid" = none ]; then
-		bounded "${command[@]}" 2>"$dir/log" | jq -c '. + {server_us: null}'
-		return
+		bounded "${command[@]}" 2>"$dir/log"
+	else
+		LATCHKEY_BENCH_SERVER=$pid bounded "${command[@]}" 2>"$dir/log"
 	fi
-	before=$(ticks_of "$pid")
-	figures=$(bounded "${command[@]}" 2>"$dir/log") || return
-	[ "${subject_server[$1]}" != postgres ] || settle_postgres
-	after=$(ticks_of "$pid")
-	jq -c --argjson ticks $((after - before)) --argjson hz "$(getconf CLK_TCK)" \
-		'. + {server_us: ($ticks / $hz * 1e6 / .answered)}' <<<"$figures"
 }
 
 # backwards WORD...: the last one first.

@@ -31,16 +31,3 @@ bounded() {
 		return 1
 	}
 }
-
-# ticks_of PID: processor time that a server, its children and those that it has waited for have had, in ticks of the clock.
-ticks_of() {
-	local children child files=("/proc/$1/stat")
-	children=$(cat "/proc/$1"/task/*/children)
-	for child in $children; do
-		files+=("/proc/$child/stat")
-	done
-	# What stands before the name's ")" may hold blanks. A child that has ended meanwhile counts with its parent the next
-	# time.
-	{ cat "${files[@]}" 2>/dev/null || true; } |
-		sed 's/.*) //' | awk '{ ticks += $12 + $13 } NR == 1 { ticks += $14 + $15 } END { print ticks }'
-}

@@ -17,25 +17,6 @@ start_postgres() {
 		'. + {memory_bytes: $bytes}' <<<"$loaded"
 }
 
-# Whether a connection's process is still there; each has its user's name in its title.
-serves_postgres() {
-	local child children
-	children=$(cat "/proc/$postgres_pid"/task/*/children)
-	for child in $children; do
-		if grep -qas '^postgres: bench ' "/proc/$child/cmdline"; then
-			return 0
-		fi
-	done
-	return 1
-}
-
-# A connection's process ends a little after its client: what it has used is its parent's then, and so never counted by halves.
-settle_postgres() {
-	while serves_postgres; do
-		read -rt 0.05 <> <(:) || true
-	done
-}
-
 stop_postgres() {
 	tests/bench/peers/postgres stop "$postgres_dir"
 	dropped "tests/bench/peers/postgres stop $postgres_dir"
