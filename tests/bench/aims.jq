@@ -67,7 +67,7 @@ def aims: .keys as $keys | [
 	of_stores,
 	of_start];
 
-# Rows for people.
+# Rows for people; what belongs to the aim above it is marked so as Markdown shows it too.
 def aims_table: (["aim", "wanted", "measured", ""] | @tsv),
-	(.[] | [.aim, .wanted, (.measured | spread_text(ratio)),
+	(.[] | [(.aim | sub("^  "; "- ")), .wanted, (.measured | spread_text(ratio)),
 		(if .measured == null then "not measured" elif .met == null then "" elif .met then "met" else "missed" end)] | @tsv);
