@@ -51,9 +51,7 @@ measure_life() {
 	"$bin/bench_life" "$url" import $((keys / 10)) >>"$dir/life.runs"
 	stop_daemon
 	rm -rf "$dir/life"
-	jq -s --argjson bytes "$bytes" --argjson keys "$keys" --argjson peer_bytes "$($postgres size "$dir/postgres")" '
-		def median: sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
-		def spread: {median: median, least: min, most: max};
+	figure '
 		def one($what): map(select(.what == $what))[0];
 		def pair($clients): {clients: $clients,
 			latchkey: map(select(.what == "latchkey" and .clients == $clients)),
@@ -62,21 +60,20 @@ measure_life() {
 		{bytes_a_key: ($bytes / $keys), pages: one("pages").walks, filters: one("filters").filters,
 		 counts: one("counts").filters, create: [pair(32), pair(1)], bulk_revoke: one("bulk-revoke"),
 		 import: one("import"), postgres_bytes: $peer_bytes}
-		' "$dir/life.runs" >"$dir/life.json"
+		' -s --argjson bytes "$bytes" --argjson keys "$keys" --argjson peer_bytes "$($postgres size "$dir/postgres")" \
+		"$dir/life.runs" >"$dir/life.json"
 	$postgres stop "$dir/postgres"
 	peers=()
 }
 
 report_life() {
 	heading "What happens to keys"
-	jq -r '
-		def median: sort | .[length / 2 | floor];
-		def figure: . * 1000 | round / 1000;
-		def spread: "\(.median | figure) (\(.least | figure) to \(.most | figure))";
+	figure '
 		(["Create, durable", "latchkeyd/s", "p50 us", "p99 us", "PostgreSQL/s", "ratio"] | @tsv),
-		(.create[] | ["\(.clients) clients", (.latchkey | map(.rate) | median), (.latchkey | map(.p50_us) | median),
-			(.latchkey | map(.p99_us) | median), (.postgres | map(.rate) | median), (.ratio | spread)] | @tsv)
-		' "$1" | table
+		(.create[] | ["\(.clients) client\(if .clients == 1 then "" else "s" end)", (.latchkey | map(.rate) | median | round),
+			(.latchkey | map(.p50_us) | median | round), (.latchkey | map(.p99_us) | median | round),
+			(.postgres | map(.rate) | median | round), (.ratio | spread_text(ratio))] | @tsv)
+		' -r "$1" | table
 	echo
 	jq -r '
 		(["List, pages of 1,000", "p50 us", "first pages", "last pages", "keys"] | @tsv),
