@@ -45,4 +45,7 @@ def table($keys):
 		| [(if $ratio == null then "" else "- " end) + .name +
 			(if .asked > 0 then ", open loop of \(.asked)/s" else "" end), (.rate.median | digits), (.p50_us.median | digits),
 			(.p99_us.median | digits), (.p999_us.median | digits), (.server_us.median | digits), (.client_us.median | digits),
-			(if $ratio == null then "-" else $ratio.rate | spread_text(ratio) end)] | @tsv);
+			(if $ratio == null then "-"
+				# Both have the rate that was asked for.
+				elif .asked > 0 then "p50: \($ratio.p50 | spread_text(ratio))"
+				else $ratio.rate | spread_text(ratio) end)] | @tsv);
