@@ -243,7 +243,7 @@ static void add_remedy(enum lk_err err, char *message)
 		const char *remedy;
 	} remedies[] = {
 		{LK_PERMISSION_DENIED, "; who verifies beside latchkeyd must be in the group of its data directory"},
-		{LK_NO_MEMORY, "; it takes more than 1 TiB of addresses: raise RLIMIT_AS (ulimit -v)"},
+		{LK_NO_MEMORY, "; it takes more than 64 GiB of addresses: raise RLIMIT_AS (ulimit -v)"},
 	};
 	size_t len = strlen(message);
 

@@ -16,7 +16,7 @@ struct lk_attachment;
 
 /*
  * Attaches to the store in options->dir. Of the options, `map_size` is the most that data.mdb may grow to while it is attached, 0
- * for 1 TiB, and `max_slots` counts where the daemon has not said its own; `now_us` is for none. Blocks on the disk. Closed by
+ * for 1 TiB, or for less, from 64 GiB on, where addresses lack; then LK_FAILED_PRECONDITION tells that it has outgrown that; and `max_slots` counts where the daemon has not said its own; `now_us` is for none. Blocks on the disk. Closed by
  * lk_store_close(), which writes nothing; in a forked child that leaves LMDB's environment to the process.
  * On failure `ret_message` says in one line what was wrong and what would be right.
  * LK_NOT_FOUND: no directory, or no store in it. LK_PERMISSION_DENIED. LK_HELD: this process has it open. LK_FAILED_PRECONDITION:

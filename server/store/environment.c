@@ -111,11 +111,9 @@ enum lk_err lk_opening_lock_dir(struct lk_opening *opening)
 	return LK_OK;
 }
 
-static enum lk_err open_env(struct lk_opening *opening)
+static int open_env_of(struct lk_opening *opening, size_t map_size)
 {
 	struct lk_store *store = opening->store;
-	size_t otherwise = opening->attaching ? MAP_SIZE_ATTACHED : MAP_SIZE_DEFAULT;
-	size_t map_size = opening->options->map_size == 0 ? otherwise : opening->options->map_size;
 	unsigned flags = MDB_NOTLS | (opening->attaching ? MDB_RDONLY : 0);
 	int rc = mdb_env_create(&store->env);
 
@@ -128,13 +126,30 @@ static enum lk_err open_env(struct lk_opening *opening)
 	if (rc == MDB_SUCCESS) {
 		rc = mdb_env_set_maxdbs(store->env, TABLES_MOST);
 	}
-	if (rc == MDB_SUCCESS) {
-		rc = mdb_env_open(store->env, opening->options->dir, flags, 0660);
+	return rc == MDB_SUCCESS ? mdb_env_open(store->env, opening->options->dir, flags, 0660) : rc;
+}
+
+/*
+ * Who attaches maps far more than the store can grow to. Where there are not that many addresses in a row, half of them and so on
+ * down to what a daemon maps by itself will do: LMDB maps no less than the store has, and says so should it ever outgrow that.
+ */
+static enum lk_err open_env(struct lk_opening *opening)
+{
+	size_t map_size = opening->options->map_size;
+	bool may_halve = opening->attaching && map_size == 0;
+
+	if (map_size == 0) {
+		map_size = opening->attaching ? MAP_SIZE_ATTACHED : MAP_SIZE_DEFAULT;
 	}
-	if (rc != MDB_SUCCESS) {
-		return lk_opening_fail(opening, lk_err_from_lmdb(rc), "data.mdb: %s", mdb_strerror(rc));
+	int rc = open_env_of(opening, map_size);
+	while (rc == ENOMEM && may_halve && map_size > MAP_SIZE_DEFAULT) {
+		mdb_env_close(opening->store->env);
+		opening->store->env = NULL;
+		map_size /= 2;
+		rc = open_env_of(opening, map_size);
 	}
-	return LK_OK;
+	return rc == MDB_SUCCESS ? LK_OK
+				 : lk_opening_fail(opening, lk_err_from_lmdb(rc), "data.mdb: %s", mdb_strerror(rc));
 }
 
 /* Every store has the table `meta` from its first commit on: where it is missing among others, they are not ours to touch. */

@@ -16,6 +16,8 @@ static const struct mapping lmdb_errors[] = {
 	{MDB_MAP_FULL, LK_FULL},
 	{MDB_TXN_FULL, LK_FULL},
 	{MDB_READERS_FULL, LK_RESOURCE_EXHAUSTED},
+	/* The store has outgrown what this process has mapped of it: it is to be opened anew. */
+	{MDB_MAP_RESIZED, LK_FAILED_PRECONDITION},
 	{MDB_PAGE_NOTFOUND, LK_CORRUPT},
 	{MDB_CORRUPTED, LK_CORRUPT},
 	{MDB_INVALID, LK_CORRUPT},

@@ -8,8 +8,8 @@
  * Rights: read data.mdb and verify.key, write lock.mdb and the .mmap files, as members of the data directory's group may. Trust:
  * who has them can read every key's digest and identity, and falsify what was used; it can mint nothing, but by writing into the
  * shared files, or cutting them short, it can stop the daemon and damage the store. The caller counts as
- * the operator: it may ask about the keys of every tenant but "system". It must run in the daemon's PID namespace, and needs more
- * than 1 TiB of addresses (RLIMIT_AS).
+ * the operator: it may ask about the keys of every tenant but "system". It must run in the daemon's PID namespace, and needs
+ * addresses (RLIMIT_AS): 1 TiB of them where it can have them, and no less than 64 GiB.
  *
  * A struct lk_local is for the whole process; open a directory once. A struct lk_local_verifier belongs to one thread at a time;
  * there may be 3,000 in all processes together, less as many as requests were under way in the daemon at once. Neither survives

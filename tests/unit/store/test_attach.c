@@ -434,19 +434,6 @@ static void test_attach_sees_at_once_that_it_has_mapped_too_few_slots(void **sta
 	lk_store_close(store);
 }
 
-/* As where RLIMIT_AS leaves too few of them. */
-static void test_attach_without_addresses_says_what_it_takes(void **state)
-{
-	struct lk_fixture *fixture = *state;
-	struct lk_store_options options = {.dir = fixture->dir, .map_size = (size_t)1 << 47};
-	struct lk_store *store = NULL;
-
-	(void)make_key(fixture);
-	assert_int_equal(lk_store_attach(&options, &store, fixture->message), LK_NO_MEMORY);
-	assert_non_null(strstr(fixture->message, "raise RLIMIT_AS"));
-	lk_store_close(attach(fixture));
-}
-
 static void test_attach_sees_when_it_looks_that_the_store_was_moved(void **state)
 {
 	struct lk_fixture *fixture = *state;
@@ -577,7 +564,6 @@ int main(void)
 		TEST(test_attach_needs_the_rights_of_the_group_and_no_more),
 		TEST(test_attach_sees_at_once_that_the_store_is_marked_as_replaced),
 		TEST(test_attach_sees_at_once_that_it_has_mapped_too_few_slots),
-		TEST(test_attach_without_addresses_says_what_it_takes),
 		TEST(test_attach_sees_when_it_looks_that_the_store_was_moved),
 		TEST(test_attach_sees_when_it_looks_that_data_were_put_in_its_place),
 		TEST(test_attach_takes_a_daemons_new_start_for_the_same_store),
