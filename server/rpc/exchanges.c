@@ -94,7 +94,7 @@ static void push(struct lk_exchanges *exchanges, struct lk_turn *turn)
 }
 
 /* Whoever waits for the last accepted one is told. */
-static void accepted_ended(struct lk_exchanges *exchanges)
+void lk_exchanges_end_accepted(struct lk_exchanges *exchanges)
 {
 	if (atomic_fetch_sub(&exchanges->accepted, 1) > 1 || !atomic_load(&exchanges->draining)) {
 		return;
@@ -121,25 +121,33 @@ struct lk_turn *lk_exchanges_take(struct lk_exchanges *exchanges)
 	atomic_fetch_add(&exchanges->accepted, 1);
 	turn->exchange.accepting = !atomic_load(&exchanges->draining);
 	if (!turn->exchange.accepting) {
-		accepted_ended(exchanges);
+		lk_exchanges_end_accepted(exchanges);
 	}
 	return turn;
+}
+
+bool lk_exchanges_free_up(struct lk_turn *turn)
+{
+	struct lk_exchanges *exchanges = turn->pool;
+	bool accepted = turn->exchange.accepting;
+	bool parked = turn->parked;
+
+	turn->connection = NULL;
+	turn->parked = false;
+	push(exchanges, turn);
+	if (parked) {
+		atomic_fetch_sub(&exchanges->parked, 1);
+	}
+	atomic_fetch_sub(&exchanges->under_way, 1);
+	return accepted;
 }
 
 void lk_exchanges_give_back(struct lk_turn *turn)
 {
 	struct lk_exchanges *exchanges = turn->pool;
-	bool accepted = turn->exchange.accepting;
 
-	if (turn->parked) {
-		atomic_fetch_sub(&exchanges->parked, 1);
-	}
-	turn->connection = NULL;
-	turn->parked = false;
-	push(exchanges, turn);
-	atomic_fetch_sub(&exchanges->under_way, 1);
-	if (accepted) {
-		accepted_ended(exchanges);
+	if (lk_exchanges_free_up(turn)) {
+		lk_exchanges_end_accepted(exchanges);
 	}
 }
 

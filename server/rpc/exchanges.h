@@ -82,6 +82,9 @@ void lk_exchanges_done(struct lk_exchanges *exchanges);
 struct lk_turn *lk_exchanges_take(struct lk_exchanges *exchanges);
 /* Gives it back. */
 void lk_exchanges_give_back(struct lk_turn *turn);
+/* The same, but where this is true, a drain waits for it until lk_exchanges_end_accepted() is called. */
+LK_MUST_CHECK bool lk_exchanges_free_up(struct lk_turn *turn);
+void lk_exchanges_end_accepted(struct lk_exchanges *exchanges);
 /*
  * Gives it the request's message: a copy of its own, or the message itself, which is then taken from `*large`. False without
  * memory. And wipes it.

@@ -345,23 +345,32 @@ static void answer_at_once(struct lk_turn *turn)
 	lk_turn_clear(turn);
 }
 
-/* Answers one that was parked, on any thread. */
+/*
+ * Answers one that was parked, on any thread. Whoever has the reply may ask again: its place is free by then, on the connection and
+ * among those that are parked. And a drain waits until the reply is queued.
+ */
 static void answer_parked(struct lk_turn *turn)
 {
 	struct lk_connection *connection = turn->connection;
+	struct lk_exchanges *exchanges = turn->pool;
 	struct lk_reply *reply = turn->reply;
+	bool accepted = false;
 
-	/* First of all, so that whoever has the reply may ask again. */
-	(void)atomic_fetch_sub(&connection->in_flight, 1);
 	if (reply != NULL) {
 		lk_reply_address(reply, connection->ipc, turn->backtrace, turn->backtrace_len);
 		turn->reply = NULL;
+	}
+	lk_turn_clear(turn);
+	accepted = lk_exchanges_free_up(turn);
+	(void)atomic_fetch_sub(&connection->in_flight, 1);
+	if (reply != NULL) {
 		lk_connection_queue(connection, reply);
 	} else {
 		lk_connection_shut(connection, "a request has no reply");
 	}
-	lk_turn_clear(turn);
-	lk_exchanges_give_back(turn);
+	if (accepted) {
+		lk_exchanges_end_accepted(exchanges);
+	}
 	lk_connection_release(connection);
 }
 

@@ -221,6 +221,47 @@ static void test_races_of_all_kinds_of_replies(void **state)
 	assert_true(harness_wait_idle(harness));
 }
 
+/* Whoever has his answer may ask again at once: its place among those that may be parked is free by then. */
+static void test_races_of_an_answer_with_the_next_request(void **state)
+{
+	enum {
+		PLACES = 2,
+		ROUNDS = 5000
+	};
+	static const struct lk_transport_limits limits = {
+		.exchanges_max = PLACES + 1,
+		.exchanges_reserved = 1,
+		.connections_max = 8,
+		.in_flight_max = PLACES,
+	};
+	struct harness *harness = *state;
+	struct answerer answerers[2];
+	char out[16] = "";
+	uint32_t id = 0;
+	unsigned parked = 0;
+
+	harness_open(harness, &limits);
+	begin_answering(&answerers[0], harness);
+	begin_answering(&answerers[1], harness);
+	struct sp_raw raw = sp_raw_open(harness->ipc);
+	for (uint32_t i = 0; i < PLACES; i++) {
+		assert_true(sp_raw_send(raw, i, "P", 1));
+	}
+	for (uint32_t i = 0; i < ROUNDS && sp_raw_receive(raw, &id, out, sizeof(out)) > 0; i++) {
+		parked += strncmp(out, "parked", 6) == 0;
+		(void)sp_raw_send(raw, id, "P", 1);
+	}
+	for (uint32_t i = 0; i < PLACES; i++) {
+		(void)sp_raw_receive(raw, &id, out, sizeof(out));
+	}
+	sp_raw_close(raw);
+	bool idle = harness_wait_idle(harness);
+	end_answering(&answerers[0]);
+	end_answering(&answerers[1]);
+	assert_true(idle);
+	assert_int_equal(parked, ROUNDS);
+}
+
 static void *stop_transport(void *argument)
 {
 	struct harness *harness = argument;
@@ -273,6 +314,7 @@ int main(void)
 		TEST(test_races_of_replies_with_the_end_of_their_connection),
 		TEST(test_races_of_small_replies_with_a_peer_that_reads_late),
 		TEST(test_races_of_all_kinds_of_replies),
+		TEST(test_races_of_an_answer_with_the_next_request),
 		TEST(test_races_of_a_stop_with_parked_requests_of_a_paused_connection),
 	};
 
