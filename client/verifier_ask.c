@@ -248,4 +248,8 @@ void lk_verifier_timer_arrived(void *argument)
 	}
 	lk_verifier_check_stall(verifier, now);
 	lk_verifier_unlock(verifier);
+	/* Who closes frees the timer first, and that waits for this to return. */
+	if (atomic_load(&verifier->closing)) {
+		lk_channel_cancel(verifier->channel, verifier);
+	}
 }

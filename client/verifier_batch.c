@@ -404,12 +404,7 @@ static enum lk_err batch_send(struct lk_batch *batch)
 	order.sent_at = &batch->sent_at;
 	order.deadline = batch->deadline;
 	order.timed_out = batch->timed_out;
-	enum lk_err err = lk_order_start(verifier->channel, &order, &batch->call);
-	/* Who closes may have looked for it too early. */
-	if (!err && atomic_load(&verifier->closing)) {
-		lk_channel_cancel(verifier->channel, verifier);
-	}
-	return err;
+	return lk_order_start(verifier->channel, &order, &batch->call);
 }
 
 static bool may_leave(const struct lk_verifier *verifier, bool at_once)
@@ -440,6 +435,9 @@ void lk_verifier_flush(struct lk_verifier *verifier, bool at_once)
 		if (err) {
 			batch_end(batch, err);
 			lk_verifier_returned(verifier);
+		} else if (atomic_load(&verifier->closing)) {
+			/* Who closes may have looked for it too early. The timer cancels it: this may be a caller's thread. */
+			lk_verifier_timer_want(verifier, nng_clock());
 		}
 		lk_verifier_call_ended(verifier);
 		at_once = false;
