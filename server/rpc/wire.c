@@ -26,6 +26,8 @@ struct level {
 	const uint8_t *end;
 	const struct path *path;
 	unsigned depth;
+	/* Entries of a repeated field that has no limit of its own. */
+	uint32_t items_max;
 	/* How often each field was given; of a repeated field, its entries. */
 	uint32_t given[LK_WIRE_FIELDS_MAX];
 };
@@ -182,7 +184,7 @@ static bool check_string(const struct value *value, const uint8_t *data, size_t 
 }
 
 static bool check_message(
-	const struct value *value, const uint8_t *data, size_t len, unsigned depth, struct lk_faults *faults)
+	const struct level *outer, const struct value *value, const uint8_t *data, size_t len, struct lk_faults *faults)
 {
 	const struct lk_wire_message *rules = value->limits->message;
 	struct level level = {
@@ -191,7 +193,8 @@ static bool check_message(
 		.at = data,
 		.end = data + len,
 		.path = value->path,
-		.depth = depth + 1,
+		.depth = outer->depth + 1,
+		.items_max = value->limits->apart ? LK_WIRE_APART_ITEMS_MAX : outer->items_max,
 	};
 
 	if (level.depth > LK_WIRE_DEPTH_MAX) {
@@ -215,7 +218,7 @@ static bool check_bytes(struct level *level, const struct value *value, struct l
 	if (value->field->type == PROTOBUF_C_TYPE_BYTES) {
 		return check_length(value, len, "bytes", faults);
 	}
-	return check_message(value, data, len, level->depth, faults);
+	return check_message(level, value, data, len, faults);
 }
 
 static bool check_packed(
@@ -275,6 +278,11 @@ static bool check_singular(struct level *level, const struct value *value, uint3
 	return check_scalar(value, &level->at, level->end, faults);
 }
 
+static uint32_t items_max(const struct level *level, const struct lk_wire_field *limits)
+{
+	return limits->max_items > 0 ? limits->max_items : level->items_max;
+}
+
 static bool check_repeated(
 	struct level *level, struct value *value, struct path *path, uint32_t *given, struct lk_faults *faults)
 {
@@ -288,7 +296,11 @@ static bool check_repeated(
 	if (value->type != type) {
 		return fault(faults, path, "has wire type %d, not %d", value->type, type);
 	}
-	(*given)++;
+	if (++*given > items_max(level, value->limits) && type == LK_WIRE_BYTES) {
+		/* There are too many already: these are counted, and cost no more. */
+		return lk_varint_skip(&level->at, level->end, type) ||
+		       fault(faults, path, "the value is cut off: its length reaches past the end");
+	}
 	if (type == LK_WIRE_BYTES) {
 		return check_bytes(level, value, faults);
 	}
@@ -427,7 +439,7 @@ static void check_counts(const struct level *level, const uint8_t *start, struct
 {
 	for (unsigned i = 0; i < level->descriptor->n_fields; i++) {
 		const struct lk_wire_field *limits = level->limits != NULL ? &level->limits[i] : &no_limits;
-		uint32_t max = limits->max_items > 0 ? limits->max_items : LK_WIRE_ITEMS_MAX;
+		uint32_t max = items_max(level, limits);
 		struct path path = {.up = level->path, .name = level->descriptor->fields[i].name};
 
 		if (level->given[i] > max) {
@@ -466,6 +478,7 @@ enum lk_err lk_wire_check(
 		/* NULL + 0 is undefined in C. */
 		.end = len > 0 ? data + len : data,
 		.depth = 1,
+		.items_max = LK_WIRE_ITEMS_MAX,
 	};
 
 	/* What counts are faults, for a limit that is passed does not end the walk. */

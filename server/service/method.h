@@ -35,6 +35,8 @@ struct lk_wire_field {
 };
 
 #define LK_WIRE_ITEMS_MAX 1024
+/* The same in a message that is `apart`: more than any such list may have, and few enough for a thousand messages. */
+#define LK_WIRE_APART_ITEMS_MAX 64
 
 /* How a message must look on the wire, beside what its descriptor says. */
 struct lk_wire_message {

@@ -485,6 +485,32 @@ static void test_wire_leaves_limits_of_what_is_apart(void **state)
 	assert_string_equal(fixture->faults.items[0].field, "options.permission_expression");
 }
 
+/* A thousand items with hundreds of charges each would take the server half a second. */
+static void test_wire_bounds_lists_of_what_is_apart(void **state)
+{
+	struct fixture *fixture = *state;
+	Latchkey__V1__RateCharge charge = LATCHKEY__V1__RATE_CHARGE__INIT;
+	Latchkey__V1__RateCharge *charges[LK_WIRE_APART_ITEMS_MAX + 1];
+	Latchkey__V1__VerifyKeyRequest options = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
+	Latchkey__V1__VerifyBatchRequest request = LATCHKEY__V1__VERIFY_BATCH_REQUEST__INIT;
+	uint8_t out[1024];
+
+	for (size_t i = 0; i < LK_WIRE_APART_ITEMS_MAX + 1; i++) {
+		charges[i] = &charge;
+	}
+	options.rate_charges = charges;
+	options.n_rate_charges = LK_WIRE_APART_ITEMS_MAX;
+	request.options = &options;
+	size_t len = latchkey__v1__verify_batch_request__pack(&request, out);
+	assert_int_equal(lk_wire_check(&latchkey__v1__verify_batch_request__wire, out, len, &fixture->faults), LK_OK);
+	options.n_rate_charges = LK_WIRE_APART_ITEMS_MAX + 1;
+	len = latchkey__v1__verify_batch_request__pack(&request, out);
+	assert_int_equal(lk_wire_check(&latchkey__v1__verify_batch_request__wire, out, len, &fixture->faults),
+		LK_INVALID_ARGUMENT);
+	assert_int_equal(fixture->faults.count, 1);
+	assert_string_equal(fixture->faults.items[0].field, "options.rate_charges");
+}
+
 /* The generator's own tables, on requests as protobuf-c packs them. */
 static void test_wire_knows_the_generated_rules(void **state)
 {
@@ -545,6 +571,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wire_bounds_entries_without_a_rule, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_bounds_nesting, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_leaves_limits_of_what_is_apart, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_bounds_lists_of_what_is_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_knows_the_generated_rules, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_refuses_even_without_memory_for_the_fault, set_up, tear_down),
 	};
