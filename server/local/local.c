@@ -1,7 +1,7 @@
 #include <latchkey/local.h>
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "server/local/verifier.h"
 #include "server/service/expressions.h"
@@ -31,18 +31,23 @@ static const Latchkey__Store__GrantRecord grant = {
 
 _Static_assert(LK_LOCAL_MESSAGE_LEN >= LK_STORE_MESSAGE_LEN, "what the store says has room");
 
+static enum lk_err say(char *ret_message, enum lk_err err, const char *text)
+{
+	(void)snprintf(ret_message, LK_LOCAL_MESSAGE_LEN, "%s", text);
+	return err;
+}
+
 enum lk_err lk_local_open(
 	const struct lk_local_options *options, struct lk_local **ret_local, char ret_message[LK_LOCAL_MESSAGE_LEN])
 {
 	if (options == NULL || options->dir == NULL) {
-		(void)strcpy(ret_message, "options.dir: name the data directory, as latchkeyd's --data");
-		return LK_INVALID_ARGUMENT;
+		return say(ret_message, LK_INVALID_ARGUMENT,
+			"options.dir: name the data directory, as latchkeyd's --data");
 	}
 	struct lk_store_options store_options = {.dir = options->dir};
 	struct lk_local *local = calloc(1, sizeof *local);
 	if (local == NULL) {
-		(void)strcpy(ret_message, "no memory");
-		return LK_NO_MEMORY;
+		return say(ret_message, LK_NO_MEMORY, "no memory");
 	}
 	enum lk_err err = lk_store_attach(&store_options, &local->store, ret_message);
 	if (err != LK_OK) {
