@@ -31,7 +31,8 @@
  *
  * A structural fault (a bad tag or varint, a truncation, a wrong wire type, an unknown field or enum value, a number that is out
  * of range, a singular field or a oneof given twice, text that is not UTF-8 or holds NUL, too deep a nesting) ends the walk.
- * A limit that is passed (length, number of entries, a map key given twice) does not: all of those are gathered.
+ * A limit that is passed (length, number of entries, a map key given twice) does not: all of those are gathered. The strings, bytes
+ * and messages behind the last entry that a field may have are counted, and not looked into.
  *
  * Of a map, the first LK_WIRE_ITEMS_MAX keys are compared.
  *

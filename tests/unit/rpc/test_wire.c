@@ -451,6 +451,11 @@ static void test_wire_refuses_even_without_memory_for_the_fault(void **state)
 	assert_int_equal(lk_wire_check(&sample_rules, BYTES("\x0a\x01\xff"), &fixture->faults), LK_INVALID_ARGUMENT);
 }
 
+static enum lk_err check_batch(struct fixture *fixture, const uint8_t *data, size_t len)
+{
+	return lk_wire_check(&latchkey__v1__verify_batch_request__wire, data, len, &fixture->faults);
+}
+
 /* Options over their limits are wrong with their item; what is no text is wrong with the whole. */
 static void test_wire_leaves_limits_of_what_is_apart(void **state)
 {
@@ -476,11 +481,10 @@ static void test_wire_leaves_limits_of_what_is_apart(void **state)
 	request.items = list;
 	request.n_items = 1;
 	len = latchkey__v1__verify_batch_request__pack(&request, out);
-	assert_int_equal(lk_wire_check(&latchkey__v1__verify_batch_request__wire, out, len, &fixture->faults), LK_OK);
+	assert_int_equal(check_batch(fixture, out, len), LK_OK);
 	long_text[3] = '\xff';
 	len = latchkey__v1__verify_batch_request__pack(&request, out);
-	assert_int_equal(lk_wire_check(&latchkey__v1__verify_batch_request__wire, out, len, &fixture->faults),
-		LK_INVALID_ARGUMENT);
+	assert_int_equal(check_batch(fixture, out, len), LK_INVALID_ARGUMENT);
 	assert_int_equal(fixture->faults.count, 1);
 	assert_string_equal(fixture->faults.items[0].field, "options.permission_expression");
 }
@@ -489,26 +493,37 @@ static void test_wire_leaves_limits_of_what_is_apart(void **state)
 static void test_wire_bounds_lists_of_what_is_apart(void **state)
 {
 	struct fixture *fixture = *state;
-	Latchkey__V1__RateCharge charge = LATCHKEY__V1__RATE_CHARGE__INIT;
-	Latchkey__V1__RateCharge *charges[LK_WIRE_APART_ITEMS_MAX + 1];
-	Latchkey__V1__VerifyKeyRequest options = LATCHKEY__V1__VERIFY_KEY_REQUEST__INIT;
-	Latchkey__V1__VerifyBatchRequest request = LATCHKEY__V1__VERIFY_BATCH_REQUEST__INIT;
-	uint8_t out[1024];
+	uint8_t data[5 + 2 * LK_WIRE_APART_ITEMS_MAX] = {0x0a, 2 * LK_WIRE_APART_ITEMS_MAX + 2 - 128, 1};
 
-	for (size_t i = 0; i < LK_WIRE_APART_ITEMS_MAX + 1; i++) {
-		charges[i] = &charge;
+	/* options.rate_charges, each empty; the length of the options takes two bytes. */
+	_Static_assert(LK_WIRE_APART_ITEMS_MAX == 64, "the lengths here are of 64 and 65");
+	data[1] |= 0x80;
+	for (size_t i = 0; i <= LK_WIRE_APART_ITEMS_MAX; i++) {
+		data[3 + 2 * i] = 0x3a;
 	}
-	options.rate_charges = charges;
-	options.n_rate_charges = LK_WIRE_APART_ITEMS_MAX;
-	request.options = &options;
-	size_t len = latchkey__v1__verify_batch_request__pack(&request, out);
-	assert_int_equal(lk_wire_check(&latchkey__v1__verify_batch_request__wire, out, len, &fixture->faults), LK_OK);
-	options.n_rate_charges = LK_WIRE_APART_ITEMS_MAX + 1;
-	len = latchkey__v1__verify_batch_request__pack(&request, out);
-	assert_int_equal(lk_wire_check(&latchkey__v1__verify_batch_request__wire, out, len, &fixture->faults),
-		LK_INVALID_ARGUMENT);
+	assert_int_equal(check_batch(fixture, data, sizeof data), LK_INVALID_ARGUMENT);
+	assert_fault(fixture, 0, "options.rate_charges", "has 65 entries; at most 64 are allowed");
+	data[1] = 0x80;
+	assert_int_equal(check_batch(fixture, data, sizeof data - 2), LK_OK);
+}
+
+/* Behind the last entry that is allowed nothing is looked into, but where each ends still counts. */
+static void test_wire_counts_entries_that_are_too_many(void **state)
+{
+	struct fixture *fixture = *state;
+	uint8_t data[2004] = {0};
+
+	/* VerifyBatchRequest.items, empty; the last has a field that there is not. */
+	for (size_t i = 0; i < 1000; i++) {
+		data[2 * i] = 0x12;
+	}
+	memcpy(data + 2000, "\x12\x02\x78\x01", 4);
+	assert_int_equal(check_batch(fixture, data, 2000), LK_OK);
+	assert_int_equal(check_batch(fixture, data, 2004), LK_INVALID_ARGUMENT);
 	assert_int_equal(fixture->faults.count, 1);
-	assert_string_equal(fixture->faults.items[0].field, "options.rate_charges");
+	assert_fault(fixture, 0, "items", "has 1001 entries; at most 1000 are allowed");
+	assert_int_equal(check_batch(fixture, data, 2003), LK_INVALID_ARGUMENT);
+	assert_fault(fixture, 1, "items[1000]", "cut off");
 }
 
 /* The generator's own tables, on requests as protobuf-c packs them. */
@@ -572,6 +587,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wire_bounds_nesting, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_leaves_limits_of_what_is_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_bounds_lists_of_what_is_apart, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_counts_entries_that_are_too_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_knows_the_generated_rules, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_refuses_even_without_memory_for_the_fault, set_up, tear_down),
 	};
