@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/lib/check.h"
+#include "tests/lib/sp_raw.h"
 
 #define PAIRS_MAX 16
 /* SP's greeting, and the head of a message over ipc: 01, and its length in 8 bytes. Then 4 bytes that name the request. */
@@ -73,19 +74,6 @@ static void accept_one(struct proxy *proxy, struct pair *pairs)
 	}
 }
 
-static bool write_all(int fd, const uint8_t *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-		if (n < 0 && errno != EINTR) {
-			return false;
-		}
-		data += n < 0 ? 0 : n;
-		len -= n < 0 ? 0 : (size_t)n;
-	}
-	return true;
-}
-
 /* Keeps what has come of a reply that is being lost; true where that is all of it. */
 static bool lose(struct proxy *proxy, struct pair *pair, const uint8_t *data, size_t len)
 {
@@ -131,9 +119,9 @@ static bool pass_back(struct proxy *proxy, struct pair *pair)
 	bool losing = proxy->to_lose > 0;
 	(void)pthread_mutex_unlock(&proxy->lock);
 	if (!losing) {
-		return write_all(pair->client, data, (size_t)n);
+		return sp_raw_write((struct sp_raw){.fd = pair->client}, data, (size_t)n);
 	}
-	if (!write_all(pair->client, data, greeting)) {
+	if (!sp_raw_write((struct sp_raw){.fd = pair->client}, data, greeting)) {
 		return false;
 	}
 	return (size_t)n == greeting || !lose(proxy, pair, data + greeting, (size_t)n - greeting);
@@ -161,7 +149,7 @@ static bool pass_on(struct proxy *proxy, struct pair *pair)
 		return false;
 	}
 	watch(proxy, data, (size_t)n);
-	return write_all(pair->daemon, data, (size_t)n);
+	return sp_raw_write((struct sp_raw){.fd = pair->daemon}, data, (size_t)n);
 }
 
 static void serve(struct proxy *proxy, struct pair *pair, const struct pollfd *client, const struct pollfd *daemon)

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <endian.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,10 +77,10 @@ bool sp_raw_write(struct sp_raw raw, const void *data, size_t len)
 	while (done < len) {
 		ssize_t n = send(raw.fd, (const char *)data + done, len - done, MSG_NOSIGNAL);
 
-		if (n <= 0) {
+		if (n < 0 && errno != EINTR) {
 			return false;
 		}
-		done += (size_t)n;
+		done += n < 0 ? 0 : (size_t)n;
 	}
 	return true;
 }

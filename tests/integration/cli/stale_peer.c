@@ -22,6 +22,7 @@
 #include "client/envelope.h"
 #include "latchkey/v1/key.pb-c.h"
 #include "tests/lib/check.h"
+#include "tests/lib/sp_raw.h"
 
 /* SP's greeting, and the head of a message over ipc: 01, and its length in 8 bytes. Then 4 bytes that name the request. */
 #define GREETING_LEN 8
@@ -55,19 +56,6 @@ static bool read_all(int fd, uint8_t *data, size_t len)
 	while (len > 0) {
 		ssize_t n = read(fd, data, len);
 		if (n == 0 || (n < 0 && errno != EINTR)) {
-			return false;
-		}
-		data += n < 0 ? 0 : n;
-		len -= n < 0 ? 0 : (size_t)n;
-	}
-	return true;
-}
-
-static bool write_all(int fd, const uint8_t *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-		if (n < 0 && errno != EINTR) {
 			return false;
 		}
 		data += n < 0 ? 0 : n;
@@ -198,7 +186,8 @@ static bool serve_one(int client, int daemon, const struct message *request)
 	bool is_served = true;
 
 	if (!is_verify || !recall(request, &envelope.payload, &answer)) {
-		is_served = write_all(daemon, request->data, request->len) && read_message(daemon, &answer);
+		is_served = sp_raw_write((struct sp_raw){.fd = daemon}, request->data, request->len) &&
+			    read_message(daemon, &answer);
 		if (is_served && is_verify) {
 			keep(&envelope.payload, &answer);
 		}
@@ -206,7 +195,7 @@ static bool serve_one(int client, int daemon, const struct message *request)
 	if (is_served && is_method(&envelope, "latchkey.v1.KeyService/Revoke")) {
 		note_revoke();
 	}
-	is_served = is_served && write_all(client, answer.data, answer.len);
+	is_served = is_served && sp_raw_write((struct sp_raw){.fd = client}, answer.data, answer.len);
 	free(answer.data);
 	return is_served;
 }
@@ -229,8 +218,10 @@ static void *serve(void *context)
 	struct message request = {0};
 
 	free(context);
-	bool goes_on = read_all(client, greeting, sizeof greeting) && write_all(daemon, greeting, sizeof greeting) &&
-		       read_all(daemon, greeting, sizeof greeting) && write_all(client, greeting, sizeof greeting);
+	bool goes_on = read_all(client, greeting, sizeof greeting) &&
+		       sp_raw_write((struct sp_raw){.fd = daemon}, greeting, sizeof greeting) &&
+		       read_all(daemon, greeting, sizeof greeting) &&
+		       sp_raw_write((struct sp_raw){.fd = client}, greeting, sizeof greeting);
 	while (goes_on && read_message(client, &request)) {
 		goes_on = serve_one(client, daemon, &request);
 		free(request.data);

@@ -8,6 +8,9 @@
 #include "tests/lib/check.h"
 #include "tests/lib/draft.h"
 
+/* Of the limits that fixture_give_limit() gives. */
+#define MONTH_US (INT64_C(30) * 86400 * 1000000)
+
 struct loop fixture_loop;
 const struct loop_call fixture_operator;
 
@@ -67,6 +70,22 @@ void fixture_put_key(struct lk_arena *arena, Latchkey__Store__KeyRecord *key)
 	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
 	assert_int_equal(lk_apply_do(txn, arena, change), LK_OK);
 	assert_int_equal(lk_write_commit(txn), LK_OK);
+}
+
+void fixture_give_limit(struct lk_arena *arena, Latchkey__Store__KeyRecord *key, uint64_t limit, uint32_t generation)
+{
+	Latchkey__Store__RateLimitRecord *record = lk_arena_alloc(arena, sizeof *record);
+
+	latchkey__store__rate_limit_record__init(record);
+	record->name = TEXT("month");
+	record->limit = limit;
+	record->burst = limit;
+	record->period_us = MONTH_US;
+	record->generation = generation;
+	key->rate_limits = lk_arena_alloc(arena, sizeof(void *));
+	key->rate_limits[0] = record;
+	key->n_rate_limits = 1;
+	fixture_put_key(arena, key);
 }
 
 void fixture_change_root_key(struct lk_txn *txn, const char *id, void (*change_key)(Latchkey__Store__KeyRecord *key))

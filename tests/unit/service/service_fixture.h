@@ -54,6 +54,8 @@ struct fixture_key fixture_make_key(const char *tenant, const char *keyspace, co
 /* A key's record as it is stored, in the arena; and stores one that was changed, beside what else there is. */
 Latchkey__Store__KeyRecord *fixture_read_key(struct lk_arena *arena, const char *tenant, const char *id);
 void fixture_put_key(struct lk_arena *arena, Latchkey__Store__KeyRecord *key);
+/* Gives it one rate limit, "month", of so many in 30 days, and stores it. */
+void fixture_give_limit(struct lk_arena *arena, Latchkey__Store__KeyRecord *key, uint64_t limit, uint32_t generation);
 /* Changes a root key in a write transaction that is begun, and commits it. */
 void fixture_change_root_key(struct lk_txn *txn, const char *id, void (*change_key)(Latchkey__Store__KeyRecord *key));
 /* A root key of this grant; each list ends with NULL. */

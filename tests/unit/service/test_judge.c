@@ -37,22 +37,6 @@ static int64_t now_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void give_limit(Latchkey__Store__KeyRecord *key, uint64_t limit, uint32_t generation)
-{
-	Latchkey__Store__RateLimitRecord *record = lk_arena_alloc(&arena, sizeof *record);
-
-	latchkey__store__rate_limit_record__init(record);
-	record->name = TEXT("month");
-	record->limit = limit;
-	record->burst = limit;
-	record->period_us = 30 * DAY_US;
-	record->generation = generation;
-	key->rate_limits = lk_arena_alloc(&arena, sizeof(void *));
-	key->rate_limits[0] = record;
-	key->n_rate_limits = 1;
-	fixture_put_key(&arena, key);
-}
-
 static struct loop_answer verify_as(
 	const struct loop_call *how, const Latchkey__V1__VerifyKeyRequest *request, enum lk_err expected)
 {
@@ -200,7 +184,7 @@ static void test_verify_says_when_a_limit_is_whole_again(void **state)
 	Latchkey__V1__RateCharge *list[] = {&charge};
 
 	(void)state;
-	give_limit(fixture_read_key(&arena, "acme", key.id), 3, 0);
+	fixture_give_limit(&arena, fixture_read_key(&arena, "acme", key.id), 3, 0);
 	int64_t before_us = now_us();
 	struct loop_answer answer = verify_as(&fixture_operator, &request, LK_OK);
 	int64_t after_us = now_us();
@@ -399,11 +383,11 @@ static void test_judge_looks_again_where_the_slot_is_ahead(void **state)
 	struct lk_answer answer;
 
 	(void)state;
-	give_limit(record, 5, 0);
+	fixture_give_limit(&arena, record, 5, 0);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(VALID));
 	struct lk_court court = open_court();
 	/* Another limit on the same clock: its generation tells them apart. */
-	give_limit(record, 2, 1);
+	fixture_give_limit(&arena, record, 2, 1);
 	assert_int_equal(fixture_verify(key.token, ""), VERDICT(VALID));
 	struct lk_question question = question_of(key.token);
 	assert_int_equal(lk_judge(&court, &question, &answer), LK_OK);
@@ -426,7 +410,7 @@ static void test_judge_gives_up_where_the_slot_stays_ahead(void **state)
 	struct lk_answer result;
 
 	(void)state;
-	give_limit(record, 5, 0);
+	fixture_give_limit(&arena, record, 5, 0);
 	struct lk_court court = open_court();
 	struct lk_slot *slot = lk_slots_at(court.slots, record->slot);
 	uint64_t ahead = ((uint64_t)now_us() * 1000 & ~UINT64_C(15)) | 3;
@@ -475,7 +459,7 @@ static void test_judge_goes_on_where_the_clock_was_set_back_across_a_refill(void
 		assert_int_equal(code_of(&fixture_operator, &request), VERDICT(CREDITS_EXHAUSTED));
 		assert_true(atomic_load(&slot->spent) == (UINT64_C(3) << 48 | 10));
 		/* And once more beside a limit. */
-		give_limit(record, 100, 0);
+		fixture_give_limit(&arena, record, 100, 0);
 	}
 	fixture_key_done(&key);
 }
@@ -490,7 +474,7 @@ static void test_judge_says_corrupt_where_a_list_is_missing(void **state)
 	struct lk_answer answer;
 
 	(void)state;
-	give_limit(record, 5, 0);
+	fixture_give_limit(&arena, record, 5, 0);
 	assert_int_equal(lk_write_begin(fixture_loop.store, &txn), LK_OK);
 	assert_true(lk_gate_get(txn, record->keyspace, &gate));
 	gate.has_cidrs = 1;

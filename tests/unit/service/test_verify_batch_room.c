@@ -13,7 +13,6 @@
 #include "tests/unit/service/batch_calls.h"
 
 #define UNKNOWN "sk-0123456789ABCDEFGHIJKLMNOPQRSTUV1ZZLQw"
-#define DAY_US  INT64_C(86400000000)
 
 static struct lk_arena arena;
 
@@ -266,22 +265,6 @@ static void test_batch_goes_on_behind_a_record_that_cannot_be_read(void **state)
 	fixture_key_done(&torn);
 }
 
-static void give_limit(Latchkey__Store__KeyRecord *key, uint64_t limit, uint32_t generation)
-{
-	Latchkey__Store__RateLimitRecord *record = lk_arena_alloc(&arena, sizeof *record);
-
-	latchkey__store__rate_limit_record__init(record);
-	record->name = TEXT("month");
-	record->limit = limit;
-	record->burst = limit;
-	record->period_us = 30 * DAY_US;
-	record->generation = generation;
-	key->rate_limits = lk_arena_alloc(&arena, sizeof(void *));
-	key->rate_limits[0] = record;
-	key->n_rate_limits = 1;
-	fixture_put_key(&arena, key);
-}
-
 /* Answers the batch on a snapshot of the test's own, which may be an old one. */
 static Latchkey__V1__VerifyBatchResponse *answer_on(struct lk_txn *txn)
 {
@@ -320,7 +303,7 @@ static void test_batch_goes_on_with_a_newer_state_where_a_slot_is_ahead(void **s
 	struct lk_txn *txn = NULL;
 
 	(void)state;
-	give_limit(records[1], 5, 0);
+	fixture_give_limit(&arena, records[1], 5, 0);
 	assert_int_equal(fixture_verify(moved.token, ""), VERDICT(VALID));
 	assert_int_equal(lk_snapshot_new(fixture_loop.store, &txn), LK_OK);
 	assert_int_equal(lk_snapshot_begin(txn), LK_OK);
@@ -333,7 +316,7 @@ static void test_batch_goes_on_with_a_newer_state_where_a_slot_is_ahead(void **s
 	fixture_put_key(&arena, records[2]);
 	/* And has grown beyond what was made ready for six. */
 	lk_draft_metadata(&arena, records[1], "much", text_of_length(20000));
-	give_limit(records[1], 2, 1);
+	fixture_give_limit(&arena, records[1], 2, 1);
 	assert_int_equal(fixture_verify(moved.token, ""), VERDICT(VALID));
 	batch_begin();
 	batch_add(first.token, NULL);
@@ -368,7 +351,7 @@ static void test_batch_goes_on_where_a_slot_stays_ahead(void **state)
 	struct timespec now = {0};
 
 	(void)state;
-	give_limit(record, 5, 0);
+	fixture_give_limit(&arena, record, 5, 0);
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	struct lk_slot *slot = lk_slots_at(lk_store_slots(fixture_loop.store), record->slot);
 	uint64_t clock_ns = (uint64_t)now.tv_sec * 1000000000;
